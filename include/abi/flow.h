@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What is known of one connection: two sides, its opening, and the holes in what was seen. */
+#ifndef ACKMON_ABI_FLOW_H
+#define ACKMON_ABI_FLOW_H
+
+#include <linux/types.h>
+
+#include "abi/key.h"
+
+enum flow_role {
+	ROLE_SEEN,    /* a SYN or SYN-ACK told who opened */
+	ROLE_GUESSED, /* first seen mid-stream: the higher port, else the first sender */
+};
+
+enum flow_state {
+	STATE_SYN_SENT,
+	STATE_SYN_RECEIVED,
+	STATE_ESTABLISHED,
+	STATE_CLOSING, /* one FIN */
+	STATE_CLOSED,  /* FIN both ways, or RST */
+};
+
+enum flow_close {
+	CLOSE_OPEN, /* not over yet */
+	CLOSE_FIN,
+	CLOSE_RST,
+	CLOSE_IDLE,
+	CLOSE_REUSED,
+	CLOSE_EVICTED,
+	CLOSE_END_OF_CAPTURE,
+};
+
+enum side_bits {
+	SIDE_SEQ = 1 << 0,           /* next and first_seq are valid */
+	SIDE_ISN = 1 << 1,           /* first_seq is the initial sequence number: a SYN was seen */
+	SIDE_ACK = 1 << 2,           /* ack is valid */
+	SIDE_WINDOW = 1 << 3,        /* window is valid (never from a SYN, which is not scaled) */
+	SIDE_PROBE_PENDING = 1 << 4, /* the octet at next was only sent as a window probe so far */
+	SIDE_TIMESTAMPS = 1 << 5,    /* segments other than SYN carry timestamps */
+	SIDE_SAMPLE_TS = 1 << 6,     /* the outstanding RTT sample is a TSval, else a sequence number */
+	SIDE_SAMPLE_USED = 1 << 7,   /* sample_taken is valid */
+	SIDE_WSCALE = 1 << 8,        /* wscale is valid */
+	SIDE_SACK_PERMITTED = 1 << 9,
+	SIDE_SYNACK = 1 << 10, /* synack_ack is valid */
+	SIDE_TTL = 1 << 11,    /* ttl is valid */
+	SIDE_FLOOR = 1 << 12,  /* next is still within reach of first_seq: what lies below it is known */
+	SIDE_TSVAL = 1 << 13,  /* tsval is valid */
+	SIDE_HOLES = 1 << 14,  /* a hole list was opened for this direction, empty by now or not */
+};
+
+/*
+ * One end of a flow. Every field is written by frames this end sent, and by no others: the two
+ * directions may run on two CPUs at once and need no lock. The other direction reads, and may
+ * read a value one frame old.
+ */
+struct side {
+	/* Every frame. */
+	__u64 last_ns;
+	__u64 wire_bytes;    /* frames as they were on the wire, link header included */
+	__u64 payload_bytes; /* by the IP length */
+	__u64 unique_bytes;  /* payload never seen before */
+	__u32 frames;
+	__u32 segments;
+	__u32 next;       /* highest sequence end seen */
+	__u32 ack;        /* highest acknowledgment sent */
+	__u32 raw_window; /* window field of the last segment that set it, unscaled */
+	__u32 dup_acks;   /* RFC 5681, 2 */
+	__u16 bits;       /* enum side_bits */
+	__u16 holes;      /* open holes in this direction; their list is in struct holes */
+	__u8 flags;       /* TCP flags ever seen */
+	__u8 suspect_run;
+	__u8 wscale; /* RFC 7323, 2.2 */
+	__u8 ttl;    /* last TTL or hop limit */
+
+	/* Round trips: what this end sent and waits for, and what its answers told about it. */
+	__u32 sample_id;    /* TSval or sequence end that waits for its echo */
+	__u32 sample_taken; /* the other end's sample_id that was answered last */
+	__u64 sample_ns;    /* when sample_id passed; 0: none outstanding */
+	__u64 rtt_sum_ns;
+	__u64 rtt_min_ns;
+	__u64 rtt_max_ns;
+	__u64 rtt_smoothed_ns; /* RFC 6298, 2 */
+	__u32 rtt_samples;
+
+	/* Rare. */
+	__u32 first_seq;
+	__u32 synack_ack; /* acknowledgment of the SYN-ACK this end sent last */
+	__u32 retransmitted_segments;
+	__u64 retransmitted_bytes;
+	__u64 gap_bytes;
+	__u64 zero_window_ns;
+	__u64 zero_window_since_ns; /* 0: the window is open */
+	__u32 syn_retrans;          /* SYN or SYN-ACK, whichever this end sent */
+	__u32 fin_retrans;
+	__u32 unresolved;
+	__u32 holes_dropped;
+	__u32 keepalives;
+	__u32 window_probes;
+	__u32 zero_windows;
+	__u32 sacks;
+	__u32 dsacks;
+	__u32 ecn_ce;
+	__u32 suspects;
+	__u32 tsval; /* newest TSval sent; valid with SIDE_TSVAL */
+	__u16 mss;
+	__u8 orderly; /* plain segments inside the window, counted up to 2: they prove a flow */
+	__u8 reserved[5];
+};
+_Static_assert(sizeof(struct side) == 216, "side has no hidden padding");
+
+/*
+ * One connection. The opening fields are written by frames of the end named behind them; role,
+ * opener and vlan by the frame that opened the flow, before anybody else can see it (a SYN that
+ * arrives late corrects the first two).
+ */
+struct flow {
+	struct side side[2];   /* in key order: side[0] is key.addr[0] */
+	__u64 start_ns;        /* first frame */
+	__u64 syn_ns;          /* opener: first SYN; 0: none */
+	__u64 syn_last_ns;     /* opener: last SYN before the SYN-ACK */
+	__u64 synack_ns;       /* responder: first SYN-ACK that answers the SYN; 0: none */
+	__u64 synack_last_ns;  /* responder: last one before it was acknowledged */
+	__u64 established_ns;  /* opener: the ACK that completes; 0: none */
+	__u64 responder_handshake_ns; /* responder; valid when has_responder_handshake */
+	__u64 opener_handshake_ns;    /* opener; valid when has_opener_handshake */
+	__u32 syn_tsval;              /* of syn_ns, syn_last_ns, synack_ns, synack_last_ns */
+	__u32 syn_last_tsval;
+	__u32 synack_tsval;
+	__u32 synack_last_tsval;
+	__u8 has_responder_handshake;
+	__u8 has_opener_handshake;
+	__u8 syn_has_ts;
+	__u8 synack_has_ts;
+	__u8 opener; /* index into side */
+	__u8 role;   /* enum flow_role */
+	__u8 close;  /* enum flow_close, set when the record leaves */
+	__u8 proven; /* lives, or would live but for want of room, in the flow table */
+	__u8 refused; /* the flow table had no room for it */
+	__u8 simultaneous; /* SYNs crossed (RFC 9293, 3.5) */
+	__u16 vlan;   /* outermost VLAN id, 0: none */
+	__u32 syns;    /* opener: SYNs before the answer */
+	__u32 synacks; /* responder: SYN-ACKs before they were acknowledged */
+	__u8 reserved[4];
+};
+_Static_assert(sizeof(struct flow) == 536, "flow has no hidden padding");
+
+#define HOLES_MAX 64
+
+struct hole { /* [start, end) was passed by and never seen; start == end: a free slot */
+	__u32 start;
+	__u32 end;
+	__u64 opened_ns; /* when the segment behind it passed */
+	__u32 tsval;     /* of that segment; 0 without timestamps */
+	__u16 ip_id;     /* of that segment; 0 in IPv6 */
+	__u16 reserved;
+};
+_Static_assert(sizeof(struct hole) == 24, "hole has no hidden padding");
+
+struct holes_key {
+	struct flow_key flow;
+	__u32 direction; /* index of the side that left the holes */
+};
+_Static_assert(sizeof(struct holes_key) == 44, "holes_key has no hidden padding");
+
+/* Holes of one direction, an entry only flows with holes own; written by frames of that direction. */
+struct holes {
+	__u32 used; /* slots at and above this index were never used */
+	__u32 joint; /* see verifier_joins() */
+	struct hole slot[HOLES_MAX];
+};
+
+#endif

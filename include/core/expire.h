@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* When a flow is over, and what its last record says of it. */
+#ifndef ACKMON_CORE_EXPIRE_H
+#define ACKMON_CORE_EXPIRE_H
+
+#include "abi/config.h"
+#include "abi/flow.h"
+#include "core/compiler.h"
+#include "core/packet.h"
+#include "core/seq.h"
+
+/* RST seen, or FIN both ways. */
+core_inline int flow_is_closed(const struct flow *flow);
+
+/* Closed, and both ends know: only stragglers can follow. */
+core_inline int flow_is_settled(const struct flow *flow);
+
+/* Silent for so long that the next frame of the tuple belongs to another flow. */
+core_inline int flow_is_over(const struct flow *flow,
+			     const volatile struct monitor_config *config, __u64 now_ns);
+
+/* Why a flow that is over, or was stopped being watched, has ended; enum flow_close. */
+core_inline __u8 flow_close_reason(const struct flow *flow);
+
+/* Octets of the holes that the other end acknowledged all the same: never seen here, not lost. */
+core_apart __u64 holes_acked_bytes(const struct holes *holes, __u32 acked);
+
+core_inline __u64 flow_last_ns(const struct flow *flow)
+{
+	__u64 a = READ_ONCE(flow->side[0].last_ns), b = READ_ONCE(flow->side[1].last_ns);
+
+	return a > b ? a : b;
+}
+
+core_inline int flow_is_closed(const struct flow *flow)
+{
+	__u8 any = flow->side[0].flags | flow->side[1].flags;
+	__u8 both = flow->side[0].flags & flow->side[1].flags;
+
+	return (any & TCP_RST) || (both & TCP_FIN);
+}
+
+core_inline int flow_is_settled(const struct flow *flow)
+{
+	const struct side *a = &flow->side[0], *b = &flow->side[1];
+
+	if ((a->flags | b->flags) & TCP_RST)
+		return 1;
+	return flow_is_closed(flow) && !seq_before(b->ack, a->next) && !seq_before(a->ack, b->next);
+}
+
+core_inline int flow_is_over(const struct flow *flow,
+			     const volatile struct monitor_config *config, __u64 now_ns)
+{
+	__u64 last_ns = flow_last_ns(flow), timeout_ns = config->idle_timeout_ns;
+
+	if (flow_is_settled(flow))
+		timeout_ns = config->closed_timeout_ns;
+	else if (flow_is_closed(flow) || (!flow->proven && flow->role == ROLE_SEEN))
+		timeout_ns = config->half_open_timeout_ns;
+	return now_ns > last_ns && now_ns - last_ns > timeout_ns;
+}
+
+core_inline __u8 flow_close_reason(const struct flow *flow)
+{
+	if ((flow->side[0].flags | flow->side[1].flags) & TCP_RST)
+		return CLOSE_RST;
+	return flow_is_closed(flow) ? CLOSE_FIN : CLOSE_IDLE;
+}
+
+core_apart __u64 holes_acked_bytes(const struct holes *holes, __u32 acked)
+{
+	__u64 bytes = 0;
+	__u32 i;
+
+	if (!holes)
+		return 0;
+	for (i = 0; i < HOLES_MAX && i < holes->used; i++) {
+		const struct hole *hole = &holes->slot[i];
+
+		if (seq_after(acked, hole->start))
+			bytes += seq_min(acked, hole->end) - hole->start;
+	}
+	return bytes;
+}
+
+#endif

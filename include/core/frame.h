@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a door saw, before anybody looked inside. */
+#ifndef ACKMON_CORE_FRAME_H
+#define ACKMON_CORE_FRAME_H
+
+#include <linux/types.h>
+
+enum frame_link {
+	LINK_ETHERNET,
+	LINK_RAW_IP, /* starts with the IP header */
+};
+
+struct frame {
+	const void *data; /* captured bytes */
+	const void *end;
+	__u64 time_ns;      /* monotonic in the kernel, wall clock in replay */
+	__u32 wire_bytes;   /* length on the wire, at least the captured one */
+	__u32 segments;     /* wire segments it stands for; 0: derive them from the MSS */
+	__u32 ifindex;      /* 0 in replay */
+	__u16 vlan_tci;     /* tag that was moved out of the frame */
+	__u8 has_vlan_tci;
+	__u8 door; /* enum door */
+	__u8 link; /* enum frame_link */
+};
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The opening: which SYN was answered, how long each leg took, and where one connection ends and the next begins. */
+#ifndef ACKMON_CORE_HANDSHAKE_H
+#define ACKMON_CORE_HANDSHAKE_H
+
+#include "abi/flow.h"
+#include "core/compiler.h"
+#include "core/expire.h"
+#include "core/packet.h"
+#include "core/seq.h"
+
+/*
+ * Does this SYN or SYN-ACK open another connection on the same tuple? A SYN with another initial
+ * sequence number does; the same SYN again is a retransmission, unless the connection has ended.
+ */
+core_apart int handshake_reopens(const struct flow *flow, const struct packet *pkt);
+
+/* Ends, times and counts of the opening. Call before the segment changes its side. */
+core_inline void handshake_note(struct flow *flow, const struct packet *pkt);
+
+/* Has the flow shown that both ends, or one end twice, mean it? (DESIGN 7: the second room) */
+core_inline int handshake_proves(const struct flow *flow);
+
+/* A SYN that was captured late lies at most this far below what its side sent before. */
+#define HANDSHAKE_LATE_SYN_MAX (1 << 16)
+
+core_inline int handshake_fits_below(const struct side *side, __u32 seq)
+{
+	__s32 below = seq_distance(seq, side->first_seq);
+
+	return below >= 0 && below <= HANDSHAKE_LATE_SYN_MAX;
+}
+
+core_inline int handshake_syn_reopens(const struct flow *flow, const struct side *side, __u32 seq)
+{
+	int over = flow_is_closed(flow) && flow->established_ns;
+
+	if (side->bits & SIDE_ISN)
+		return side->first_seq != seq || over;
+	if (!(side->bits & SIDE_SEQ))
+		return over;
+	return !handshake_fits_below(side, seq) || flow_is_closed(flow);
+}
+
+core_inline int handshake_synack_reopens(const struct side *side, const struct side *peer,
+					 const struct packet *pkt)
+{
+	/* Split handshakes and SYN cookies change their number; another connection answers another SYN. */
+	if (side->bits & SIDE_ISN)
+		return side->first_seq != pkt->seq && (side->bits & SIDE_SYNACK) &&
+		       side->synack_ack != pkt->ack &&
+		       !((peer->bits & SIDE_ISN) && peer->first_seq + 1 == pkt->ack);
+	return (side->bits & SIDE_SEQ) && !handshake_fits_below(side, pkt->seq);
+}
+
+core_apart int handshake_reopens(const struct flow *flow, const struct packet *pkt)
+{
+	const struct side *side, *peer;
+
+	if (!flow || !pkt)
+		return 0;
+	side = &flow->side[pkt->direction & 1];
+	peer = &flow->side[!(pkt->direction & 1)];
+	if ((pkt->flags & (TCP_SYN | TCP_RST)) != TCP_SYN)
+		return 0;
+	if (pkt->flags & TCP_ACK)
+		return handshake_synack_reopens(side, peer, pkt);
+	return handshake_syn_reopens(flow, side, pkt->seq);
+}
+
+/*
+ * One leg of the handshake, from a request seen `count` times to its answer. With repeats the answer
+ * must name the request by its timestamp, else nobody knows which one it answers (Karn; RFC 7323, 4.1).
+ */
+core_inline int handshake_leg(__u32 count, __u64 first_ns, __u64 last_ns, __u32 first_tsval,
+			      __u32 last_tsval, int has_ts, const struct packet *pkt, __u64 *ret_ns)
+{
+	__u64 sent_ns = last_ns;
+
+	if (count > 1) {
+		if (!has_ts || !pkt->has_ts || first_tsval == last_tsval)
+			return 0;
+		if (pkt->tsecr == first_tsval)
+			sent_ns = first_ns;
+		else if (pkt->tsecr != last_tsval)
+			return 0;
+	}
+	if (pkt->now_ns < sent_ns) /* captured in the wrong order */
+		return 0;
+	*ret_ns = pkt->now_ns - sent_ns;
+	return 1;
+}
+
+core_inline void handshake_syn(struct flow *flow, const struct packet *pkt)
+{
+	if (!flow->syn_ns) {
+		flow->opener = pkt->direction & 1;
+		flow->role = ROLE_SEEN;
+		flow->syn_ns = pkt->now_ns;
+		flow->syn_tsval = pkt->tsval;
+		flow->syn_has_ts = pkt->has_ts;
+	} else if (flow->opener != pkt->direction) {
+		flow->simultaneous = 1;
+		return;
+	}
+	if (flow->synack_ns)
+		return;
+	flow->syns++;
+	flow->syn_last_ns = pkt->now_ns;
+	flow->syn_last_tsval = pkt->tsval;
+}
+
+/* A SYN-ACK counts when it acknowledges the SYN, or the data that came with it (RFC 7413, 3). */
+core_inline int handshake_answers(const struct flow *flow, const struct side *peer,
+				  const struct packet *pkt)
+{
+	__u32 acked;
+
+	if (flow->simultaneous)
+		return !flow->synack_ns;
+	if (pkt->direction == flow->opener)
+		return 0;
+	if (!flow->syn_ns || !(peer->bits & SIDE_ISN))
+		return 1;
+	acked = pkt->ack - peer->first_seq;
+	return acked == 1 ||
+	       (acked > 1 && acked <= HANDSHAKE_LATE_SYN_MAX && !seq_after(pkt->ack, peer->next));
+}
+
+core_inline void handshake_synack(struct flow *flow, const struct side *peer,
+				  const struct packet *pkt)
+{
+	if (flow->role == ROLE_GUESSED) {
+		flow->opener = !(pkt->direction & 1);
+		flow->role = ROLE_SEEN;
+	}
+	if (!handshake_answers(flow, peer, pkt))
+		return;
+	if (!flow->synack_ns) {
+		flow->synack_ns = pkt->now_ns;
+		flow->synack_tsval = pkt->tsval;
+		flow->synack_has_ts = pkt->has_ts;
+		if (flow->syn_ns)
+			flow->has_responder_handshake = (__u8)handshake_leg(
+				flow->syns, flow->syn_ns, flow->syn_last_ns, flow->syn_tsval,
+				flow->syn_last_tsval, flow->syn_has_ts, pkt,
+				&flow->responder_handshake_ns);
+	}
+	if (flow->established_ns)
+		return;
+	flow->synacks++;
+	flow->synack_last_ns = pkt->now_ns;
+	flow->synack_last_tsval = pkt->tsval;
+}
+
+core_inline void handshake_ack(struct flow *flow, const struct side *peer, const struct packet *pkt)
+{
+	__u32 acked = pkt->ack - peer->first_seq;
+
+	if (!flow->synack_ns || flow->established_ns || pkt->direction != flow->opener ||
+	    !(peer->bits & SIDE_ISN) || !acked || acked > SEQ_WINDOW_MAX ||
+	    pkt->now_ns < flow->synack_ns)
+		return;
+	flow->established_ns = pkt->now_ns;
+	flow->has_opener_handshake = (__u8)handshake_leg(
+		flow->synacks, flow->synack_ns, flow->synack_last_ns, flow->synack_tsval,
+		flow->synack_last_tsval, flow->synack_has_ts, pkt, &flow->opener_handshake_ns);
+}
+
+core_inline void handshake_note(struct flow *flow, const struct packet *pkt)
+{
+	const struct side *peer = &flow->side[!(pkt->direction & 1)];
+
+	if (pkt->flags & TCP_RST)
+		return;
+	if ((pkt->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		handshake_syn(flow, pkt);
+	else if (pkt->flags & TCP_SYN)
+		handshake_synack(flow, peer, pkt);
+	else if (pkt->flags & TCP_ACK)
+		handshake_ack(flow, peer, pkt);
+}
+
+core_inline int handshake_proves(const struct flow *flow)
+{
+	return flow->established_ns || flow->side[0].orderly + flow->side[1].orderly >= 2;
+}
+
+#endif

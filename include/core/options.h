@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* TCP options: MSS, window scale, SACK permitted, SACK blocks, timestamps; the rest is stepped over. */
+#ifndef ACKMON_CORE_OPTIONS_H
+#define ACKMON_CORE_OPTIONS_H
+
+#include "core/compiler.h"
+#include "core/packet.h"
+
+/*
+ * Fills pkt from the options at `at`, `len` bytes by the data offset (RFC 9293, 3.1), of which only
+ * those before `end` were captured. An option that does not fit ends the list: what stood before it
+ * counts, as in every stack.
+ */
+core_inline void options_parse(const __u8 *at, __u32 len, const __u8 *end, struct packet *pkt);
+
+enum tcp_option {
+	OPTION_END = 0,
+	OPTION_NOP = 1,
+	OPTION_MSS = 2,
+	OPTION_WSCALE = 3,
+	OPTION_SACK_PERMITTED = 4,
+	OPTION_SACK = 5,
+	OPTION_TIMESTAMPS = 8,
+};
+
+#define OPTIONS_LEN_MAX 40u
+#define WSCALE_MAX 14 /* RFC 7323, 2.3 */
+
+/* pkt->options is long enough for any access at any masked offset: no path needs another check. */
+core_inline const __u8 *option_at(const struct packet *pkt, __u32 offset)
+{
+	return pkt->options + (offset & 63);
+}
+
+core_inline void option_timestamps(const __u8 *at, struct packet *pkt)
+{
+	pkt->tsval = load_u32(at);
+	pkt->tsecr = load_u32(at + 4);
+	pkt->has_ts = 1;
+}
+
+core_inline void option_sack(struct packet *pkt, __u32 offset, __u32 size)
+{
+	__u32 i;
+
+	for (i = 0; i < 4 && 2 + 8 * (i + 1) <= size; i++) {
+		const __u8 *block = option_at(pkt, offset + 2 + 8 * i);
+
+		pkt->sack[i].start = load_u32(block);
+		pkt->sack[i].end = load_u32(block + 4);
+		pkt->sack_count = (__u8)(i + 1);
+	}
+}
+
+/* One option of `size` bytes at `offset`; all of it lies inside the options. */
+core_inline void option_parse(struct packet *pkt, __u32 offset, __u32 size)
+{
+	const __u8 *value = option_at(pkt, offset + 2);
+
+	switch (*option_at(pkt, offset)) {
+	case OPTION_MSS:
+		if (size == 4)
+			pkt->mss = load_u16(value);
+		return;
+	case OPTION_WSCALE:
+		if (size == 3) {
+			pkt->wscale = *value > WSCALE_MAX ? WSCALE_MAX : *value;
+			pkt->has_wscale = 1;
+		}
+		return;
+	case OPTION_SACK_PERMITTED:
+		pkt->sack_permitted = 1;
+		return;
+	case OPTION_SACK:
+		option_sack(pkt, offset, size);
+		return;
+	case OPTION_TIMESTAMPS:
+		if (size == 10)
+			option_timestamps(value, pkt);
+		return;
+	}
+}
+
+/* Walks the copy in pkt->options. */
+core_apart int options_walk(struct packet *pkt)
+{
+	__u32 offset = 0, size, i;
+
+	if (!pkt)
+		return 0;
+	for (i = 0; i < OPTIONS_LEN_MAX; i++) {
+		offset = verifier_joins(&pkt->joint, offset);
+		if (offset >= pkt->options_len || *option_at(pkt, offset) == OPTION_END)
+			return 0;
+		if (*option_at(pkt, offset) == OPTION_NOP) {
+			offset++;
+			continue;
+		}
+		size = *option_at(pkt, offset + 1);
+		if (size < 2 || offset + size > pkt->options_len)
+			return 0;
+		option_parse(pkt, offset, size);
+		offset += size;
+	}
+	return 0;
+}
+
+core_inline void options_parse(const __u8 *at, __u32 len, const __u8 *end, struct packet *pkt)
+{
+	__u32 i;
+
+	/* Most segments carry exactly NOP NOP timestamps (RFC 7323, appendix A). */
+	if (len == 12 && at + 12 <= end && load_u32(at) == 0x0101080a) {
+		option_timestamps(at + 4, pkt);
+		return;
+	}
+	/* Options come in whole words (the data offset counts words); a cut-off word is not used. */
+	for (i = 0; i < OPTIONS_LEN_MAX; i += 4) {
+		if (i >= len || at + i + 4 > end)
+			break;
+		*(__be32 *)(pkt->options + i) = load_be32(at + i);
+		pkt->options_len = i + 4;
+	}
+	options_walk(pkt);
+}
+
+#endif

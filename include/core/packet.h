@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What parsing found: one TCP segment, every number in host order. */
+#ifndef ACKMON_CORE_PACKET_H
+#define ACKMON_CORE_PACKET_H
+
+#include <linux/types.h>
+
+#include "abi/key.h"
+#include "core/compiler.h"
+
+enum tcp_flags {
+	TCP_FIN = 0x01,
+	TCP_SYN = 0x02,
+	TCP_RST = 0x04,
+	TCP_PSH = 0x08,
+	TCP_ACK = 0x10,
+	TCP_URG = 0x20,
+	TCP_ECE = 0x40,
+	TCP_CWR = 0x80,
+};
+
+struct sack_block {
+	__u32 start;
+	__u32 end;
+};
+
+struct packet {
+	struct flow_key key;
+	__u64 now_ns;
+	__u32 seq;
+	__u32 ack;
+	__u32 tsval; /* valid with has_ts (RFC 7323, 3.2) */
+	__u32 tsecr;
+	__u32 payload_bytes; /* by the IP length, not by what was captured */
+	__u32 wire_bytes;
+	__u32 segments; /* 0: derive from the MSS */
+	__u16 window;   /* as in the header, unscaled */
+	__u16 ip_id;    /* 0 in IPv6 */
+	__u16 mss;      /* 0: no MSS option */
+	__u16 vlan;     /* outermost VLAN id, 0: none */
+	__u8 direction; /* 0: the sender is key.addr[0] */
+	__u8 flags;     /* enum tcp_flags */
+	__u8 ttl;
+	__u8 ecn; /* RFC 3168, 5: 3 is CE */
+	__u8 has_ts;
+	__u8 has_wscale;
+	__u8 wscale; /* at most 14 (RFC 7323, 2.3) */
+	__u8 sack_permitted;
+	__u8 sack_count;
+	__u8 first_fragment;
+	__u8 reserved[2];
+	struct sack_block sack[4]; /* RFC 2018, 3 */
+	__u32 options_len;         /* of options, as captured */
+	__u8 options[72] __attribute__((aligned(4)));          /* a copy, only when they hold more than timestamps; 40 are used */
+	__u32 joint;               /* see verifier_joins() */
+};
+
+/* Octets of sequence space it takes: payload, SYN and FIN; a RST takes none. */
+core_inline __u32 packet_seq_len(const struct packet *pkt)
+{
+	if (pkt->flags & TCP_RST)
+		return 0;
+	return pkt->payload_bytes + !!(pkt->flags & TCP_SYN) + !!(pkt->flags & TCP_FIN);
+}
+
+#endif

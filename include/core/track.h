@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One segment of a flow: the list of everything that is learned from it. */
+#ifndef ACKMON_CORE_TRACK_H
+#define ACKMON_CORE_TRACK_H
+
+#include "abi/flow.h"
+#include "core/compiler.h"
+#include "core/handshake.h"
+#include "core/loss.h"
+#include "core/packet.h"
+#include "core/rtt.h"
+#include "core/window.h"
+
+/* A flow as it is before its first segment was tracked. */
+core_inline void track_open(struct flow *ret_flow, const struct packet *pkt);
+
+/* Updates the flow; holes as for loss_classify(). Returns the segment's enum segment_class. */
+core_apart int track_segment(struct flow *flow, struct packet *pkt, struct holes *holes);
+
+/* Mid-stream nobody saw who opened: clients use high ports, and usually speak first. */
+core_inline __u8 track_guess_opener(const struct packet *pkt)
+{
+	__u16 first = be16_to_host(pkt->key.port_be16[0]);
+	__u16 second = be16_to_host(pkt->key.port_be16[1]);
+
+	if (first == second)
+		return pkt->direction;
+	return first < second;
+}
+
+core_inline void track_open(struct flow *ret_flow, const struct packet *pkt)
+{
+	__builtin_memset(ret_flow, 0, sizeof(*ret_flow));
+	ret_flow->start_ns = pkt->now_ns;
+	ret_flow->vlan = pkt->vlan;
+	ret_flow->role = ROLE_GUESSED;
+	ret_flow->opener = track_guess_opener(pkt);
+}
+
+core_inline void track_count(struct side *side, const struct side *peer, const struct packet *pkt)
+{
+	if (pkt->now_ns > side->last_ns)
+		side->last_ns = pkt->now_ns;
+	side->frames++;
+	side->segments += loss_segments(side, peer, pkt);
+	side->wire_bytes += pkt->wire_bytes;
+	side->payload_bytes += pkt->payload_bytes;
+	side->ecn_ce += pkt->ecn == 3;
+	side->ttl = pkt->ttl;
+	side->bits |= SIDE_TTL;
+}
+
+/* What only SYNs say, and that the others carry timestamps. */
+core_inline void track_options(struct side *side, const struct packet *pkt)
+{
+	if (!(pkt->flags & TCP_SYN)) {
+		if (pkt->has_ts)
+			side->bits |= SIDE_TIMESTAMPS;
+		return;
+	}
+	if (pkt->mss)
+		side->mss = pkt->mss;
+	if (pkt->has_wscale) {
+		side->wscale = pkt->wscale;
+		side->bits |= SIDE_WSCALE;
+	}
+	if (pkt->sack_permitted)
+		side->bits |= SIDE_SACK_PERMITTED;
+	if (pkt->flags & TCP_ACK) {
+		side->synack_ack = pkt->ack;
+		side->bits |= SIDE_SYNACK;
+	}
+}
+
+core_apart int track_segment(struct flow *flow, struct packet *pkt, struct holes *holes)
+{
+	const struct side *peer;
+	enum segment_class class;
+	struct side *side;
+
+	if (!flow || !pkt)
+		return SEGMENT_PLAIN;
+	side = &flow->side[pkt->direction & 1];
+	peer = &flow->side[!(pkt->direction & 1)];
+	if (pkt->now_ns < flow->start_ns)
+		flow->start_ns = pkt->now_ns;
+	track_options(side, pkt);
+	track_count(side, peer, pkt);
+	handshake_note(flow, pkt);
+	class = loss_classify(side, peer, pkt, holes);
+	class = verifier_joins(&pkt->joint, class);
+	if (class != SEGMENT_SUSPECT) {
+		rtt_answer(side, peer, pkt);
+		rtt_stamp(side, peer, pkt, class);
+		window_note(side, peer, pkt);
+		if (!(pkt->flags & (TCP_SYN | TCP_RST)) && side->orderly < 2)
+			side->orderly++;
+	}
+	side->flags |= pkt->flags;
+	return class;
+}
+
+#endif

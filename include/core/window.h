@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What an end says as receiver: acknowledgments, duplicates, SACK blocks, and its window. */
+#ifndef ACKMON_CORE_WINDOW_H
+#define ACKMON_CORE_WINDOW_H
+
+#include "abi/flow.h"
+#include "core/compiler.h"
+#include "core/packet.h"
+#include "core/seq.h"
+
+/* Takes the acknowledgment and the window of a segment into its side. */
+core_inline void window_note(struct side *side, const struct side *peer, const struct packet *pkt);
+
+/* RFC 5681, 2: same ACK, same window, nothing in it, something outstanding. */
+core_inline int window_is_dup_ack(const struct side *side, const struct side *peer,
+				  const struct packet *pkt)
+{
+	return (side->bits & SIDE_ACK) && (side->bits & SIDE_WINDOW) && pkt->ack == side->ack &&
+	       pkt->window == side->raw_window && !pkt->payload_bytes &&
+	       !(pkt->flags & (TCP_SYN | TCP_FIN)) && (peer->bits & SIDE_SEQ) &&
+	       seq_after(READ_ONCE(peer->next), pkt->ack);
+}
+
+/* RFC 2883, 4: the first block lies below the ACK or inside the second block. */
+core_inline int window_is_dsack(const struct packet *pkt)
+{
+	if (!pkt->sack_count)
+		return 0;
+	if (!seq_after(pkt->sack[0].end, pkt->ack))
+		return 1;
+	return pkt->sack_count > 1 && !seq_before(pkt->sack[0].start, pkt->sack[1].start) &&
+	       !seq_after(pkt->sack[0].end, pkt->sack[1].end);
+}
+
+core_inline void window_set(struct side *side, const struct packet *pkt)
+{
+	int was_zero = side->zero_window_since_ns != 0;
+	int is_zero = !pkt->window && !(pkt->flags & TCP_FIN);
+
+	side->raw_window = pkt->window;
+	side->bits |= SIDE_WINDOW;
+	if (is_zero && !was_zero) {
+		side->zero_windows++;
+		side->zero_window_since_ns = pkt->now_ns;
+	} else if (!is_zero && was_zero) {
+		if (pkt->now_ns > side->zero_window_since_ns)
+			side->zero_window_ns += pkt->now_ns - side->zero_window_since_ns;
+		side->zero_window_since_ns = 0;
+	}
+}
+
+core_inline void window_note(struct side *side, const struct side *peer, const struct packet *pkt)
+{
+	if (!(pkt->flags & TCP_ACK) || (pkt->flags & TCP_RST))
+		return;
+	if (window_is_dup_ack(side, peer, pkt))
+		side->dup_acks++;
+	side->sacks += pkt->sack_count;
+	side->dsacks += (__u32)window_is_dsack(pkt);
+	/* An ACK far from anything the peer sent says nothing. */
+	if ((peer->bits & SIDE_SEQ) && !seq_in_reach(pkt->ack, READ_ONCE(peer->next)))
+		return;
+	if ((side->bits & SIDE_ACK) && seq_before(pkt->ack, side->ack))
+		return;
+	side->ack = pkt->ack;
+	side->bits |= SIDE_ACK;
+	/* The window of a SYN is not scaled (RFC 7323, 2.2), and data may follow it at once. */
+	if (pkt->flags & TCP_SYN)
+		side->bits &= ~SIDE_WINDOW;
+	else
+		window_set(side, pkt);
+}
+
+#endif
