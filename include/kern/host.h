@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The kernel as the hall's host: flows in maps, events in a ring buffer. */
+#ifndef ACKMON_KERN_HOST_H
+#define ACKMON_KERN_HOST_H
+
+#include "kern/maps.h"
+
+#include "core/monitor.h"
+
+core_inline const volatile struct monitor_config *host_config(void)
+{
+	/* Constant after load: the verifier drops what a false constant guards. */
+	return &config;
+}
+
+core_inline void host_count(__u8 door, enum counter counter)
+{
+	__u32 index = door;
+	struct door_counters *door_counters = bpf_map_lookup_elem(&counters, &index);
+
+	if (door_counters && counter < COUNTER_COUNT)
+		door_counters->value[counter]++;
+}
+
+core_inline struct flow *host_find_flow(const struct flow_key *key)
+{
+	struct flow *flow = bpf_map_lookup_elem(&flows, key);
+
+	return flow ? flow : bpf_map_lookup_elem(&half_open, key);
+}
+
+core_inline struct flow *host_open_flow(const struct packet *pkt)
+{
+	struct scratch *space = (struct scratch *)((char *)pkt - offsetof(struct scratch, pkt));
+
+	track_open(&space->flow, pkt);
+	/* The other direction may have been faster on another CPU: then its flow is ours too. */
+	bpf_map_update_elem(&half_open, &pkt->key, &space->flow, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&half_open, &pkt->key);
+}
+
+core_inline struct flow *host_promote_flow(const struct flow_key *key, struct flow *flow)
+{
+	struct flow *proven;
+
+	flow->proven = 1;
+	bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST);
+	proven = bpf_map_lookup_elem(&flows, key);
+	if (proven)
+		bpf_map_delete_elem(&half_open, key);
+	else
+		flow->proven = 0;
+	return proven;
+}
+
+core_inline void host_close_holes(const struct flow_key *key, __u32 direction)
+{
+	struct holes_key holes_key = {.flow = *key, .direction = direction};
+
+	bpf_map_delete_elem(&holes, &holes_key);
+}
+
+core_inline void host_close_flow(const struct flow_key *key, struct flow *flow)
+{
+	if (flow->side[0].bits & SIDE_HOLES)
+		host_close_holes(key, 0);
+	if (flow->side[1].bits & SIDE_HOLES)
+		host_close_holes(key, 1);
+	if (flow->proven)
+		bpf_map_delete_elem(&flows, key);
+	else
+		bpf_map_delete_elem(&half_open, key);
+}
+
+core_inline struct holes *host_find_holes(const struct flow_key *key, __u32 direction)
+{
+	struct holes_key holes_key = {.flow = *key, .direction = direction};
+
+	return bpf_map_lookup_elem(&holes, &holes_key);
+}
+
+core_inline struct holes *host_open_holes(const struct flow_key *key, __u32 direction)
+{
+	struct holes_key holes_key = {.flow = *key, .direction = direction};
+	__u32 zero = 0;
+	struct holes *empty = bpf_map_lookup_elem(&no_holes, &zero);
+
+	if (!empty)
+		return (struct holes *)0;
+	bpf_map_update_elem(&holes, &holes_key, empty, BPF_ANY);
+	return bpf_map_lookup_elem(&holes, &holes_key);
+}
+
+core_inline __u64 host_gap_bytes(const struct flow_key *key, const struct flow *flow,
+				 __u32 direction)
+{
+	struct holes *list;
+
+	if (!flow->side[direction].holes)
+		return 0;
+	list = host_find_holes(key, direction);
+	return list ? holes_acked_bytes(list, flow->side[!direction].ack) : 0;
+}
+
+core_apart int host_post_apart(const struct flow_key *key, const struct flow *flow)
+{
+	struct event *event;
+
+	if (!key || !flow)
+		return -1;
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event)
+		return -1;
+	event->type = EVENT_FLOW_CLOSED;
+	event->reserved = 0;
+	event->key = *key;
+	event->flow = *flow;
+	event->flow.side[0].gap_bytes += host_gap_bytes(key, flow, 0);
+	event->flow.side[1].gap_bytes += host_gap_bytes(key, flow, 1);
+	/* Waking the reader costs 9 us; it comes by on its own timer. */
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+core_inline int host_post_flow(const struct flow_key *key, const struct flow *flow)
+{
+	return host_post_apart(key, flow);
+}
+
+/* Working space of this door and CPU. */
+core_inline struct packet *host_packet(__u8 door)
+{
+	__u32 index = door;
+	struct scratch *space = bpf_map_lookup_elem(&scratch, &index);
+
+	return space ? &space->pkt : (struct packet *)0;
+}
+
+/* Time and length of a rehearsed frame come from the test, not from the kernel. */
+core_inline void host_rehearse(struct frame *frame)
+{
+	if (!config.rehearsing)
+		return;
+	frame->time_ns = rehearsal.time_ns;
+	frame->wire_bytes = rehearsal.wire_bytes;
+	frame->segments = 0;
+	frame->ifindex = 0;
+}
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Every map and global of the kernel side, declared once; weak, so that all programs share them. */
+#ifndef ACKMON_KERN_MAPS_H
+#define ACKMON_KERN_MAPS_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi/config.h"
+#include "abi/counters.h"
+#include "abi/event.h"
+#include "abi/flow.h"
+#include "abi/key.h"
+#include "core/packet.h"
+
+/* Proven flows. Refuses when full; the reader takes out what is over. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 131072);
+	__type(key, struct flow_key);
+	__type(value, struct flow);
+} flows __weak SEC(".maps");
+
+/* Flows that have yet to prove themselves. A flood churns this room and no other. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct flow_key);
+	__type(value, struct flow);
+} half_open __weak SEC(".maps");
+
+/* Hole lists, made on demand: few flows ever own one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, struct holes_key);
+	__type(value, struct holes);
+} holes __weak SEC(".maps");
+
+/* By enum door. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DOOR_COUNT);
+	__type(key, __u32);
+	__type(value, struct door_counters);
+} counters __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} events __weak SEC(".maps");
+
+/*
+ * Working space, by enum door and CPU: too large for the stack, and the verifier walks less when it
+ * need not follow every value. Programs of one door never interrupt each other on a CPU.
+ */
+struct scratch {
+	struct packet pkt;
+	struct flow flow;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DOOR_COUNT);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratch __weak SEC(".maps");
+
+/* What a new hole list looks like; never written. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct holes);
+} no_holes __weak SEC(".maps");
+
+const volatile struct monitor_config config __weak = {};
+struct rehearsal rehearsal __weak = {};
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The TC doors, ingress and egress: an sk_buff becomes a frame; what others decide about it stands. */
+#include "kern/maps.h"
+#include "kern/host.h"
+
+#define TC_ACT_UNSPEC (-1)
+
+/* Ethernet, two tags, IPv6 with some extension headers, TCP with all its options. */
+#define HEADERS_MAX 192u
+
+/* Headers beyond the linear part of the buffer are pulled into it; the bytes on the wire stay. */
+static __always_inline void tc_pull_headers(struct __sk_buff *skb)
+{
+	__u32 linear = skb->data_end - skb->data;
+	__u32 wanted = skb->len < HEADERS_MAX ? skb->len : HEADERS_MAX;
+
+	if (linear < wanted)
+		bpf_skb_pull_data(skb, wanted);
+}
+
+static __always_inline int tc_monitor(struct __sk_buff *skb, __u8 door)
+{
+	struct packet *pkt = host_packet(door);
+	struct frame frame;
+
+	if (!pkt)
+		return TC_ACT_UNSPEC;
+	tc_pull_headers(skb);
+	frame = (struct frame){
+		.data = (const void *)(long)skb->data,
+		.end = (const void *)(long)skb->data_end,
+		.wire_bytes = skb->len,
+		.segments = skb->gso_segs ? skb->gso_segs : 1,
+		.ifindex = skb->ifindex,
+		.vlan_tci = (__u16)skb->vlan_tci,
+		.has_vlan_tci = !!skb->vlan_present,
+		.door = door,
+		.link = LINK_ETHERNET,
+	};
+	if (config.rehearsing)
+		host_rehearse(&frame);
+	else
+		frame.time_ns = bpf_ktime_get_ns();
+	monitor_frame(&frame, pkt);
+	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int ackmon_ingress(struct __sk_buff *skb)
+{
+	return tc_monitor(skb, DOOR_TC_INGRESS);
+}
+
+SEC("tc")
+int ackmon_egress(struct __sk_buff *skb)
+{
+	return tc_monitor(skb, DOOR_TC_EGRESS);
+}
+
+char LICENSE[] SEC("license") __weak = "GPL";
