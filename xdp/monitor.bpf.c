@@ -3,7 +3,7 @@
 #include "kern/maps.h"
 #include "kern/host.h"
 
-SEC("xdp.frags")
+SEC("xdp")
 int ackmon_xdp(struct xdp_md *ctx)
 {
 	struct frame frame = {

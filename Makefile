@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Builds everything under build/; `make help` lists the verbs.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD := build
+Q := $(if $(V),,@)
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)
+VERSION := 0.1.0
+
+LIBS := libbpf libxdp libpcap libelf zlib libzstd libmd
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Werror
+CPPFLAGS += -D_GNU_SOURCE -DACKMON_VERSION=\"$(VERSION)\" -Iinclude -Iuser -I$(BUILD)
+CFLAGS_ALL = -std=gnu11 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) $(shell pkg-config --cflags $(LIBS))
+LDLIBS_ALL = $(LDFLAGS) $(shell pkg-config --libs $(LIBS))
+ARCH_INCLUDE := -I/usr/include/$(shell uname -m)-linux-gnu
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARNINGS) -Iinclude $(ARCH_INCLUDE)
+
+BUILD_PACKAGES := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libbpf-dev libxdp-dev \
+	libpcap-dev libelf-dev zlib1g-dev libzstd-dev libmd-dev iproute2
+TEST_PACKAGES := libcmocka-dev python3 tcpdump iperf3 mandoc procps util-linux zstd
+BENCH_PACKAGES := tcptrace tshark
+
+USER_OBJECTS := $(patsubst user/%.c,$(BUILD)/user/%.o,$(wildcard user/*.c))
+LIBRARY := $(BUILD)/libackmon.a
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all help deps test-deps bench-deps run demo test unit check bench update-golden install uninstall clean
+
+all: $(BUILD)/ackmon
+
+help:
+	@echo 'make                 build $(BUILD)/ackmon'
+	@echo 'make deps            install what building needs (Debian, Ubuntu; root)'
+	@echo 'sudo make run        install, build, then watch the default-route interface; IFACE=... another'
+	@echo 'sudo make demo       two hosts and a lossy router in namespaces, what ackmon says of them'
+	@echo 'sudo make test       every test; parts that need root skip without it'
+	@echo 'make unit            the unit tests alone'
+	@echo 'make check           who includes whom, headers alone, the verifier, the man page'
+	@echo 'make bench           costs beside an empty program, libpcap and tcptrace'
+	@echo 'make update-golden NAME=...   take today'"'"'s output as expected (say why in the commit)'
+	@echo 'make install         into $$(DESTDIR)$$(PREFIX); make uninstall takes it out again'
+	@echo 'make clean           remove $(BUILD)/'
+
+# ---------------------------------------------------------------- packages
+
+# $(call install,PACKAGES): only what is missing, and only where there is an apt-get to do it.
+define install
+	@if command -v dpkg-query >/dev/null; then \
+		missing=$$(for p in $(1); do \
+			dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; \
+		done); \
+		if [ -n "$$missing" ]; then \
+			if [ "$$(id -u)" != 0 ]; then \
+				echo "missing packages:" $$missing; \
+				echo "install them with: sudo make $@"; exit 1; \
+			fi; \
+			echo "installing:" $$missing; \
+			apt-get update -qq >/dev/null 2>&1; \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing \
+				>/dev/null || exit 1; \
+		fi; \
+	else \
+		echo "not a Debian or Ubuntu; please see that these are there: $(1)"; \
+	fi
+endef
+
+deps:
+	$(call install,$(BUILD_PACKAGES))
+
+test-deps: deps
+	$(call install,$(TEST_PACKAGES))
+
+bench-deps: test-deps
+	$(call install,$(BENCH_PACKAGES))
+
+# ---------------------------------------------------------------- programs
+
+$(BUILD)/%.bpf.o: %/monitor.bpf.c
+	@mkdir -p $(@D)
+	$(Q)echo '  BPF   ' $@; $(CLANG) $(BPF_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/monitor.bpf.o: $(BUILD)/xdp.bpf.o $(BUILD)/tc.bpf.o
+	$(Q)echo '  LINK  ' $@; $(BPFTOOL) gen object $@ $^
+
+$(BUILD)/monitor.skel.h: $(BUILD)/monitor.bpf.o
+	$(Q)echo '  SKEL  ' $@; $(BPFTOOL) gen skeleton $< name monitor >$@
+
+$(BUILD)/user/%.o: user/%.c
+	@mkdir -p $(@D)
+	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+$(BUILD)/user/attach.o: $(BUILD)/monitor.skel.h
+
+$(LIBRARY): $(filter-out $(BUILD)/user/main.o,$(USER_OBJECTS))
+	$(Q)echo '  AR    ' $@; $(AR) rcs $@ $^
+
+$(BUILD)/ackmon: $(BUILD)/user/main.o $(LIBRARY)
+	$(Q)echo '  LINK  ' $@; $(CC) $(CFLAGS) -o $@ $^ $(LDLIBS_ALL)
+
+$(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -Itests/unit -MMD -MP -o $@ $< $(LIBRARY) $(LDLIBS_ALL) -lcmocka
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d)
+
+# ---------------------------------------------------------------- verbs
+
+run: deps
+	@$(MAKE) --no-print-directory all
+	$(BUILD)/ackmon -i $(or $(IFACE),$(shell ip route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1),lo)
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	tests/netns/demo.sh
+
+unit: $(UNIT_TESTS)
+	tests/run.sh unit
+
+test:
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory test-deps; fi
+	@$(MAKE) --no-print-directory all $(UNIT_TESTS)
+	tests/run.sh
+
+check: all
+	tests/check.sh
+
+bench:
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory bench-deps; fi
+	@$(MAKE) --no-print-directory all
+	tests/bench/run.sh
+
+update-golden: all
+	tests/golden/run.sh --update $(NAME)
+
+install: all
+	install -D -m 755 $(BUILD)/ackmon $(DESTDIR)$(PREFIX)/sbin/ackmon
+	install -D -m 644 docs/ackmon.8 $(DESTDIR)$(PREFIX)/share/man/man8/ackmon.8
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/sbin/ackmon $(DESTDIR)$(PREFIX)/share/man/man8/ackmon.8
+
+clean:
+	rm -rf $(BUILD)

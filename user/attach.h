@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Programs on interfaces: how they get there, and that they leave without a trace. */
+#ifndef ACKMON_ATTACH_H
+#define ACKMON_ATTACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "abi/config.h"
+#include "cli.h"
+
+struct attach; /* the loaded programs, their maps, and every place they are attached to */
+struct bpf_map;
+
+/*
+ * Opens and configures the programs; loading waits for the first interface. On failure -errno and
+ * one sentence with the way out in ret_error (no root, a missing capability, no BPF).
+ */
+int attach_open(struct attach **ret_attach, const struct monitor_config *config, char *ret_error,
+		size_t error_size);
+
+/*
+ * Attaches ingress by `mode` and egress by TC. All or nothing for this interface. ret_note (may be
+ * NULL) gets one sentence: what was attached where, in which mode and why.
+ */
+int attach_interface(struct attach *attach, const char *name, enum hook_mode mode, char *ret_note,
+		     size_t note_size, char *ret_error, size_t error_size);
+
+/* The shared maps, by name ("flows", "half_open", "holes", "counters", "events"); after the first interface. */
+struct bpf_map *attach_map(const struct attach *attach, const char *name);
+
+/* Detaches everything that is ours and nothing else; the maps stay readable. Accepts NULL. */
+void attach_stop(struct attach *attach);
+
+/* Detaches and frees everything. Accepts NULL and half-open things. */
+void attach_close(struct attach *attach);
+
+/* -D: one line an interface on stdout: name, state, driver, XDP modes, programs already there. */
+int attach_list(void);
+
+#endif

@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What each option means, and which sentence answers a mistake. */
+#include "cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define VERSION "0.1.0"
+#define NS_PER_S 1000000000ull
+#define GO_ON (-1)
+
+static const char help_text[] =
+	"ackmon watches TCP: how long connections take to open, how far the ends are, what was sent\n"
+	"again.\n"
+	"\n"
+	"  ackmon -i IFACE [-i IFACE ...] [options] [filter]   watch interfaces (needs root)\n"
+	"  ackmon -r FILE ...             [options] [filter]   read captures (- is standard input)\n"
+	"  ackmon -D                                           list interfaces\n"
+	"\n"
+	"What to read\n"
+	"  -i IFACE          an interface; may be repeated\n"
+	"  -r FILE ...       pcap or pcapng, also .gz and .zst; several in the order given\n"
+	"  -m MODE           ingress hook: auto (default), native, skb or tc; egress is always TC\n"
+	"  -c N              stop after N frames\n"
+	"  --duration TIME   stop after TIME\n"
+	"  filter            as in tcpdump: \"host 10.0.0.1 and port 443\"\n"
+	"\n"
+	"What to write\n"
+	"  -o FORMAT         table, wide, csv or ndjson\n"
+	"  -j                the same as -o ndjson\n"
+	"  -e FIELD,...      these fields only, in this order\n"
+	"  -H                no header line\n"
+	"  -w FILE           to FILE; its ending .csv, .ndjson or .json chooses the format\n"
+	"  -I TIME           also show connections still open, every TIME\n"
+	"  -n                addresses and ports as numbers\n"
+	"\n"
+	"Other\n"
+	"  -v, -q            say more; say only errors\n"
+	"  -V, -h            version; this help\n"
+	"\n"
+	"TIME is a number of seconds, or has a unit: 10, 0.5, 500ms, 10s, 5m, 1h.\n"
+	"\n"
+	"Examples\n"
+	"  ackmon -i eth0 port 443                connections to or from port 443, as they end\n"
+	"  ackmon -r trace.pcapng -o wide         all that is known of the connections in a capture\n"
+	"  ackmon -i eth0 -I 10 -j | jq .outcome  records every 10 seconds, for a program\n";
+
+enum { /* options without a letter */
+	OPTION_DURATION = 256,
+};
+
+static const struct option long_options[] = {
+	{ "interface", required_argument, NULL, 'i' },
+	{ "read", required_argument, NULL, 'r' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "ndjson", no_argument, NULL, 'j' },
+	{ "no-header", no_argument, NULL, 'H' },
+	{ "fields", required_argument, NULL, 'e' },
+	{ "write", required_argument, NULL, 'w' },
+	{ "interval", required_argument, NULL, 'I' },
+	{ "count", required_argument, NULL, 'c' },
+	{ "mode", required_argument, NULL, 'm' },
+	{ "numeric", no_argument, NULL, 'n' },
+	{ "list-interfaces", no_argument, NULL, 'D' },
+	{ "duration", required_argument, NULL, OPTION_DURATION },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* "-": operands come in their place, as 1; ":": a missing argument is not an unknown option. */
+static const char short_options[] = "-:i:r:o:jHe:w:I:c:m:nDvqVh";
+
+/* The command line while it is read. */
+struct reading {
+	struct options *options;
+	const char **interfaces; /* the same memory as in options, writable */
+	const char **captures;
+	bool after_capture; /* an operand here may be one more capture */
+	bool usage;         /* a mistake was found, and its sentence printed */
+	bool no_memory;
+};
+
+#define USAGE(reading, ...)                                                                   \
+	do {                                                                                   \
+		log_error(__VA_ARGS__);                                                        \
+		(reading)->usage = true;                                                       \
+	} while (0)
+
+/* Names */
+
+struct name {
+	const char *name;
+	int value;
+};
+
+static const struct name format_names[] = {
+	{ "table", FORMAT_TABLE },
+	{ "wide", FORMAT_WIDE },
+	{ "csv", FORMAT_CSV },
+	{ "ndjson", FORMAT_NDJSON },
+	{ NULL, -1 },
+};
+
+static const struct name mode_names[] = {
+	{ "auto", HOOK_AUTO },
+	{ "native", HOOK_NATIVE },
+	{ "skb", HOOK_SKB },
+	{ "tc", HOOK_TC },
+	{ NULL, -1 },
+};
+
+static const struct name path_endings[] = {
+	{ ".csv", FORMAT_CSV },
+	{ ".ndjson", FORMAT_NDJSON },
+	{ ".json", FORMAT_NDJSON },
+	{ NULL, FORMAT_TABLE },
+};
+
+static int name_value(const struct name *names, const char *name)
+{
+	while (names->name && strcmp(names->name, name))
+		names++;
+	return names->value;
+}
+
+static bool text_ends(const char *text, const char *ending)
+{
+	size_t len = strlen(text), ending_len = strlen(ending);
+
+	return len >= ending_len && !strcmp(text + len - ending_len, ending);
+}
+
+static enum output_format format_of_path(const char *path)
+{
+	const struct name *ending = path_endings;
+
+	while (ending->name && !text_ends(path, ending->name))
+		ending++;
+	return (enum output_format)ending->value;
+}
+
+/* Numbers and times */
+
+/* A whole number from one to the largest; false for anything else. */
+static bool parse_count(const char *text, uint64_t *ret_count)
+{
+	char *end;
+	unsigned long long count;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	count = strtoull(text, &end, 10);
+	if (errno || *end || !count)
+		return false;
+	*ret_count = count;
+	return true;
+}
+
+static uint64_t unit_ns(const char *unit)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = {
+		{ "", NS_PER_S },
+		{ "ns", 1 },
+		{ "us", 1000 },
+		{ "ms", 1000000 },
+		{ "s", NS_PER_S },
+		{ "m", 60 * NS_PER_S },
+		{ "min", 60 * NS_PER_S },
+		{ "h", 3600 * NS_PER_S },
+	};
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (!strcmp(units[i].name, unit))
+			return units[i].ns;
+	}
+	return 0;
+}
+
+/*
+ * Digits, a decimal point and digits, a unit. By integers: 0.1 s is 100000000 ns, not nearly so.
+ * False when it is no time, is nothing at all, or is longer than a century.
+ */
+static bool parse_time(const char *text, uint64_t *ret_ns)
+{
+	const uint64_t longest_ns = 100ull * 365 * 24 * 3600 * NS_PER_S;
+	size_t whole_len = strspn(text, "0123456789"), part_len = 0;
+	const char *part = text + whole_len;
+	uint64_t ns = 0, step, unit;
+
+	if (*part == '.')
+		part_len = strspn(++part, "0123456789");
+	unit = unit_ns(part + part_len);
+	if (!unit || !(whole_len + part_len))
+		return false;
+	for (size_t i = 0; i < whole_len; i++) {
+		ns = ns * 10 + (uint64_t)(text[i] - '0') * unit;
+		if (ns > longest_ns)
+			return false;
+	}
+	step = unit;
+	for (size_t i = 0; i < part_len; i++) {
+		uint64_t digit = (uint64_t)(part[i] - '0');
+
+		ns += digit * step / 10;
+		step /= 10;
+	}
+	*ret_ns = ns;
+	return ns != 0;
+}
+
+/* Options */
+
+static void set_format(struct reading *reading, const char *name)
+{
+	int format = name_value(format_names, name);
+
+	if (format >= 0)
+		reading->options->format = (enum output_format)format;
+	else if (!strcmp(name, "pairs"))
+		USAGE(reading, "-o pairs: not built yet; use table, wide, csv or ndjson");
+	else
+		USAGE(reading, "-o %s: no such format; use table, wide, csv or ndjson", name);
+}
+
+static void set_mode(struct reading *reading, const char *name)
+{
+	int mode = name_value(mode_names, name);
+
+	if (mode < 0)
+		USAGE(reading, "-m %s: no such mode; use auto, native, skb or tc", name);
+	else
+		reading->options->mode = (enum hook_mode)mode;
+}
+
+static void set_frame_limit(struct reading *reading, const char *text)
+{
+	if (!parse_count(text, &reading->options->frame_limit))
+		USAGE(reading, "-c %s: not a number of frames; give a whole number above 0", text);
+}
+
+static void set_time(struct reading *reading, const char *option, const char *text,
+		     uint64_t *ret_ns)
+{
+	if (!parse_time(text, ret_ns))
+		USAGE(reading, "%s %s: not a time; give seconds or a unit, as in 10, 0.5, 500ms",
+		      option, text);
+}
+
+/* Twice the same interface is watched once. */
+static void add_interface(struct reading *reading, const char *name)
+{
+	struct options *options = reading->options;
+
+	if (!*name) {
+		USAGE(reading, "-i: the interface name is empty; ackmon -D lists the interfaces");
+		return;
+	}
+	for (size_t i = 0; i < options->interface_count; i++) {
+		if (!strcmp(options->interfaces[i], name))
+			return;
+	}
+	reading->interfaces[options->interface_count++] = name;
+}
+
+static void add_capture(struct reading *reading, const char *path)
+{
+	if (!*path)
+		USAGE(reading, "-r: the file name is empty; give a capture, or - for stdin");
+	else
+		reading->captures[reading->options->capture_count++] = path;
+}
+
+/* One more word behind a separator. */
+static void append_text(struct reading *reading, char **text, const char *separator,
+			const char *word)
+{
+	char *joined;
+
+	if (asprintf(&joined, "%s%s%s", *text ? *text : "", *text ? separator : "", word) < 0) {
+		reading->no_memory = true;
+		return;
+	}
+	free(*text);
+	*text = joined;
+}
+
+/* The names of all -e, split at commas. The array and the names are one block. */
+static void set_fields(struct reading *reading, const char *list)
+{
+	size_t count = 1;
+	const char **fields;
+	char *names;
+
+	for (const char *at = list; *at; at++)
+		count += *at == ',';
+	fields = malloc(count * sizeof(*fields) + strlen(list) + 1);
+	if (!fields) {
+		reading->no_memory = true;
+		return;
+	}
+	names = strcpy((char *)&fields[count], list);
+	for (size_t i = 0; i < count; i++) {
+		fields[i] = strsep(&names, ",");
+		if (!*fields[i] && !reading->usage)
+			USAGE(reading, "-e %s: a field name is empty", list);
+	}
+	reading->options->fields = fields;
+	reading->options->field_count = count;
+}
+
+/* Operands */
+
+static bool is_capture_name(const char *word)
+{
+	static const char *const endings[] = {
+		".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcap.zst", ".pcapng.gz", ".pcapng.zst",
+	};
+
+	for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
+		if (text_ends(word, endings[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What follows -r FILE is a capture as long as there is such a file; then the filter begins. */
+static void take_operand(struct reading *reading, const char *word)
+{
+	if (reading->after_capture && (!strcmp(word, "-") || !access(word, F_OK))) {
+		add_capture(reading, word);
+		return;
+	}
+	if (reading->after_capture && is_capture_name(word))
+		USAGE(reading, "%s: %s", word, strerror(errno));
+	reading->after_capture = false;
+	append_text(reading, &reading->options->filter, " ", word);
+}
+
+/*
+ * optopt is 0 for a word with two dashes that is no option, an option's letter when that option was
+ * given too much, and else a letter that is none: then argv[optind - 1] may be the word before.
+ */
+static void take_unknown_option(struct reading *reading, const char *word)
+{
+	if (!optopt)
+		USAGE(reading, "%s: no such option; see ackmon -h", word);
+	else if (optopt > 255 || strchr(short_options, optopt))
+		USAGE(reading, "%s: takes no argument; see ackmon -h", word);
+	else
+		USAGE(reading, "-%c: no such option; see ackmon -h", optopt);
+}
+
+static void take_option(struct reading *reading, int option, char **fields)
+{
+	struct options *options = reading->options;
+
+	switch (option) {
+	case 'i':
+		add_interface(reading, optarg);
+		break;
+	case 'r':
+		add_capture(reading, optarg);
+		break;
+	case 'o':
+		set_format(reading, optarg);
+		break;
+	case 'j':
+		options->format = FORMAT_NDJSON;
+		break;
+	case 'H':
+		options->no_header = true;
+		break;
+	case 'e':
+		append_text(reading, fields, ",", optarg);
+		break;
+	case 'w':
+		options->output_path = optarg;
+		break;
+	case 'I':
+		set_time(reading, "-I", optarg, &options->interval_ns);
+		break;
+	case 'c':
+		set_frame_limit(reading, optarg);
+		break;
+	case 'm':
+		set_mode(reading, optarg);
+		break;
+	case 'n':
+		options->numeric = true;
+		break;
+	case 'D':
+		options->list_interfaces = true;
+		break;
+	case OPTION_DURATION:
+		set_time(reading, "--duration", optarg, &options->duration_ns);
+		break;
+	case 'v':
+		options->verbosity++;
+		break;
+	case 'q':
+		options->verbosity = -1;
+		break;
+	}
+}
+
+/* The whole of it */
+
+static bool is_verb(const char *word)
+{
+	static const char *const verbs[] = { "attach", "status", "detach", "top", "check" };
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
+		if (!strcmp(verbs[i], word))
+			return true;
+	}
+	return false;
+}
+
+/* Help and version end the program, whatever else was typed; the first mistake does too. */
+static int read_words(struct reading *reading, int argc, char **argv, char **fields)
+{
+	int option;
+
+	optind = 0; /* start anew: a test reads more than one command line */
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(help_text, stdout);
+			return EXIT_DONE;
+		}
+		if (option == 'V') {
+			puts("ackmon " VERSION);
+			return EXIT_DONE;
+		}
+		if (option == 1)
+			take_operand(reading, optarg);
+		else if (option == '?')
+			take_unknown_option(reading, argv[optind - 1]);
+		else if (option == ':')
+			USAGE(reading, "%s: its argument is missing; see ackmon -h",
+			      argv[argc - 1]);
+		else
+			take_option(reading, option, fields);
+		if (option != 1)
+			reading->after_capture = option == 'r';
+		if (reading->usage)
+			return EXIT_USAGE;
+	}
+	for (; optind < argc; optind++) /* behind "--" */
+		append_text(reading, &reading->options->filter, " ", argv[optind]);
+	return GO_ON;
+}
+
+static void check_standard_input(struct reading *reading)
+{
+	const struct options *options = reading->options;
+	size_t times = 0;
+
+	for (size_t i = 0; i < options->capture_count; i++)
+		times += !strcmp(options->captures[i], "-");
+	if (times > 1)
+		USAGE(reading, "-r -: standard input can be read only once");
+}
+
+/* What to watch is named by exactly one of -i, -r and -D. */
+static void check_source(struct reading *reading)
+{
+	const struct options *options = reading->options;
+
+	if (options->list_interfaces)
+		return;
+	if (options->interface_count && options->capture_count)
+		USAGE(reading, "-i and -r: choose one, interfaces or capture files");
+	else if (!options->interface_count && !options->capture_count)
+		USAGE(reading, "nothing to watch; name an interface with -i or a capture with -r "
+			       "(ackmon -h tells more, ackmon -D lists the interfaces)");
+	else
+		check_standard_input(reading);
+}
+
+static void resolve_output(struct options *options)
+{
+	if (options->output_path && !strcmp(options->output_path, "-"))
+		options->output_path = NULL;
+	if (options->format != FORMAT_AUTO)
+		return;
+	options->format = FORMAT_TABLE;
+	if (options->output_path)
+		options->format = format_of_path(options->output_path);
+}
+
+static int read_command_line(struct reading *reading, int argc, char **argv)
+{
+	char *fields = NULL;
+	int code;
+
+	if (argc > 1 && is_verb(argv[1])) {
+		log_error("%s: not built yet; watch with ackmon -i IFACE, read with ackmon -r FILE",
+			  argv[1]);
+		return EXIT_USAGE;
+	}
+	code = read_words(reading, argc, argv, &fields);
+	if (code == GO_ON && fields)
+		set_fields(reading, fields);
+	free(fields);
+	if (code != GO_ON)
+		return code;
+	if (!reading->usage)
+		check_source(reading);
+	if (reading->no_memory) {
+		log_error("the command line does not fit into memory");
+		return EXIT_FAILED;
+	}
+	if (reading->usage)
+		return EXIT_USAGE;
+	resolve_output(reading->options);
+	return GO_ON;
+}
+
+int cli_parse(int argc, char **argv, struct options *ret_options)
+{
+	struct options options = { .format = FORMAT_AUTO };
+	struct reading reading = { .options = &options };
+	int code;
+
+	reading.interfaces = calloc((size_t)argc + 1, sizeof(*reading.interfaces));
+	reading.captures = calloc((size_t)argc + 1, sizeof(*reading.captures));
+	options.interfaces = reading.interfaces;
+	options.captures = reading.captures;
+	if (!reading.interfaces || !reading.captures) {
+		log_error("the command line does not fit into memory");
+		code = EXIT_FAILED;
+	} else {
+		code = read_command_line(&reading, argc, argv);
+	}
+	if (code == GO_ON)
+		*ret_options = options;
+	else
+		cli_free(&options);
+	return code;
+}
+
+void cli_free(struct options *options)
+{
+	free((void *)options->interfaces);
+	free((void *)options->captures);
+	free((void *)options->fields);
+	free(options->filter);
+	*options = (struct options){ 0 };
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The command line, as the person typed it and as the program reads it. */
+#ifndef ACKMON_CLI_H
+#define ACKMON_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1, /* run-time failure */
+	EXIT_USAGE = 2,
+	EXIT_LOST = 3, /* done, but some data was lost */
+};
+
+enum output_format {
+	FORMAT_AUTO, /* table on a terminal and elsewhere, unless -w names *.csv, *.ndjson or *.json */
+	FORMAT_TABLE,
+	FORMAT_WIDE,
+	FORMAT_CSV,
+	FORMAT_NDJSON,
+};
+
+enum hook_mode {
+	HOOK_AUTO,   /* native XDP where it costs nothing, else TC */
+	HOOK_NATIVE, /* XDP in the driver */
+	HOOK_SKB,    /* generic XDP */
+	HOOK_TC,
+};
+
+struct options {
+	const char *const *interfaces; /* -i, repeated */
+	size_t interface_count;
+	const char *const *captures; /* -r, repeated, and what follows it up to the next option */
+	size_t capture_count;
+	enum output_format format;
+	bool no_header;               /* -H */
+	const char *const *fields;    /* -e, split at commas; NULL: the format's own choice */
+	size_t field_count;
+	const char *output_path;      /* -w; NULL: stdout */
+	uint64_t frame_limit;         /* -c; 0: none */
+	uint64_t interval_ns;         /* -I; 0: none */
+	uint64_t duration_ns;         /* --duration; 0: none */
+	enum hook_mode mode;          /* -m */
+	bool list_interfaces;         /* -D */
+	bool numeric;                 /* -n */
+	int verbosity;                /* -v adds one, -q sets -1 */
+	char *filter;                 /* words after the options joined by blanks; NULL: none */
+};
+
+/*
+ * Reads argv. Returns -1 when the program should go on with *ret_options, else the exit code it
+ * should end with (help and version print to stdout and give EXIT_DONE; a mistake prints one
+ * sentence to stderr and gives EXIT_USAGE). cli_free() frees what it holds.
+ */
+int cli_parse(int argc, char **argv, struct options *ret_options);
+void cli_free(struct options *options);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The two clocks: the monotonic one frames are stamped with, and how far the wall clock is from it.
+ */
+#include "clock.h"
+
+#include <time.h>
+
+#define BRACKETS 16
+
+static int64_t clock_read_ns(clockid_t id)
+{
+	struct timespec now;
+
+	clock_gettime(id, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+uint64_t clock_monotonic_ns(void)
+{
+	return (uint64_t)clock_read_ns(CLOCK_MONOTONIC);
+}
+
+/*
+ * The wall clock is read between two monotonic reads; the error is at most half of their distance.
+ * An interruption makes one bracket wide, so the narrowest of several is believed.
+ */
+int64_t clock_wall_offset_ns(void)
+{
+	int64_t narrowest_ns = INT64_MAX;
+	int64_t offset_ns = 0;
+
+	for (int i = 0; i < BRACKETS; i++) {
+		int64_t before_ns = clock_read_ns(CLOCK_MONOTONIC);
+		int64_t wall_ns = clock_read_ns(CLOCK_REALTIME);
+		int64_t width_ns = clock_read_ns(CLOCK_MONOTONIC) - before_ns;
+
+		if (width_ns >= narrowest_ns)
+			continue;
+		narrowest_ns = width_ns;
+		offset_ns = wall_ns - (before_ns + width_ns / 2);
+	}
+	return offset_ns;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Writers of flow records: one interface, one file a format. */
+#ifndef ACKMON_EXPORT_H
+#define ACKMON_EXPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cli.h"
+#include "record.h"
+#include "sink.h"
+
+struct exporter;
+
+/*
+ * format is TABLE, WIDE, CSV or NDJSON. fields may be NULL (the format's own choice).
+ * -EINVAL when a field has no such name; *ret_bad_field then points at it.
+ * The table may hold rows back (export_finish() writes them) when the output is not followed live.
+ */
+int export_open(struct exporter **ret_exporter, enum output_format format, struct sink *sink,
+		bool header, const char *const *fields, size_t field_count,
+		const char **ret_bad_field);
+void export_record(struct exporter *exporter, const struct record *record);
+void export_finish(struct exporter *exporter);
+void export_close(struct exporter *exporter); /* accepts NULL */
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Flows by key, in user memory: an open-addressed index over slabs of entries that never move. */
+#include "flow_table.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLAB_ENTRIES 1024u
+#define SLOTS_AT_FIRST 1024u
+#define NUMBER_FREE UINT32_MAX /* entry->number of an entry not in use */
+
+static uint32_t hash_key(const struct flow_key *key)
+{
+	uint64_t words[5], hash = 0x9e3779b97f4a7c15ull;
+	size_t i;
+
+	memcpy(words, key, sizeof(words));
+	for (i = 0; i < 5; i++) {
+		hash = (hash ^ words[i]) * 0xff51afd7ed558ccdull;
+		hash ^= hash >> 32;
+	}
+	return (uint32_t)hash;
+}
+
+static bool keys_equal(const struct flow_key *a, const struct flow_key *b)
+{
+	return !memcmp(a, b, sizeof(*a));
+}
+
+static struct flow_entry *entry_at(const struct flow_table *table, uint32_t number)
+{
+	return &table->slabs[number / SLAB_ENTRIES][number % SLAB_ENTRIES];
+}
+
+int flow_table_open(struct flow_table *table)
+{
+	*table = (struct flow_table){.mask = SLOTS_AT_FIRST - 1};
+	table->slots = calloc(SLOTS_AT_FIRST, sizeof(*table->slots));
+	table->hashes = calloc(SLOTS_AT_FIRST, sizeof(*table->hashes));
+	if (table->slots && table->hashes)
+		return 0;
+	flow_table_close(table);
+	return -ENOMEM;
+}
+
+void flow_table_close(struct flow_table *table)
+{
+	uint32_t i;
+
+	for (i = 0; i < table->carved; i++) {
+		struct flow_entry *entry = flow_table_entry(table, i);
+
+		if (!entry)
+			continue;
+		free(entry->holes[0]);
+		free(entry->holes[1]);
+	}
+	for (i = 0; i < table->slab_count; i++)
+		free(table->slabs[i]);
+	free(table->slabs);
+	free(table->slots);
+	free(table->hashes);
+	free(table->free_numbers);
+	*table = (struct flow_table){0};
+}
+
+struct flow_entry *flow_table_entry(const struct flow_table *table, uint32_t number)
+{
+	struct flow_entry *entry = entry_at(table, number);
+
+	return entry->number == NUMBER_FREE ? NULL : entry;
+}
+
+struct flow_entry *flow_table_find(const struct flow_table *table, const struct flow_key *key)
+{
+	uint32_t hash = hash_key(key), i;
+
+	for (i = hash & table->mask; table->slots[i]; i = (i + 1) & table->mask) {
+		struct flow_entry *entry;
+
+		if (table->hashes[i] != hash)
+			continue;
+		entry = entry_at(table, table->slots[i] - 1);
+		if (keys_equal(&entry->key, key))
+			return entry;
+	}
+	return NULL;
+}
+
+static void place(uint32_t *slots, uint32_t *hashes, uint32_t mask, uint32_t hash, uint32_t slot)
+{
+	uint32_t i = hash & mask;
+
+	while (slots[i])
+		i = (i + 1) & mask;
+	slots[i] = slot;
+	hashes[i] = hash;
+}
+
+static int grow_slots(struct flow_table *table)
+{
+	uint32_t size = (table->mask + 1) * 2, i;
+	uint32_t *slots = calloc(size, sizeof(*slots));
+	uint32_t *hashes = calloc(size, sizeof(*hashes));
+
+	if (!slots || !hashes) {
+		free(slots);
+		free(hashes);
+		return -ENOMEM;
+	}
+	for (i = 0; i <= table->mask; i++) {
+		if (table->slots[i])
+			place(slots, hashes, size - 1, table->hashes[i], table->slots[i]);
+	}
+	free(table->slots);
+	free(table->hashes);
+	table->slots = slots;
+	table->hashes = hashes;
+	table->mask = size - 1;
+	return 0;
+}
+
+static int grow_slabs(struct flow_table *table)
+{
+	struct flow_entry **slabs;
+	struct flow_entry *slab;
+
+	slabs = realloc(table->slabs, (table->slab_count + 1) * sizeof(*slabs));
+	if (!slabs)
+		return -ENOMEM;
+	table->slabs = slabs;
+	slab = malloc(SLAB_ENTRIES * sizeof(*slab));
+	if (!slab)
+		return -ENOMEM;
+	table->slabs[table->slab_count++] = slab;
+	return 0;
+}
+
+/* The number of an unused entry. */
+static int take_number(struct flow_table *table, uint32_t *ret_number)
+{
+	if (table->free_count) {
+		*ret_number = table->free_numbers[--table->free_count];
+		return 0;
+	}
+	if (table->carved == table->slab_count * SLAB_ENTRIES && grow_slabs(table))
+		return -ENOMEM;
+	*ret_number = table->carved++;
+	return 0;
+}
+
+struct flow_entry *flow_table_insert(struct flow_table *table, const struct flow_key *key)
+{
+	uint32_t hash = hash_key(key), number;
+	struct flow_entry *entry;
+
+	/* At most two thirds full: probes stay short. */
+	if (table->count >= (table->mask + 1) / 3 * 2 && grow_slots(table))
+		return NULL;
+	if (take_number(table, &number))
+		return NULL;
+	entry = entry_at(table, number);
+	entry->key = *key;
+	entry->hash = hash;
+	entry->number = number;
+	place(table->slots, table->hashes, table->mask, hash, number + 1);
+	table->count++;
+	return entry;
+}
+
+/* Backward-shift deletion: entries behind the gap move up unless that would pass their home slot. */
+static void unplace(struct flow_table *table, uint32_t gap)
+{
+	uint32_t i = gap;
+
+	for (;;) {
+		uint32_t home;
+
+		i = (i + 1) & table->mask;
+		if (!table->slots[i])
+			break;
+		home = table->hashes[i] & table->mask;
+		if (((i - home) & table->mask) < ((i - gap) & table->mask))
+			continue;
+		table->slots[gap] = table->slots[i];
+		table->hashes[gap] = table->hashes[i];
+		gap = i;
+	}
+	table->slots[gap] = 0;
+}
+
+static void give_number(struct flow_table *table, uint32_t number)
+{
+	if (table->free_count == table->free_size) {
+		uint32_t size = table->free_size ? table->free_size * 2 : 256;
+		uint32_t *numbers = realloc(table->free_numbers, size * sizeof(*numbers));
+
+		if (!numbers) /* the entry stays unused until the table closes */
+			return;
+		table->free_numbers = numbers;
+		table->free_size = size;
+	}
+	table->free_numbers[table->free_count++] = number;
+}
+
+void flow_table_remove(struct flow_table *table, struct flow_entry *entry)
+{
+	uint32_t i = entry->hash & table->mask, number = entry->number;
+
+	while (table->slots[i] != number + 1)
+		i = (i + 1) & table->mask;
+	unplace(table, i);
+	entry->number = NUMBER_FREE;
+	table->count--;
+	give_number(table, number);
+}

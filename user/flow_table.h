@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Flows by key, in user memory: an open-addressed index over slabs of entries that never move. */
+#ifndef ACKMON_FLOW_TABLE_H
+#define ACKMON_FLOW_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/flow.h"
+#include "abi/key.h"
+
+struct flow_entry {
+	struct flow_key key;
+	uint32_t hash;
+	uint32_t number;         /* position in the slabs */
+	struct holes *holes[2];  /* by direction, NULL until needed; owned */
+	struct flow flow;
+};
+
+struct flow_table {
+	uint32_t *slots; /* number + 1 of the entry, 0: free */
+	uint32_t *hashes; /* of the entry in the slot: most misses end here */
+	uint32_t mask;
+	uint32_t count;  /* entries in use */
+	uint32_t carved; /* entries ever handed out by the slabs */
+	uint32_t *free_numbers;
+	uint32_t free_count;
+	uint32_t free_size;
+	struct flow_entry **slabs;
+	uint32_t slab_count;
+};
+
+int flow_table_open(struct flow_table *table); /* 0 or -ENOMEM */
+void flow_table_close(struct flow_table *table);
+
+struct flow_entry *flow_table_find(const struct flow_table *table, const struct flow_key *key);
+
+/* The key must not be in the table. NULL: no memory. The flow and holes are not initialised. */
+struct flow_entry *flow_table_insert(struct flow_table *table, const struct flow_key *key);
+
+void flow_table_remove(struct flow_table *table, struct flow_entry *entry);
+
+/* The entry with this number, or NULL when it is not in use; numbers run up to table->carved. */
+struct flow_entry *flow_table_entry(const struct flow_table *table, uint32_t number);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Where this run's flow records go: a sink and the exporter that writes to it. */
+#include "output.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "log.h"
+
+static enum output_format resolve_format(const struct options *options)
+{
+	return options->format == FORMAT_AUTO ? FORMAT_TABLE : options->format;
+}
+
+int output_open(struct output *output, const struct options *options)
+{
+	const char *bad_field = NULL;
+	int err;
+
+	*output = (struct output){0};
+	err = sink_open(&output->sink, options->output_path);
+	if (err) {
+		log_error("%s: cannot be written: %s", options->output_path, strerror(-err));
+		return EXIT_FAILED;
+	}
+	err = export_open(&output->exporter, resolve_format(options), output->sink,
+			  !options->no_header, options->fields, options->field_count, &bad_field);
+	if (!err)
+		return EXIT_DONE;
+	if (bad_field)
+		log_error("-e %s: no such field; the header of -o csv names them all", bad_field);
+	else
+		log_error("output: %s", strerror(-err));
+	sink_close(output->sink);
+	output->sink = NULL;
+	return bad_field ? EXIT_USAGE : EXIT_FAILED;
+}
+
+void output_record(struct output *output, const struct record *record)
+{
+	if (record->flow.close != CLOSE_OPEN)
+		output->flows++;
+	if (sink_error(output->sink)) {
+		output->lost++;
+		return;
+	}
+	export_record(output->exporter, record);
+}
+
+int output_flush(struct output *output)
+{
+	return sink_flush(output->sink);
+}
+
+int output_close(struct output *output)
+{
+	int err;
+
+	if (!output->sink)
+		return EXIT_DONE;
+	export_finish(output->exporter);
+	export_close(output->exporter);
+	sink_flush(output->sink);
+	err = sink_error(output->sink);
+	if (err == -EPIPE)
+		log_error("%s: closed by its reader; the records behind that point are lost",
+			  sink_name(output->sink));
+	else if (err)
+		log_error("%s: %s; the records behind that point are lost; free some space or name "
+			  "another file with -w",
+			  sink_name(output->sink), strerror(-err));
+	if (!err)
+		err = sink_close(output->sink);
+	else
+		sink_close(output->sink);
+	*output = (struct output){.flows = output->flows, .lost = output->lost};
+	return err ? EXIT_FAILED : EXIT_DONE;
+}

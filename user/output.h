@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Where this run's flow records go: a sink and the exporter that writes to it. */
+#ifndef ACKMON_OUTPUT_H
+#define ACKMON_OUTPUT_H
+
+#include <stdint.h>
+
+#include "cli.h"
+#include "export.h"
+#include "sink.h"
+
+struct output {
+	struct sink *sink;
+	struct exporter *exporter;
+	uint64_t flows;    /* records of flows that ended */
+	uint64_t lost;     /* records the sink could not take */
+};
+
+/* EXIT_DONE, or what the program ends with; the sentence has been printed. */
+int output_open(struct output *output, const struct options *options);
+
+void output_record(struct output *output, const struct record *record);
+int output_flush(struct output *output);
+
+/* Writes the rest and closes. EXIT_DONE, or EXIT_FAILED with a sentence when records were lost. */
+int output_close(struct output *output);
+
+#endif

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Frames from capture files: libpcap reads the records, this file finds, unpacks and names the bytes. */
+#include "pcap_source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <pcap.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "abi/counters.h"
+
+#define PACKED_BYTES (64 * 1024)
+#define STREAM_BYTES (64 * 1024) /* large reads, yet the bytes are still in the cache when walked */
+#define MAGIC_BYTES 6
+#define PCAP_HEADER_BYTES 24
+
+/* The capture as the disk or the pipe has it, and what is needed to unpack it on the way. */
+struct input {
+	int fd;
+	uint64_t consumed; /* bytes taken from fd */
+	uint64_t size;     /* 0: not a regular file */
+	uint64_t delivered; /* unpacked bytes given to libpcap */
+	uint8_t *packed;   /* [start, end) waits to be unpacked; first the magic that was peeked at */
+	size_t start;
+	size_t end;
+	bool finished;     /* the packed stream came to its own end */
+	bool interrupted;  /* a signal ended a blocking read: the person wants to stop */
+	const char *error; /* why reading or unpacking failed; NULL: it did not */
+	z_stream gzip;
+	bool has_gzip;
+	ZSTD_DStream *zstd;
+};
+
+struct link_type {
+	int dlt;
+	enum frame_link link;
+	void (*strip)(struct frame *frame); /* NULL: nothing to step over */
+};
+
+struct pcap_source {
+	struct input input;
+	char *name;
+	pcap_t *pcap;
+	const struct link_type *link;
+	struct bpf_program filter;
+	bool has_filter;
+	char *stream_buffer; /* stdio uses it until pcap_close() */
+	uint64_t frames;
+};
+
+struct packing {
+	uint8_t magic[MAGIC_BYTES];
+	size_t magic_len;
+	ssize_t (*read)(void *cookie, char *bytes, size_t size); /* NULL: known, but not unpacked here */
+	const char *name;
+};
+
+/* Says it and passes the error on, so that a failure is one line where it happens. */
+static int __attribute__((format(printf, 4, 5)))
+fail(int err, char *ret_error, size_t error_size, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(ret_error, error_size, format, args);
+	va_end(args);
+	return err;
+}
+
+/* Input: bytes from a descriptor, unpacked. */
+
+static ssize_t input_take(struct input *input, void *bytes, size_t size)
+{
+	ssize_t len = read(input->fd, bytes, size);
+
+	if (len >= 0) {
+		input->consumed += (uint64_t)len;
+		return len;
+	}
+	if (errno == EINTR) {
+		input->interrupted = true;
+		return 0;
+	}
+	input->error = strerror(errno);
+	return -1;
+}
+
+/* 1: packed bytes wait; 0: there are no more; -1: error. */
+static int input_fill(struct input *input)
+{
+	ssize_t len;
+
+	if (input->start < input->end)
+		return 1;
+	len = input_take(input, input->packed, PACKED_BYTES);
+	if (len <= 0)
+		return (int)len;
+	input->start = 0;
+	input->end = (size_t)len;
+	return 1;
+}
+
+static ssize_t input_fail(struct input *input, const char *error)
+{
+	input->error = error;
+	errno = EIO;
+	return -1;
+}
+
+static ssize_t input_read_plain(void *cookie, char *bytes, size_t size)
+{
+	struct input *input = cookie;
+	size_t waiting = input->end - input->start;
+	ssize_t len;
+
+	if (waiting) {
+		len = (ssize_t)(waiting < size ? waiting : size);
+		memcpy(bytes, input->packed + input->start, (size_t)len);
+		input->start += (size_t)len;
+	} else {
+		len = input_take(input, bytes, size);
+	}
+	if (len > 0)
+		input->delivered += (uint64_t)len;
+	return len;
+}
+
+/* A gzip file may be several members in a row; what follows the last one is padding (RFC 1952, 2.2). */
+static bool gzip_member_follows(struct input *input)
+{
+	if (input_fill(input) <= 0 || input->packed[input->start] != 0x1f)
+		return false;
+	return inflateReset(&input->gzip) == Z_OK;
+}
+
+static ssize_t input_read_gzip(void *cookie, char *bytes, size_t size)
+{
+	struct input *input = cookie;
+	z_stream *gzip = &input->gzip;
+	size_t len = 0;
+
+	while (!len && size && !input->finished) {
+		int filled = input_fill(input);
+		int result;
+
+		if (filled < 0)
+			return -1;
+		if (!filled)
+			return input->interrupted ? 0 : input_fail(input, "gzip data ends early");
+
+		gzip->next_in = input->packed + input->start;
+		gzip->avail_in = (uInt)(input->end - input->start);
+		gzip->next_out = (Bytef *)bytes;
+		gzip->avail_out = (uInt)size;
+		result = inflate(gzip, Z_NO_FLUSH);
+		input->start = input->end - gzip->avail_in;
+		len = size - gzip->avail_out;
+
+		if (result == Z_STREAM_END)
+			input->finished = !gzip_member_follows(input);
+		else if (result != Z_OK && result != Z_BUF_ERROR)
+			return input_fail(input, "gzip data is damaged");
+	}
+	input->delivered += len;
+	return (ssize_t)len;
+}
+
+static ssize_t input_read_zstd(void *cookie, char *bytes, size_t size)
+{
+	struct input *input = cookie;
+	ZSTD_outBuffer out = { .dst = bytes, .size = size };
+
+	while (!out.pos && size) {
+		int filled = input_fill(input);
+		ZSTD_inBuffer in;
+		size_t result;
+
+		if (filled < 0)
+			return -1;
+		if (!filled && (input->finished || input->interrupted))
+			return 0;
+
+		/* Without new bytes it may still hold unpacked ones back. */
+		in = (ZSTD_inBuffer){ input->packed + input->start,
+				      filled ? input->end - input->start : 0, 0 };
+		result = ZSTD_decompressStream(input->zstd, &out, &in);
+		input->start += in.pos;
+		if (ZSTD_isError(result))
+			return input_fail(input, ZSTD_getErrorName(result));
+		if (!filled && !out.pos)
+			return input_fail(input, "zstd data ends early");
+		input->finished = result == 0;
+	}
+	input->delivered += out.pos;
+	return (ssize_t)out.pos;
+}
+
+static const struct packing packings[] = {
+	{ { 0x1f, 0x8b }, 2, input_read_gzip, "gzip" },
+	{ { 0x28, 0xb5, 0x2f, 0xfd }, 4, input_read_zstd, "zstd" },
+	{ { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, NULL, "xz" },
+	{ { 'B', 'Z', 'h' }, 3, NULL, "bzip2" },
+	{ { 0x04, 0x22, 0x4d, 0x18 }, 4, NULL, "lz4" },
+};
+
+static const struct packing *packing_find(const uint8_t *bytes, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(packings) / sizeof(packings[0]); i++)
+		if (len >= packings[i].magic_len &&
+		    !memcmp(bytes, packings[i].magic, packings[i].magic_len))
+			return &packings[i];
+	return NULL;
+}
+
+/* A pipe may hand out less than asked for. */
+static int input_peek(struct input *input)
+{
+	while (input->end < MAGIC_BYTES) {
+		ssize_t len = input_take(input, input->packed + input->end,
+					 MAGIC_BYTES - input->end);
+
+		if (len < 0)
+			return -errno;
+		if (!len)
+			break;
+		input->end += (size_t)len;
+	}
+	return 0;
+}
+
+static int input_open(struct input *input, const char *path)
+{
+	struct stat status;
+
+	input->packed = malloc(PACKED_BYTES);
+	if (!input->packed)
+		return -ENOMEM;
+	input->fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC)
+				      : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	if (input->fd < 0)
+		return -errno;
+	if (!fstat(input->fd, &status) && S_ISREG(status.st_mode))
+		input->size = (uint64_t)status.st_size;
+	return input_peek(input);
+}
+
+static int input_unpack(struct input *input, const struct packing *packing)
+{
+	if (packing && packing->read == input_read_gzip) {
+		if (inflateInit2(&input->gzip, 16 + MAX_WBITS) != Z_OK)
+			return -ENOMEM;
+		input->has_gzip = true;
+	}
+	if (packing && packing->read == input_read_zstd) {
+		input->zstd = ZSTD_createDStream();
+		if (!input->zstd)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void input_close(struct input *input)
+{
+	if (input->has_gzip)
+		inflateEnd(&input->gzip);
+	ZSTD_freeDStream(input->zstd);
+	if (input->fd >= 0)
+		close(input->fd);
+	free(input->packed);
+}
+
+/* Link types: how the frame is made to start with Ethernet or with IP. */
+
+static size_t frame_captured(const struct frame *frame)
+{
+	return (size_t)((const uint8_t *)frame->end - (const uint8_t *)frame->data);
+}
+
+static void frame_step(struct frame *frame, uint32_t bytes)
+{
+	if (frame_captured(frame) < bytes)
+		bytes = (uint32_t)frame_captured(frame);
+	frame->data = (const uint8_t *)frame->data + bytes;
+	frame->wire_bytes -= bytes;
+}
+
+/* Another protocol behind a header that is not Ethernet: shown as Ethernet with no known type. */
+static void frame_hide(struct frame *frame)
+{
+	static const uint8_t header[14];
+
+	frame->data = header;
+	frame->end = header + sizeof(header);
+	frame->link = LINK_ETHERNET;
+	if (frame->wire_bytes < sizeof(header))
+		frame->wire_bytes = sizeof(header);
+}
+
+/* The address family in the byte order of whoever captured it, with that system's number of IPv6. */
+static void strip_loopback(struct frame *frame)
+{
+	const uint8_t *family = frame->data;
+
+	if (frame_captured(frame) >= 4) {
+		switch (family[1] || family[2] ? 0 : family[0] | family[3]) {
+		case 2:  /* IPv4 everywhere */
+		case 10: /* Linux */
+		case 24: /* NetBSD, OpenBSD */
+		case 28: /* FreeBSD */
+		case 30: /* macOS */
+			break;
+		default:
+			frame_hide(frame);
+			return;
+		}
+	}
+	frame_step(frame, 4);
+}
+
+/* The cooked header ends like an Ethernet header does: two addresses, EtherType. */
+static void strip_cooked(struct frame *frame)
+{
+	frame_step(frame, 2);
+}
+
+static void strip_cooked2(struct frame *frame)
+{
+	const uint8_t *header = frame->data;
+
+	if (frame_captured(frame) >= 2) {
+		uint16_t eth_type = (uint16_t)(header[0] << 8 | header[1]);
+
+		if (eth_type != 0x0800 && eth_type != 0x86dd) {
+			frame_hide(frame);
+			return;
+		}
+	}
+	frame_step(frame, 20);
+}
+
+static const struct link_type link_types[] = {
+	{ DLT_EN10MB, LINK_ETHERNET, NULL },
+	{ DLT_RAW, LINK_RAW_IP, NULL },
+	{ DLT_IPV4, LINK_RAW_IP, NULL },
+	{ DLT_IPV6, LINK_RAW_IP, NULL },
+	{ DLT_NULL, LINK_RAW_IP, strip_loopback },
+	{ DLT_LOOP, LINK_RAW_IP, strip_loopback },
+	{ DLT_LINUX_SLL, LINK_ETHERNET, strip_cooked },
+	{ DLT_LINUX_SLL2, LINK_RAW_IP, strip_cooked2 },
+};
+
+static const struct link_type *link_find(int dlt)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(link_types) / sizeof(link_types[0]); i++)
+		if (link_types[i].dlt == dlt)
+			return &link_types[i];
+	return NULL;
+}
+
+/* The source. */
+
+static int source_explain_header(const struct pcap_source *source, const char *reason,
+				 char *ret_error, size_t error_size)
+{
+	const struct input *input = &source->input;
+
+	if (input->error)
+		return fail(-EPROTO, ret_error, error_size, "%s: %s", source->name, input->error);
+	if (!input->delivered)
+		return fail(-ENODATA, ret_error, error_size, "%s: empty file, no capture header",
+			    source->name);
+	if (input->delivered < 4 || !strcmp(reason, "unknown file format"))
+		return fail(-EPROTO, ret_error, error_size, "%s: neither pcap nor pcapng",
+			    source->name);
+	if (input->delivered < PCAP_HEADER_BYTES)
+		return fail(-EPROTO, ret_error, error_size,
+			    "%s: the file ends inside its capture header", source->name);
+	return fail(-EPROTO, ret_error, error_size, "%s: capture header damaged: %s", source->name,
+		    reason);
+}
+
+static int source_open_pcap(struct pcap_source *source, const struct packing *packing,
+			    char *ret_error, size_t error_size)
+{
+	cookie_io_functions_t calls = { .read = packing ? packing->read : input_read_plain };
+	char reason[PCAP_ERRBUF_SIZE] = "";
+	FILE *stream = fopencookie(&source->input, "r", calls);
+
+	source->stream_buffer = malloc(STREAM_BYTES);
+	if (!stream || !source->stream_buffer) {
+		if (stream)
+			fclose(stream);
+		return fail(-ENOMEM, ret_error, error_size, "%s: out of memory", source->name);
+	}
+	setvbuf(stream, source->stream_buffer, _IOFBF, STREAM_BYTES);
+	source->pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO,
+								reason);
+	if (source->pcap)
+		return 0; /* pcap_close() closes the stream */
+	fclose(stream);
+	return source_explain_header(source, reason, ret_error, error_size);
+}
+
+static int source_choose_link(struct pcap_source *source, char *ret_error, size_t error_size)
+{
+	int dlt = pcap_datalink(source->pcap);
+	const char *name = pcap_datalink_val_to_name(dlt);
+
+	source->link = link_find(dlt);
+	if (source->link)
+		return 0;
+	return fail(-EPROTONOSUPPORT, ret_error, error_size,
+		    "%s: link type %s (%d) is not supported; Ethernet, raw IP, loopback and Linux "
+		    "cooked are", source->name, name ? name : "unknown", dlt);
+}
+
+static int source_compile_filter(struct pcap_source *source, const char *filter, char *ret_error,
+				 size_t error_size)
+{
+	if (!filter || !*filter)
+		return 0;
+	if (pcap_compile(source->pcap, &source->filter, filter, 1, PCAP_NETMASK_UNKNOWN))
+		return fail(-EINVAL, ret_error, error_size, "filter \"%s\": %s (see man pcap-filter)",
+			    filter, pcap_geterr(source->pcap));
+	source->has_filter = true;
+	return 0;
+}
+
+int pcap_source_open(struct pcap_source **ret_source, const char *path, const char *filter,
+		     char *ret_error, size_t error_size)
+{
+	const char *name = strcmp(path, "-") ? path : "standard input";
+	const struct packing *packing;
+	struct pcap_source *source = calloc(1, sizeof(*source));
+	int err;
+
+	if (!source)
+		return fail(-ENOMEM, ret_error, error_size, "%s: out of memory", name);
+	source->input.fd = -1;
+	source->name = strdup(name);
+	err = source->name ? input_open(&source->input, path) : -ENOMEM;
+	if (err) {
+		fail(err, ret_error, error_size, "%s: %s", name, strerror(-err));
+		goto out;
+	}
+
+	packing = packing_find(source->input.packed, source->input.end);
+	if (packing && !packing->read) {
+		err = fail(-EPROTO, ret_error, error_size,
+			   "%s: packed by %s; unpack it on the way: %s -dc FILE | ackmon -r -", name,
+			   packing->name, packing->name);
+		goto out;
+	}
+	err = input_unpack(&source->input, packing);
+	if (err) {
+		fail(err, ret_error, error_size, "%s: %s", name, strerror(-err));
+		goto out;
+	}
+
+	err = source_open_pcap(source, packing, ret_error, error_size);
+	if (!err)
+		err = source_choose_link(source, ret_error, error_size);
+	if (!err)
+		err = source_compile_filter(source, filter, ret_error, error_size);
+out:
+	if (err)
+		pcap_source_close(source);
+	else
+		*ret_source = source;
+	return err;
+}
+
+static void source_describe(const struct pcap_source *source, const struct pcap_pkthdr *header,
+			    const uint8_t *bytes, struct frame *ret_frame)
+{
+	*ret_frame = (struct frame){
+		.data = bytes,
+		.end = bytes + header->caplen,
+		.time_ns = (uint64_t)header->ts.tv_sec * 1000000000 + (uint64_t)header->ts.tv_usec,
+		.wire_bytes = header->len < header->caplen ? header->caplen : header->len,
+		.door = DOOR_CAPTURE,
+		.link = source->link->link,
+	};
+	if (source->link->strip)
+		source->link->strip(ret_frame);
+}
+
+static int source_end(const struct pcap_source *source, int result, char *ret_error,
+		      size_t error_size)
+{
+	const struct input *input = &source->input;
+
+	if (result == PCAP_ERROR_BREAK || input->interrupted)
+		return 0;
+	return fail(-EPROTO, ret_error, error_size, "%s: frame %llu: %s; flows up to here are kept",
+		    source->name, (unsigned long long)source->frames + 1,
+		    input->error ? input->error : pcap_geterr(source->pcap));
+}
+
+int pcap_source_next(struct pcap_source *source, struct frame *ret_frame, int *ret_selected,
+		     char *ret_error, size_t error_size)
+{
+	struct pcap_pkthdr *header;
+	const uint8_t *bytes;
+	int result = pcap_next_ex(source->pcap, &header, &bytes);
+
+	if (result != 1)
+		return source_end(source, result, ret_error, error_size);
+
+	/* The filter means the bytes as captured, so it looks before anything is stepped over. */
+	*ret_selected = !source->has_filter ||
+			pcap_offline_filter(&source->filter, header, bytes) != 0;
+	source_describe(source, header, bytes, ret_frame);
+	source->frames++;
+	return 1;
+}
+
+void pcap_source_position(const struct pcap_source *source, uint64_t *ret_bytes,
+			  uint64_t *ret_size)
+{
+	*ret_bytes = source->input.consumed;
+	*ret_size = source->input.size;
+}
+
+void pcap_source_close(struct pcap_source *source)
+{
+	if (!source)
+		return;
+	if (source->has_filter)
+		pcap_freecode(&source->filter);
+	if (source->pcap)
+		pcap_close(source->pcap);
+	free(source->stream_buffer);
+	input_close(&source->input);
+	free(source->name);
+	free(source);
+}

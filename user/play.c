@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* ackmon -r: capture files through the core, their flows to the output. */
+#include "play.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "config.h"
+#include "log.h"
+#include "output.h"
+#include "pcap_source.h"
+#include "progress.h"
+#include "replay.h"
+#include "summary.h"
+
+/* How many frames pass between looks at signals, progress and silent flows. */
+#define FRAMES_BETWEEN_LOOKS 4096
+
+struct player {
+	const struct options *options;
+	struct output output;
+	struct replay *replay;
+	uint64_t frames;
+	uint64_t bytes_before; /* in the captures already played */
+	uint64_t size;         /* of all captures; 0: unknown */
+	uint64_t interval_end_ns;
+	int exit_code;
+};
+
+static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t summary_wanted;
+
+static void on_signal(int signal)
+{
+	if (signal == SIGUSR1)
+		summary_wanted = 1;
+	else
+		interrupted = 1;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	action.sa_flags = SA_RESTART;
+	sigaction(SIGUSR1, &action, NULL);
+}
+
+static void on_flow(void *context, const struct flow_key *key, const struct flow *flow)
+{
+	struct player *player = context;
+	struct record record = {.key = *key, .flow = *flow};
+
+	output_record(&player->output, &record);
+}
+
+static void print_summary(const struct player *player)
+{
+	struct summary summary = {
+		.flows = player->output.flows,
+		.records_lost = player->output.lost,
+	};
+
+	summary.doors[DOOR_CAPTURE] = *replay_counters(player->replay);
+	summary_print(&summary);
+}
+
+/* A worse exit code stays: usage and failure before loss before done. */
+static void note_exit(struct player *player, int exit_code)
+{
+	static const int rank[] = {[EXIT_DONE] = 0, [EXIT_LOST] = 1, [EXIT_FAILED] = 2, [EXIT_USAGE] = 3};
+
+	if (rank[exit_code] > rank[player->exit_code])
+		player->exit_code = exit_code;
+}
+
+static bool is_finished(const struct player *player)
+{
+	return interrupted || sink_error(player->output.sink) ||
+	       (player->options->frame_limit && player->frames >= player->options->frame_limit);
+}
+
+/* Interval records are due whenever the capture's own clock has passed another -I seconds. */
+static void show_interval(struct player *player, uint64_t now_ns)
+{
+	if (!player->options->interval_ns)
+		return;
+	if (!player->interval_end_ns)
+		player->interval_end_ns = now_ns + player->options->interval_ns;
+	if (now_ns < player->interval_end_ns)
+		return;
+	replay_interval(player->replay);
+	player->interval_end_ns +=
+		(now_ns - player->interval_end_ns) / player->options->interval_ns *
+			player->options->interval_ns +
+		player->options->interval_ns;
+}
+
+static void look_around(struct player *player, const struct pcap_source *source, uint64_t now_ns)
+{
+	uint64_t bytes, size;
+
+	replay_sweep(player->replay, now_ns);
+	pcap_source_position(source, &bytes, &size);
+	progress_update(player->frames, player->bytes_before + bytes, player->size);
+	if (summary_wanted) {
+		summary_wanted = 0;
+		print_summary(player);
+	}
+}
+
+static void play_frame(struct player *player, const struct frame *frame, int selected)
+{
+	player->frames++;
+	show_interval(player, frame->time_ns);
+	if (selected)
+		replay_frame(player->replay, frame);
+	else
+		replay_filtered(player->replay);
+}
+
+static void play_capture(struct player *player, const char *path)
+{
+	struct pcap_source *source;
+	char error[512];
+	struct frame frame;
+	uint64_t bytes, size;
+	int selected, got;
+
+	got = pcap_source_open(&source, path, player->options->filter, error, sizeof(error));
+	if (got) {
+		log_error("%s", error);
+		note_exit(player, got == -EINVAL ? EXIT_USAGE : EXIT_FAILED);
+		return;
+	}
+	while (!is_finished(player)) {
+		got = pcap_source_next(source, &frame, &selected, error, sizeof(error));
+		if (got <= 0)
+			break;
+		play_frame(player, &frame, selected);
+		if (player->frames % FRAMES_BETWEEN_LOOKS == 0)
+			look_around(player, source, frame.time_ns);
+	}
+	log_progress_done();
+	if (got < 0 && !interrupted) {
+		log_error("%s", error);
+		note_exit(player, EXIT_LOST);
+	}
+	pcap_source_position(source, &bytes, &size);
+	player->bytes_before += bytes;
+	pcap_source_close(source);
+}
+
+/* 0 as soon as one is a pipe: then nobody knows how much there is. */
+static uint64_t captures_size(const struct options *options)
+{
+	uint64_t size = 0;
+	size_t i;
+
+	for (i = 0; i < options->capture_count; i++) {
+		struct stat st;
+
+		if (stat(options->captures[i], &st) || !S_ISREG(st.st_mode))
+			return 0;
+		size += (uint64_t)st.st_size;
+	}
+	return size;
+}
+
+int play(const struct options *options)
+{
+	struct player player = {.options = options, .size = captures_size(options)};
+	struct monitor_config config = config_defaults();
+	size_t i;
+	int err;
+
+	err = output_open(&player.output, options);
+	if (err)
+		return err;
+	err = replay_open(&player.replay, &config, on_flow, &player);
+	if (err) {
+		log_error("replay: %s", strerror(-err));
+		output_close(&player.output);
+		return EXIT_FAILED;
+	}
+	catch_signals();
+	for (i = 0; i < options->capture_count && !is_finished(&player); i++)
+		play_capture(&player, options->captures[i]);
+	replay_finish(player.replay);
+	note_exit(&player, output_close(&player.output));
+	if (player.exit_code != EXIT_USAGE)
+		print_summary(&player);
+	replay_close(player.replay);
+	return player.exit_code;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Reads what the kernel side gathered: flows that ended, flows still open, counters. */
+#ifndef ACKMON_READER_H
+#define ACKMON_READER_H
+
+#include <stdint.h>
+
+#include "abi/config.h"
+#include "abi/flow.h"
+#include "attach.h"
+#include "summary.h"
+
+struct reader;
+
+/* Times in flow are monotonic. flow->close says why it left; CLOSE_OPEN: it is still there. */
+typedef void (*reader_flow_fn)(void *context, const struct flow_key *key, const struct flow *flow);
+
+int reader_open(struct reader **ret_reader, struct attach *attach,
+		const struct monitor_config *config, reader_flow_fn on_flow, void *context);
+
+int reader_poll(struct reader *reader);                     /* takes what the ring buffer holds */
+int reader_sweep(struct reader *reader, uint64_t now_ns);   /* flows that are over leave */
+int reader_interval(struct reader *reader);                 /* shows every open flow */
+int reader_finish(struct reader *reader, uint64_t now_ns);  /* everything leaves */
+
+void reader_counters(struct reader *reader, struct summary *ret_summary);
+void reader_close(struct reader *reader); /* accepts NULL */
+
+#endif

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* How each field of the flow record is read from a flow, and when it is not known. */
+#include "record.h"
+
+#include <arpa/inet.h>
+#include <sha1.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "format.h"
+
+enum { /* TCP flags as in side.flags */
+	FLAG_FIN = 0x01,
+	FLAG_RST = 0x04,
+};
+
+#define PROTO_TCP 6
+
+static const struct side *record_opener(const struct record *record)
+{
+	return &record->flow.side[record->flow.opener & 1];
+}
+
+static const struct side *record_responder(const struct record *record)
+{
+	return &record->flow.side[!(record->flow.opener & 1)];
+}
+
+static uint64_t record_end_ns(const struct record *record)
+{
+	uint64_t a = record->flow.side[0].last_ns, b = record->flow.side[1].last_ns;
+
+	return a > b ? a : b;
+}
+
+static bool record_is_over(const struct record *record)
+{
+	return record->flow.close != CLOSE_OPEN;
+}
+
+/* Values */
+
+static void value_absent(struct value *ret_value)
+{
+	ret_value->kind = VALUE_ABSENT;
+}
+
+static void value_number(struct value *ret_value, uint64_t number)
+{
+	ret_value->kind = VALUE_NUMBER;
+	ret_value->number = number;
+}
+
+static void value_bool(struct value *ret_value, bool truth)
+{
+	ret_value->kind = VALUE_BOOL;
+	ret_value->number = truth;
+}
+
+static void value_text(struct value *ret_value, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len > VALUE_TEXT_MAX - 1)
+		len = VALUE_TEXT_MAX - 1;
+	ret_value->kind = len ? VALUE_TEXT : VALUE_ABSENT;
+	memcpy(ret_value->text, text, len);
+	ret_value->text[len] = '\0';
+}
+
+/* The time from one moment to another; captures may have them in the wrong order. */
+static void value_elapsed(struct value *ret_value, uint64_t from_ns, uint64_t to_ns)
+{
+	if (!from_ns || to_ns < from_ns)
+		value_absent(ret_value);
+	else
+		value_number(ret_value, to_ns - from_ns);
+}
+
+static void value_wall(struct value *ret_value, const struct record *record, uint64_t at_ns)
+{
+	value_number(ret_value, at_ns + (uint64_t)record->wall_offset_ns);
+}
+
+/* Names of the connection */
+
+static uint64_t mix64(uint64_t state, uint64_t word)
+{
+	state += word + 0x9e3779b97f4a7c15ull;
+	state = (state ^ state >> 30) * 0xbf58476d1ce4e5b9ull;
+	state = (state ^ state >> 27) * 0x94d049bb133111ebull;
+	return state ^ state >> 31;
+}
+
+/*
+ * The interface is left out: the same connection seen at two points has one id. Without the SYN the
+ * monotonic start stands in for its number; the wall clock may be set between two records.
+ */
+uint64_t record_id(const struct record *record)
+{
+	const struct side *opener = record_opener(record);
+	uint64_t words[4], state = 0;
+
+	memcpy(words, record->key.addr, sizeof(words));
+	for (int i = 0; i < 4; i++)
+		state = mix64(state, words[i]);
+	state = mix64(state, (uint64_t)ntohs(record->key.port_be16[0]) << 16 |
+				     ntohs(record->key.port_be16[1]));
+	if (opener->bits & SIDE_ISN)
+		return mix64(state, opener->first_seq);
+	return mix64(~state, record->flow.start_ns);
+}
+
+static bool addr_is_ipv4(const struct ip_addr *addr)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	return !memcmp(addr->bytes, mapped, sizeof(mapped));
+}
+
+/* 20 bytes are 28 characters: six triples, and two bytes that leave one "=". */
+static void base64_of_sha1(const uint8_t bytes[SHA1_DIGEST_LENGTH], char ret_text[29])
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	char *at = ret_text;
+
+	for (int i = 0; i < SHA1_DIGEST_LENGTH; i += 3) {
+		uint32_t third = i + 2 < SHA1_DIGEST_LENGTH ? bytes[i + 2] : 0;
+		uint32_t bits = (uint32_t)bytes[i] << 16 | (uint32_t)bytes[i + 1] << 8 | third;
+
+		for (int shift = 18; shift >= 0; shift -= 6)
+			*at++ = digits[bits >> shift & 63];
+	}
+	at[-1] = '=';
+	*at = '\0';
+}
+
+/*
+ * Community ID 1, seed 0: SHA-1 of seed, lower and higher address, protocol, padding, ports. The
+ * key has the order it asks for.
+ */
+static void read_community_id(const struct record_end *end, struct value *ret_value)
+{
+	const struct flow_key *key = &end->record->key;
+	size_t skip = addr_is_ipv4(&key->addr[0]) ? 12 : 0;
+	uint8_t digest[SHA1_DIGEST_LENGTH], input[2 + 2 * 16 + 2 + 2 * 2] = { 0 };
+	uint8_t *at = input + 2;
+	SHA1_CTX sha1;
+
+	for (int i = 0; i < 2; i++) {
+		memcpy(at, key->addr[i].bytes + skip, 16 - skip);
+		at += 16 - skip;
+	}
+	*at = PROTO_TCP;
+	at += 2;
+	memcpy(at, key->port_be16, sizeof(key->port_be16));
+	at += sizeof(key->port_be16);
+
+	SHA1Init(&sha1);
+	SHA1Update(&sha1, input, (size_t)(at - input));
+	SHA1Final(digest, &sha1);
+	ret_value->kind = VALUE_TEXT;
+	memcpy(ret_value->text, "1:", 2);
+	base64_of_sha1(digest, ret_value->text + 2);
+}
+
+static void read_id(const struct record_end *end, struct value *ret_value)
+{
+	ret_value->kind = VALUE_TEXT;
+	*format_hex64(ret_value->text, record_id(end->record)) = '\0';
+}
+
+static void read_addr(const struct record_end *end, struct value *ret_value)
+{
+	ret_value->kind = VALUE_TEXT;
+	*format_addr(ret_value->text, &end->record->key.addr[end->index]) = '\0';
+}
+
+static void read_port(const struct record_end *end, struct value *ret_value)
+{
+	value_number(ret_value, ntohs(end->record->key.port_be16[end->index]));
+}
+
+/* What became of it */
+
+/*
+ * Where one direction takes another road, the answer or the last ACK is never seen here; the end
+ * that goes on with plain segments has got it.
+ */
+static bool record_is_established(const struct record *record)
+{
+	const struct flow *flow = &record->flow;
+
+	return flow->role == ROLE_GUESSED || flow->established_ns ||
+	       record_opener(record)->orderly ||
+	       (flow->synack_ns && record_responder(record)->orderly);
+}
+
+const char *record_state(const struct record *record)
+{
+	uint8_t one = record->flow.side[0].flags, other = record->flow.side[1].flags;
+
+	if ((one | other) & FLAG_RST || one & other & FLAG_FIN)
+		return "closed";
+	if ((one | other) & FLAG_FIN)
+		return "closing";
+	if (record_is_established(record))
+		return "established";
+	return record->flow.synack_ns ? "syn_received" : "syn_sent";
+}
+
+const char *record_outcome(const struct record *record)
+{
+	const struct flow *flow = &record->flow;
+	bool answered = flow->synack_ns != 0;
+
+	if (flow->role == ROLE_GUESSED)
+		return "midstream";
+	if (record_is_established(record))
+		return "established";
+	if (!answered && record_responder(record)->flags & FLAG_RST)
+		return "refused";
+	if (answered && (flow->side[0].flags | flow->side[1].flags) & FLAG_RST)
+		return "reset";
+	if (!record_is_over(record))
+		return "";
+	return answered ? "abandoned" : "no_answer";
+}
+
+const char *record_close(const struct record *record)
+{
+	static const char *const names[] = {
+		[CLOSE_OPEN] = "open",
+		[CLOSE_FIN] = "fin",
+		[CLOSE_RST] = "rst",
+		[CLOSE_IDLE] = "idle",
+		[CLOSE_REUSED] = "reused",
+		[CLOSE_EVICTED] = "evicted",
+		[CLOSE_END_OF_CAPTURE] = "end_of_capture",
+	};
+
+	return record->flow.close < sizeof(names) / sizeof(*names) ? names[record->flow.close] : "";
+}
+
+static void read_state(const struct record_end *end, struct value *ret_value)
+{
+	value_text(ret_value, record_state(end->record));
+}
+
+static void read_outcome(const struct record_end *end, struct value *ret_value)
+{
+	value_text(ret_value, record_outcome(end->record));
+}
+
+static void read_close(const struct record_end *end, struct value *ret_value)
+{
+	value_text(ret_value, record_close(end->record));
+}
+
+/* Fields of the flow */
+
+static void read_unmeasured(const struct record_end *end, struct value *ret_value)
+{
+	(void)end;
+	value_absent(ret_value);
+}
+
+static void read_version(const struct record_end *end, struct value *ret_value)
+{
+	(void)end;
+	value_number(ret_value, RECORD_VERSION);
+}
+
+static void read_iface(const struct record_end *end, struct value *ret_value)
+{
+	value_text(ret_value, end->record->iface ? end->record->iface : "");
+}
+
+static void read_vlan(const struct record_end *end, struct value *ret_value)
+{
+	value_number(ret_value, end->record->flow.vlan);
+	if (!ret_value->number)
+		value_absent(ret_value);
+}
+
+static void read_role(const struct record_end *end, struct value *ret_value)
+{
+	value_text(ret_value, end->record->flow.role == ROLE_GUESSED ? "guessed" : "seen");
+}
+
+static void read_start(const struct record_end *end, struct value *ret_value)
+{
+	value_wall(ret_value, end->record, end->record->flow.start_ns);
+}
+
+static void read_end(const struct record_end *end, struct value *ret_value)
+{
+	value_wall(ret_value, end->record, record_end_ns(end->record));
+}
+
+static void read_duration(const struct record_end *end, struct value *ret_value)
+{
+	value_number(ret_value, record_end_ns(end->record) - end->record->flow.start_ns);
+}
+
+static void read_connect(const struct record_end *end, struct value *ret_value)
+{
+	value_elapsed(ret_value, end->record->flow.syn_ns, end->record->flow.synack_ns);
+}
+
+static void read_responder_handshake(const struct record_end *end, struct value *ret_value)
+{
+	value_number(ret_value, end->record->flow.responder_handshake_ns);
+	if (!end->record->flow.has_responder_handshake)
+		value_absent(ret_value);
+}
+
+static void read_opener_handshake(const struct record_end *end, struct value *ret_value)
+{
+	value_number(ret_value, end->record->flow.opener_handshake_ns);
+	if (!end->record->flow.has_opener_handshake)
+		value_absent(ret_value);
+}
+
+static void read_syn_retrans(const struct record_end *end, struct value *ret_value)
+{
+	value_number(ret_value, record_opener(end->record)->syn_retrans);
+}
+
+static void read_synack_retrans(const struct record_end *end, struct value *ret_value)
+{
+	value_number(ret_value, record_responder(end->record)->syn_retrans);
+}
+
+static void read_approximate(const struct record_end *end, struct value *ret_value)
+{
+	const struct side *side = end->record->flow.side;
+
+	value_bool(ret_value, side[0].holes_dropped || side[1].holes_dropped);
+}
+
+/* Fields of an end */
+
+/* A window still closed when the flow is over was closed until then. */
+static void read_zero_window(const struct record_end *end, struct value *ret_value)
+{
+	uint64_t since_ns = end->side->zero_window_since_ns, end_ns = record_end_ns(end->record);
+
+	value_number(ret_value, end->side->zero_window_ns);
+	if (since_ns && end_ns > since_ns && record_is_over(end->record))
+		ret_value->number += end_ns - since_ns;
+}
+
+static void value_rtt(struct value *ret_value, const struct side *side, uint64_t rtt_ns)
+{
+	if (side->rtt_samples)
+		value_number(ret_value, rtt_ns);
+	else
+		value_absent(ret_value);
+}
+
+static void read_rtt_min(const struct record_end *end, struct value *ret_value)
+{
+	value_rtt(ret_value, end->side, end->side->rtt_min_ns);
+}
+
+static void read_rtt_mean(const struct record_end *end, struct value *ret_value)
+{
+	uint32_t samples = end->side->rtt_samples;
+
+	value_rtt(ret_value, end->side, samples ? end->side->rtt_sum_ns / samples : 0);
+}
+
+static void read_rtt_max(const struct record_end *end, struct value *ret_value)
+{
+	value_rtt(ret_value, end->side, end->side->rtt_max_ns);
+}
+
+static void read_mss(const struct record_end *end, struct value *ret_value)
+{
+	value_number(ret_value, end->side->mss);
+	if (!end->side->mss)
+		value_absent(ret_value);
+}
+
+static void read_wscale(const struct record_end *end, struct value *ret_value)
+{
+	value_number(ret_value, end->side->wscale);
+	if (!(end->side->bits & SIDE_WSCALE))
+		value_absent(ret_value);
+}
+
+/* The flags ever seen, lowest bit first: FIN SYN RST PSH ACK URG ECE CWR. */
+static void read_flags(const struct record_end *end, struct value *ret_value)
+{
+	char *at = ret_value->text;
+
+	for (int bit = 0; bit < 8; bit++) {
+		if (end->side->flags >> bit & 1)
+			*at++ = "FSRPAUEC"[bit];
+	}
+	*at = '\0';
+	ret_value->kind = at == ret_value->text ? VALUE_ABSENT : VALUE_TEXT;
+}
+
+/* The table */
+
+/* No reader, but a place in struct side. */
+#define SIDE_NUMBER(member)                                                                   \
+	NULL, .offset = offsetof(struct side, member), .width = sizeof(((struct side *)0)->member)
+
+#define END_FIELD(end, name, ...)                                                             \
+	{ end "_" name, .of_responder = end[0] == 'r', .read = __VA_ARGS__ }
+
+#define END_FIELDS(end)                                                                       \
+	END_FIELD(end, "segments", SIDE_NUMBER(segments)),                                     \
+	END_FIELD(end, "frames", SIDE_NUMBER(frames)),                                         \
+	END_FIELD(end, "wire_bytes", SIDE_NUMBER(wire_bytes)),                                 \
+	END_FIELD(end, "payload_bytes", SIDE_NUMBER(payload_bytes)),                           \
+	END_FIELD(end, "unique_bytes", SIDE_NUMBER(unique_bytes)),                             \
+	END_FIELD(end, "retransmitted_segments", SIDE_NUMBER(retransmitted_segments)),         \
+	END_FIELD(end, "retransmitted_bytes", SIDE_NUMBER(retransmitted_bytes)),               \
+	END_FIELD(end, "fin_retrans", SIDE_NUMBER(fin_retrans)),                               \
+	END_FIELD(end, "fast", read_unmeasured),                                               \
+	END_FIELD(end, "rto", read_unmeasured),                                                \
+	END_FIELD(end, "probe", read_unmeasured),                                              \
+	END_FIELD(end, "spurious", read_unmeasured),                                           \
+	END_FIELD(end, "recovered_segments", read_unmeasured),                                 \
+	END_FIELD(end, "recovered_bytes", read_unmeasured),                                    \
+	END_FIELD(end, "reordered", read_unmeasured),                                          \
+	END_FIELD(end, "late", read_unmeasured),                                               \
+	END_FIELD(end, "unresolved", SIDE_NUMBER(unresolved)),                                 \
+	END_FIELD(end, "copies", read_unmeasured),                                             \
+	END_FIELD(end, "gap_bytes", SIDE_NUMBER(gap_bytes)),                                   \
+	END_FIELD(end, "holes_dropped", SIDE_NUMBER(holes_dropped)),                           \
+	END_FIELD(end, "keepalives", SIDE_NUMBER(keepalives)),                                 \
+	END_FIELD(end, "window_probes", SIDE_NUMBER(window_probes)),                           \
+	END_FIELD(end, "zero_windows", SIDE_NUMBER(zero_windows)),                             \
+	END_FIELD(end, "zero_window_ns", read_zero_window),                                    \
+	END_FIELD(end, "dup_acks", SIDE_NUMBER(dup_acks)),                                     \
+	END_FIELD(end, "sacks", SIDE_NUMBER(sacks)),                                           \
+	END_FIELD(end, "dsacks", SIDE_NUMBER(dsacks)),                                         \
+	END_FIELD(end, "ecn_ce", SIDE_NUMBER(ecn_ce)),                                         \
+	END_FIELD(end, "rtt_samples", SIDE_NUMBER(rtt_samples)),                               \
+	END_FIELD(end, "rtt_min_ns", read_rtt_min),                                            \
+	END_FIELD(end, "rtt_mean_ns", read_rtt_mean),                                          \
+	END_FIELD(end, "rtt_max_ns", read_rtt_max),                                            \
+	END_FIELD(end, "rtt_p50_ns", read_unmeasured),                                         \
+	END_FIELD(end, "rtt_p95_ns", read_unmeasured),                                         \
+	END_FIELD(end, "mss", read_mss),                                                       \
+	END_FIELD(end, "wscale", read_wscale),                                                 \
+	END_FIELD(end, "flags", read_flags)
+
+#define END_LABELS(end)                                                                       \
+	END_FIELD(end, "name", read_unmeasured),                                               \
+	END_FIELD(end, "namespace", read_unmeasured),                                          \
+	END_FIELD(end, "region", read_unmeasured),                                             \
+	END_FIELD(end, "external", read_unmeasured)
+
+static const struct record_field fields[] = {
+	{ "v", .read = read_version },
+	{ "id", .read = read_id },
+	{ "community_id", .read = read_community_id },
+	{ "iface", .read = read_iface },
+	{ "vlan", .read = read_vlan },
+	{ "role", .read = read_role },
+	END_FIELD("opener", "addr", read_addr),
+	END_FIELD("opener", "port", read_port),
+	END_FIELD("responder", "addr", read_addr),
+	END_FIELD("responder", "port", read_port),
+	{ "start_ns", .read = read_start },
+	{ "end_ns", .read = read_end },
+	{ "duration_ns", .read = read_duration },
+	{ "state", .read = read_state },
+	{ "close", .read = read_close },
+	{ "outcome", .read = read_outcome },
+	{ "connect_ns", .read = read_connect },
+	{ "responder_handshake_ns", .read = read_responder_handshake },
+	{ "opener_handshake_ns", .read = read_opener_handshake },
+	{ "response_ns", .read = read_unmeasured },
+	{ "syn_retrans", .read = read_syn_retrans },
+	{ "synack_retrans", .read = read_synack_retrans },
+	{ "approximate", .read = read_approximate },
+	END_FIELDS("opener"),
+	END_FIELDS("responder"),
+	END_LABELS("opener"),
+	END_LABELS("responder"),
+};
+
+#define FIELD_COUNT (sizeof(fields) / sizeof(*fields))
+
+const struct record_field *record_fields(size_t *ret_count)
+{
+	*ret_count = FIELD_COUNT;
+	return fields;
+}
+
+const struct record_field *record_field(const char *name)
+{
+	for (size_t i = 0; i < FIELD_COUNT; i++) {
+		if (!strcmp(fields[i].name, name))
+			return &fields[i];
+	}
+	return NULL;
+}
+
+static uint64_t side_number(const struct side *side, const struct record_field *field)
+{
+	const char *at = (const char *)side + field->offset;
+	uint64_t wide;
+	uint32_t narrow;
+
+	if (field->width == sizeof(wide)) {
+		memcpy(&wide, at, sizeof(wide));
+		return wide;
+	}
+	memcpy(&narrow, at, sizeof(narrow));
+	return narrow;
+}
+
+void record_read(const struct record *record, const struct record_field *field,
+		 struct value *ret_value)
+{
+	uint8_t index = (record->flow.opener & 1) ^ field->of_responder;
+	struct record_end end = { record, &record->flow.side[index], index };
+
+	if (field->read)
+		field->read(&end, ret_value);
+	else
+		value_number(ret_value, side_number(end.side, field));
+}

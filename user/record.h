@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The flow record: its fields, in order, each with its name and how it is read from a flow. */
+#ifndef ACKMON_RECORD_H
+#define ACKMON_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/flow.h"
+#include "abi/key.h"
+
+#define RECORD_VERSION 1
+
+/* A flow on its way out. */
+struct record {
+	struct flow_key key;
+	struct flow flow;       /* flow.close says why it left; CLOSE_OPEN for interval records */
+	int64_t wall_offset_ns; /* add to the flow's times for wall clock; 0 in replay */
+	const char *iface;      /* interface name, or NULL in replay */
+};
+
+enum value_kind {
+	VALUE_ABSENT, /* not known; never printed as 0 */
+	VALUE_NUMBER,
+	VALUE_BOOL,
+	VALUE_TEXT,
+};
+
+#define VALUE_TEXT_MAX 64
+
+struct value {
+	enum value_kind kind;
+	uint64_t number;
+	char text[VALUE_TEXT_MAX];
+};
+
+/* What a field is read from: the record, and the end it is of (the opener for flow fields). */
+struct record_end {
+	const struct record *record;
+	const struct side *side;
+	uint8_t index; /* of side, and of its address and port in the key */
+};
+
+struct record_field {
+	const char *name; /* as in NDJSON and CSV; its unit ends it */
+	void (*read)(const struct record_end *end, struct value *ret_value);
+	uint8_t of_responder; /* an X_ field of the responder; else of the opener or the flow */
+	uint8_t width;        /* read is NULL: a plain number in struct side, this wide, */
+	uint16_t offset;      /* here */
+};
+
+/* All fields, in the order of the record. */
+const struct record_field *record_fields(size_t *ret_count);
+
+/* NULL when there is none of that name. */
+const struct record_field *record_field(const char *name);
+
+void record_read(const struct record *record, const struct record_field *field,
+		 struct value *ret_value);
+
+/* What became of the connection, as in the fields; "" while nobody knows. */
+const char *record_outcome(const struct record *record);
+const char *record_state(const struct record *record);
+const char *record_close(const struct record *record);
+
+/* Stable for a connection: same key, same initial sequence number or start, same id. */
+uint64_t record_id(const struct record *record);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The core, hosted by a hash table: frames in, ended flows out. No root, no kernel. */
+#ifndef ACKMON_REPLAY_H
+#define ACKMON_REPLAY_H
+
+#include <stdint.h>
+
+#include "abi/config.h"
+#include "abi/counters.h"
+#include "abi/flow.h"
+#include "core/frame.h"
+
+struct replay;
+
+/* Called once for each flow that leaves; flow->close says why. */
+typedef void (*replay_flow_fn)(void *context, const struct flow_key *key, const struct flow *flow);
+
+/* 0 or -ENOMEM. config is copied. */
+int replay_open(struct replay **ret_replay, const struct monitor_config *config,
+		replay_flow_fn on_flow, void *context);
+
+void replay_frame(struct replay *replay, const struct frame *frame);
+void replay_filtered(struct replay *replay); /* counts a frame the filter did not select */
+
+/* Flows that are over at now_ns leave. Called between frames, as often as is cheap. */
+void replay_sweep(struct replay *replay, uint64_t now_ns);
+
+/* Shows every flow still open, by start; none leaves. */
+void replay_interval(struct replay *replay);
+
+/*
+ * Every flow leaves, by start: CLOSE_FIN or CLOSE_RST where it was closed, else END_OF_CAPTURE.
+ * Nothing but counters and closing is left to do after it.
+ */
+void replay_finish(struct replay *replay);
+
+const struct door_counters *replay_counters(const struct replay *replay);
+void replay_close(struct replay *replay); /* accepts NULL */
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Where records are written: stdout or a file, buffered, its first error remembered. */
+#ifndef ACKMON_SINK_H
+#define ACKMON_SINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct sink;
+
+/* path NULL: stdout. -errno when it cannot be opened. */
+int sink_open(struct sink **ret_sink, const char *path);
+
+/* After an error (disk full, closed pipe) everything more is dropped. */
+void sink_write(struct sink *sink, const void *bytes, size_t len);
+void sink_text(struct sink *sink, const char *text);
+
+int sink_flush(struct sink *sink); /* 0 or the first error as -errno */
+int sink_error(const struct sink *sink);
+const char *sink_name(const struct sink *sink); /* "standard output" or the path */
+bool sink_is_terminal(const struct sink *sink, int *ret_columns);
+
+/* Flushes, closes, and gives the first error as -errno. Accepts NULL. */
+int sink_close(struct sink *sink);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* ackmon -i: programs on interfaces, their flows to the output, until somebody says stop. */
+#include "watch.h"
+
+#include <net/if.h>
+#include <signal.h>
+#include <string.h>
+
+#include "attach.h"
+#include "clock.h"
+#include "config.h"
+#include "filter.h"
+#include "log.h"
+#include "loop.h"
+#include "output.h"
+#include "reader.h"
+#include "summary.h"
+
+/* Events wait in the ring buffer this long at most: waking the reader for each costs 9 us. */
+#define POLL_NS (SECOND_NS / 4)
+#define SWEEP_NS SECOND_NS
+
+struct watcher {
+	const struct options *options;
+	struct output output;
+	struct attach *attach;
+	struct reader *reader;
+	struct loop *loop;
+	int64_t wall_offset_ns;
+	char iface[IF_NAMESIZE]; /* name of iface_index, kept: most records follow one of their own kind */
+	unsigned int iface_index;
+};
+
+static const char *iface_name(struct watcher *watcher, unsigned int ifindex)
+{
+	if (watcher->iface_index != ifindex) {
+		watcher->iface_index = ifindex;
+		if (!if_indextoname(ifindex, watcher->iface))
+			watcher->iface[0] = '\0';
+	}
+	return watcher->iface[0] ? watcher->iface : NULL;
+}
+
+static void on_flow(void *context, const struct flow_key *key, const struct flow *flow)
+{
+	struct watcher *watcher = context;
+	struct record record = {
+		.key = *key,
+		.flow = *flow,
+		.wall_offset_ns = watcher->wall_offset_ns,
+		.iface = iface_name(watcher, key->ifindex),
+	};
+
+	output_record(&watcher->output, &record);
+}
+
+static void read_summary(struct watcher *watcher, struct summary *ret_summary)
+{
+	*ret_summary = (struct summary){0};
+	reader_counters(watcher->reader, ret_summary);
+	ret_summary->flows = watcher->output.flows;
+	ret_summary->records_lost = watcher->output.lost;
+}
+
+static uint64_t frames_seen(const struct summary *summary)
+{
+	uint64_t frames = 0;
+	int door;
+
+	for (door = 0; door < DOOR_COUNT; door++)
+		frames += summary->doors[door].value[FRAMES_SEEN];
+	return frames;
+}
+
+static void stop_when_enough(struct watcher *watcher)
+{
+	struct summary summary;
+
+	if (sink_error(watcher->output.sink)) {
+		loop_stop(watcher->loop);
+		return;
+	}
+	if (!watcher->options->frame_limit)
+		return;
+	read_summary(watcher, &summary);
+	if (frames_seen(&summary) >= watcher->options->frame_limit)
+		loop_stop(watcher->loop);
+}
+
+static void on_poll(void *context)
+{
+	struct watcher *watcher = context;
+
+	reader_poll(watcher->reader);
+	output_flush(&watcher->output);
+	stop_when_enough(watcher);
+}
+
+static void on_sweep(void *context)
+{
+	struct watcher *watcher = context;
+
+	watcher->wall_offset_ns = clock_wall_offset_ns();
+	reader_sweep(watcher->reader, clock_monotonic_ns());
+	output_flush(&watcher->output);
+}
+
+static void on_interval(void *context)
+{
+	struct watcher *watcher = context;
+
+	reader_interval(watcher->reader);
+	output_flush(&watcher->output);
+}
+
+static void on_stop(void *context)
+{
+	struct watcher *watcher = context;
+
+	loop_stop(watcher->loop);
+}
+
+static void on_summary(void *context)
+{
+	struct summary summary;
+
+	read_summary(context, &summary);
+	summary_print(&summary);
+}
+
+static int open_loop(struct watcher *watcher)
+{
+	const struct options *options = watcher->options;
+	int err = loop_open(&watcher->loop);
+
+	if (!err)
+		err = loop_on_signal(watcher->loop, SIGINT, on_stop, watcher);
+	if (!err)
+		err = loop_on_signal(watcher->loop, SIGTERM, on_stop, watcher);
+	if (!err)
+		err = loop_on_signal(watcher->loop, SIGHUP, on_stop, watcher);
+	if (!err)
+		err = loop_on_signal(watcher->loop, SIGUSR1, on_summary, watcher);
+	if (!err)
+		err = loop_every(watcher->loop, POLL_NS, on_poll, watcher);
+	if (!err)
+		err = loop_every(watcher->loop, SWEEP_NS, on_sweep, watcher);
+	if (!err && options->interval_ns)
+		err = loop_every(watcher->loop, options->interval_ns, on_interval, watcher);
+	if (!err && options->duration_ns)
+		err = loop_once(watcher->loop, options->duration_ns, on_stop, watcher);
+	if (err)
+		log_error("cannot wait for timers and signals: %s", strerror(-err));
+	return err;
+}
+
+/* Every interface or none; attach_close() takes back what was done. */
+static int attach_all(struct watcher *watcher, const struct monitor_config *config)
+{
+	char note[256] = "", error[512] = "";
+	size_t i;
+	int err;
+
+	err = attach_open(&watcher->attach, config, error, sizeof(error));
+	for (i = 0; !err && i < watcher->options->interface_count; i++) {
+		err = attach_interface(watcher->attach, watcher->options->interfaces[i],
+				       watcher->options->mode, note, sizeof(note), error,
+				       sizeof(error));
+		if (!err)
+			log_info("%s", note);
+	}
+	if (err)
+		log_error("%s", error);
+	return err;
+}
+
+static int run(struct watcher *watcher, const struct monitor_config *config)
+{
+	struct summary summary;
+	int err;
+
+	/* Signals first: from the first program on, none may end us without taking it back. */
+	err = open_loop(watcher);
+	if (!err)
+		err = attach_all(watcher, config);
+	if (err)
+		return EXIT_FAILED;
+	err = reader_open(&watcher->reader, watcher->attach, config, on_flow, watcher);
+	if (err) {
+		log_error("cannot read the flow table: %s", strerror(-err));
+		return EXIT_FAILED;
+	}
+	err = loop_run(watcher->loop);
+	/* What comes from here on belongs to nobody's record: stop counting before the last look. */
+	attach_stop(watcher->attach);
+	reader_finish(watcher->reader, clock_monotonic_ns());
+	read_summary(watcher, &summary);
+	err = err ? EXIT_FAILED : output_close(&watcher->output);
+	summary.flows = watcher->output.flows;
+	summary.records_lost = watcher->output.lost;
+	summary_print(&summary);
+	return !err && summary_is_lossy(&summary) ? EXIT_LOST : err;
+}
+
+int watch(const struct options *options)
+{
+	struct watcher watcher = {.options = options, .wall_offset_ns = clock_wall_offset_ns()};
+	struct monitor_config config = config_defaults();
+	char error[512];
+	int exit_code;
+
+	if (filter_parse(options->filter, config.filter, error, sizeof(error))) {
+		log_error("%s", error);
+		return EXIT_USAGE;
+	}
+	exit_code = output_open(&watcher.output, options);
+	if (exit_code)
+		return exit_code;
+	exit_code = run(&watcher, &config);
+	output_close(&watcher.output);
+	reader_close(watcher.reader);
+	attach_close(watcher.attach);
+	loop_close(watcher.loop);
+	return exit_code;
+}
