@@ -18,6 +18,8 @@ LDLIBS_ALL = $(LDFLAGS) $(shell pkg-config --libs $(LIBS))
 ARCH_INCLUDE := -I/usr/include/$(shell uname -m)-linux-gnu
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARNINGS) -Iinclude $(ARCH_INCLUDE)
 
+include tests/netns/netns.mk
+
 BUILD_PACKAGES := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libbpf-dev libxdp-dev \
 	libpcap-dev libelf-dev zlib1g-dev libzstd-dev libmd-dev iproute2
 TEST_PACKAGES := libcmocka-dev python3 tcpdump iperf3 mandoc procps util-linux zstd
@@ -115,7 +117,7 @@ run: deps
 	$(BUILD)/ackmon -i $(or $(IFACE),$(shell ip route show default | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1),lo)
 
 demo: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(NETNS_TOOLS)
 	tests/netns/demo.sh
 
 unit: $(UNIT_TESTS)
@@ -123,7 +125,7 @@ unit: $(UNIT_TESTS)
 
 test:
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory test-deps; fi
-	@$(MAKE) --no-print-directory all $(UNIT_TESTS)
+	@$(MAKE) --no-print-directory all $(UNIT_TESTS) $(NETNS_TOOLS)
 	tests/run.sh
 
 check: all

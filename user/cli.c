@@ -16,27 +16,27 @@
 #define GO_ON (-1)
 
 static const char help_text[] =
-	"ackmon watches TCP: how long connections take to open, how far the ends are, what was sent\n"
-	"again.\n"
+	"ackmon watches TCP: how long connections take to open, how far each end is,\n"
+	"what was sent again.\n"
 	"\n"
-	"  ackmon -i IFACE [-i IFACE ...] [options] [filter]   watch interfaces (needs root)\n"
-	"  ackmon -r FILE ...             [options] [filter]   read captures (- is standard input)\n"
+	"  ackmon -i IFACE [-i IFACE ...] [options] [filter]   watch live (needs root)\n"
+	"  ackmon -r FILE ...             [options] [filter]   read captures (-: stdin)\n"
 	"  ackmon -D                                           list interfaces\n"
 	"\n"
 	"What to read\n"
 	"  -i IFACE          an interface; may be repeated\n"
-	"  -r FILE ...       pcap or pcapng, also .gz and .zst; several in the order given\n"
-	"  -m MODE           ingress hook: auto (default), native, skb or tc; egress is always TC\n"
+	"  -r FILE ...       pcap or pcapng, also .gz and .zst, in the order given\n"
+	"  -m MODE           hook of ingress: auto (default), native, skb or tc\n"
 	"  -c N              stop after N frames\n"
 	"  --duration TIME   stop after TIME\n"
-	"  filter            as in tcpdump: \"host 10.0.0.1 and port 443\"\n"
+	"  filter            as in tcpdump: host 10.0.0.1 and port 443\n"
 	"\n"
 	"What to write\n"
 	"  -o FORMAT         table, wide, csv or ndjson\n"
 	"  -j                the same as -o ndjson\n"
 	"  -e FIELD,...      these fields only, in this order\n"
 	"  -H                no header line\n"
-	"  -w FILE           to FILE; its ending .csv, .ndjson or .json chooses the format\n"
+	"  -w FILE           to FILE; .csv, .ndjson and .json choose the format, too\n"
 	"  -I TIME           also show connections still open, every TIME\n"
 	"  -n                addresses and ports as numbers\n"
 	"\n"
@@ -45,11 +45,14 @@ static const char help_text[] =
 	"  -V, -h            version; this help\n"
 	"\n"
 	"TIME is a number of seconds, or has a unit: 10, 0.5, 500ms, 10s, 5m, 1h.\n"
+	"In the table \"<\" is the opener's side and \">\" the responder's for round trips\n"
+	"(<RTT, RTT>), and who sent again for repeats: RETRANS> the opener, <RETRANS\n"
+	"the responder. \"!\" marks connections that failed to open or repeat a lot.\n"
 	"\n"
 	"Examples\n"
-	"  ackmon -i eth0 port 443                connections to or from port 443, as they end\n"
-	"  ackmon -r trace.pcapng -o wide         all that is known of the connections in a capture\n"
-	"  ackmon -i eth0 -I 10 -j | jq .outcome  records every 10 seconds, for a program\n";
+	"  ackmon -i eth0 port 443                connections of port 443, as they end\n"
+	"  ackmon -r trace.pcapng -o wide         all connections of a capture\n"
+	"  ackmon -i eth0 -I 10 -j | jq .outcome  records every 10 s, for a program\n";
 
 enum { /* options without a letter */
 	OPTION_DURATION = 256,

@@ -11,7 +11,7 @@
 #include "format.h"
 
 #define CELL_MAX 256
-#define GAP 2
+#define GAP 2 /* between columns; 1 where the terminal is narrow */
 #define ADDRESS_WIDTH_MIN 12
 #define NOTE_WIDTH_MIN 8
 #define BAD_PERCENT 2 /* sent again, of what an end sent */
@@ -68,6 +68,7 @@ struct table {
 	size_t held_count;
 	uint64_t held_since_ns;
 	unsigned int limit; /* columns of the terminal; 0: no end */
+	unsigned int gap;
 	bool colour;
 	bool streaming; /* the header is out, the shown columns are settled */
 	char *line;
@@ -118,6 +119,20 @@ static void cell_state(const struct record *record, char *ret_text)
 	else if (record->flow.close == CLOSE_OPEN || record->flow.close == CLOSE_END_OF_CAPTURE)
 		word = record_state(record);
 	*format_text(ret_text, word) = '\0';
+}
+
+/* On a narrow terminal this is the one place that tells why there was no answer. */
+static void cell_connect(const struct record *record, char *ret_text)
+{
+	struct value connect;
+	char *at = ret_text;
+
+	record_read(record, record_field("connect_ns"), &connect);
+	if (connect.kind == VALUE_NUMBER)
+		at = format_duration(at, connect.number);
+	else if (has_failed_to_open(record))
+		at = format_text(at, record_outcome(record));
+	*at = '\0';
 }
 
 /* "12 0.5%": segments sent again, and their share of all this end sent. */
@@ -233,14 +248,14 @@ static const struct column columns[] = {
 	{ "VLAN", "vlan", NULL, 4, 0, WIDE },
 	{ "OPENER", NULL, cell_opener, 21, 0, TEXT | ADDRESS },
 	{ "RESPONDER", NULL, cell_responder, 21, 0, TEXT | ADDRESS },
-	{ "STATE", NULL, cell_state, 12, 1, TEXT },
+	{ "STATE", NULL, cell_state, 12, 3, TEXT },
 	{ "OUTCOME", "outcome", NULL, 11, 0, TEXT | WIDE },
 	{ "DURATION", "duration_ns", NULL, 8, 0, WIDE },
-	{ "CONNECT", "connect_ns", NULL, 7, 3, NUMBER },
+	{ "CONNECT", NULL, cell_connect, 9, 2, NUMBER },
 	{ "<OPEN", "opener_handshake_ns", NULL, 7, 0, WIDE },
 	{ "OPEN>", "responder_handshake_ns", NULL, 7, 0, WIDE },
 	{ "<RTT", "opener_rtt_mean_ns", NULL, 7, 4, NUMBER },
-	{ "RTT>", "responder_rtt_mean_ns", NULL, 7, 2, NUMBER },
+	{ "RTT>", "responder_rtt_mean_ns", NULL, 7, 1, NUMBER },
 	{ "<MIN", "opener_rtt_min_ns", NULL, 7, 0, WIDE },
 	{ "<MAX", "opener_rtt_max_ns", NULL, 7, 0, WIDE },
 	{ "MIN>", "responder_rtt_min_ns", NULL, 7, 0, WIDE },
@@ -357,9 +372,9 @@ static unsigned int table_width(const struct table *table)
 		const struct table_column *column = &table->columns[i];
 
 		if (!column->hidden && !is_note(column))
-			width += column->width + GAP;
+			width += column->width + table->gap;
 	}
-	return width ? width - GAP : 0;
+	return width ? width - table->gap : 0;
 }
 
 static void table_measure(struct table *table, const struct record *record)
@@ -414,6 +429,8 @@ static void table_fit(struct table *table)
 {
 	struct table_column *column;
 
+	if (table->limit && table_width(table) > table->limit)
+		table->gap = 1;
 	while (table->limit && table_width(table) > table->limit) {
 		column = table_least_important(table);
 		if (!column)
@@ -505,7 +522,7 @@ static char *put_cells(struct table *table, char *line, const struct record *rec
 		else
 			strcpy(text, column->heading);
 		if (!first)
-			at = pad(at, GAP);
+			at = pad(at, table->gap);
 		first = false;
 		if (is_address(column))
 			cut_middle(text, column->width);
@@ -523,12 +540,10 @@ static void table_line(struct exporter *exporter, const struct record *record)
 	bool red = record && table->colour && is_bad(record);
 	char *end = put_cells(table, table->line, record);
 
-	*end++ = '\n';
 	if (red)
 		sink_text(exporter->sink, RED);
 	sink_write(exporter->sink, table->line, (size_t)(end - table->line));
-	if (red)
-		sink_text(exporter->sink, PLAIN);
+	sink_text(exporter->sink, red ? PLAIN "\n" : "\n");
 }
 
 /* Rows */
@@ -672,6 +687,7 @@ static int table_open(struct exporter *exporter)
 	if (!table)
 		return -ENOMEM;
 	exporter->state = table;
+	table->gap = GAP;
 	table->columns = calloc(room, sizeof(*table->columns));
 	table->held = calloc(HELD_ROWS_MAX, sizeof(*table->held));
 	table->line = malloc(room * (CELL_MAX + GAP) * 2 + 1);
