@@ -1,0 +1,381 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Proves that watching an interface leaves nothing behind and takes nothing from others.
+#
+# Usage: attach_test.sh [path of ackmon]. Prints "ok NAME", "not ok NAME" or "skip NAME why".
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+ackmon=$(realpath "${1:-$here/../../build/ackmon}")
+work=$(mktemp -d)
+near=ackB-near-$$
+far=ackB-far-$$
+failed=0
+
+# ---------------------------------------------------------------- helpers
+
+in_near() { nsenter --net="/run/netns/$near" "$@"; }
+
+cleanup()
+{
+	[ -n "${watcher:-}" ] && kill -9 "$watcher" 2>/dev/null
+	ip netns del "$near" 2>/dev/null
+	ip netns del "$far" 2>/dev/null
+	rm -rf "$work"
+}
+
+# A check is a function that returns 0, or non-zero with its reason in $why.
+check()
+{
+	why=""
+	if "$1"; then
+		echo "ok $1"
+	else
+		echo "not ok $1${why:+: $why}"
+		failed=1
+	fi
+	[ -n "${watcher:-}" ] && kill -9 "$watcher" 2>/dev/null && wait "$watcher" 2>/dev/null
+	watcher=""
+	in_near timeout 60 "$ackmon" -q -i near0 -m tc --duration 0.1 >"$work/out" 2>&1
+	return 0
+}
+
+expect()
+{
+	"$@" && return 0
+	why="failed: $*"
+	return 1
+}
+
+# Everything the tools of others can see on an interface, without what counts or ages.
+traces()
+{
+	in_near bash -c "
+		tc qdisc show dev $1
+		tc filter show dev $1 ingress 2>&1
+		tc filter show dev $1 egress 2>&1
+		bpftool net show dev $1
+		ip -d link show dev $1
+	"
+	ls /run/ackmon 2>/dev/null | grep "clsact-$(stat -Lc %i "/run/netns/$near")-"
+	return 0
+}
+
+same_traces()
+{
+	if grep -q ackmon "$work/before"; then
+		why="was not clean before: $(grep ackmon "$work/before" | head -1)"
+		return 1
+	fi
+	diff "$work/before" <(traces "$1") >"$work/diff" && return 0
+	why="left behind: $(tr '\n' ' ' <"$work/diff")"
+	return 1
+}
+
+# Starts ackmon in the background, and comes back once its programs are there.
+watch_interface() # interface, options
+{
+	local interface=$1
+	shift
+	# Not through in_near: a function would run in a shell of its own, and that would be $!.
+	nsenter --net="/run/netns/$near" env ${tc_choice:+ACKMON_TC=$tc_choice} \
+		"$ackmon" -i "$interface" "$@" --duration 60 >"$work/out" 2>"$work/err" &
+	watcher=$!
+	for _ in $(seq 300); do
+		in_near "$ackmon" -D | grep -q "^$interface .*ackmon_egress" && return 0
+		kill -0 "$watcher" 2>/dev/null || break
+		sleep 0.1
+	done
+	why="did not attach: $(tail -1 "$work/err")"
+	return 1
+}
+
+end_watcher() # signal
+{
+	kill "-$1" "$watcher"
+	wait "$watcher" 2>/dev/null
+	watcher=""
+}
+
+refuses() # words that the sentence must hold, then the command
+{
+	local words=$1
+	shift
+	if in_near timeout 60 "$@" >"$work/out" 2>"$work/err"; then
+		why="was not refused"
+		return 1
+	fi
+	grep -q -- "$words" "$work/err" && return 0
+	why="said: $(tail -1 "$work/err")"
+	return 1
+}
+
+says() # words, then the command
+{
+	local words=$1
+	shift
+	in_near timeout 60 "$@" >"$work/out" 2>"$work/err"
+	grep -q -- "$words" "$work/out" "$work/err" && return 0
+	why="said: $(head -3 "$work/err")"
+	return 1
+}
+
+foreign_object()
+{
+	[ -f "$work/foreign.o" ] && return 0
+	cat >"$work/foreign.c" <<-'EOF'
+		#define SEC(name) __attribute__((section(name), used))
+		SEC("xdp") int foreign_xdp(void *ctx) { return 2; }
+		SEC("tc") int foreign_tc(void *ctx) { return -1; }
+		char LICENSE[] SEC("license") = "GPL";
+	EOF
+	clang -O2 -g -target bpf -c "$work/foreign.c" -o "$work/foreign.o"
+}
+
+# ---------------------------------------------------------------- checks
+
+leaves_no_trace_in_mode()
+{
+	traces near0 >"$work/before"
+	for _ in $(seq "$2"); do
+		in_near env ${tc_choice:+ACKMON_TC=$tc_choice} timeout 60 "$ackmon" -q -i near0 \
+			-m "$1" --duration 0.05 >"$work/out" 2>"$work/err" || {
+			why="exit $?: $(tail -1 "$work/err")"
+			return 1
+		}
+	done
+	same_traces near0
+}
+
+twenty_rounds_leave_no_trace()
+{
+	tc_choice="" leaves_no_trace_in_mode auto 5 &&
+		tc_choice="" leaves_no_trace_in_mode native 5 &&
+		tc_choice="" leaves_no_trace_in_mode skb 5 &&
+		tc_choice=clsact leaves_no_trace_in_mode tc 5
+}
+
+sigterm_detaches()
+{
+	traces near0 >"$work/before"
+	tc_choice=clsact watch_interface near0 -m native || return 1
+	end_watcher TERM
+	same_traces near0
+}
+
+sigint_detaches()
+{
+	traces near0 >"$work/before"
+	watch_interface near0 -m skb || return 1
+	end_watcher INT
+	same_traces near0
+}
+
+next_start_removes_what_kill_left() # mode
+{
+	traces near0 >"$work/before"
+	tc_choice=$2 watch_interface near0 -m "$1" || return 1
+	end_watcher KILL
+	in_near timeout 60 "$ackmon" -q -i near0 -m tc --duration 0.1 >"$work/out" 2>"$work/err" ||
+		return 1
+	same_traces near0
+}
+
+next_start_removes_native_xdp_of_a_killed_one() { next_start_removes_what_kill_left native ""; }
+next_start_removes_generic_xdp_of_a_killed_one() { next_start_removes_what_kill_left skb ""; }
+next_start_removes_clsact_of_a_killed_one() { next_start_removes_what_kill_left tc clsact; }
+
+kill_leaves_no_tcx()
+{
+	traces near0 >"$work/before"
+	tc_choice="" watch_interface near0 -m tc || return 1
+	in_near tc qdisc show dev near0 | grep -q clsact && return 0 # no TCX in this kernel
+	end_watcher KILL
+	sleep 0.2
+	same_traces near0
+}
+
+second_ackmon_is_refused()
+{
+	watch_interface near0 -m tc || return 1
+	expect refuses "another ackmon (process $watcher)" "$ackmon" -i near0 --duration 0.1
+}
+
+interface_given_twice_is_watched_once()
+{
+	traces near0 >"$work/before"
+	says "TC ingress and egress" "$ackmon" -i near0 -i near0 -m tc --duration 0.1 &&
+		[ "$(cat "$work/out" "$work/err" | grep -c "TC ingress and egress")" = 1 ] &&
+		same_traces near0
+}
+
+foreign_xdp_is_refused_and_stays()
+{
+	foreign_object
+	in_near ip link set dev near0 xdpdrv obj "$work/foreign.o" sec xdp || return 1
+	traces near0 >"$work/before"
+	refuses "foreign_xdp.*-m tc" "$ackmon" -i near0 -m native --duration 0.1 &&
+		refuses "foreign_xdp.*-m tc" "$ackmon" -i near0 -m skb --duration 0.1 &&
+		same_traces near0 &&
+		says "" "$ackmon" -i near0 -m tc --duration 0.1 && same_traces near0
+	local result=$?
+	in_near ip link set dev near0 xdpdrv off
+	return $result
+}
+
+foreign_filters_and_their_qdisc_stay()
+{
+	foreign_object
+	in_near tc qdisc add dev near0 clsact
+	in_near tc filter add dev near0 ingress prio 172 handle 5 bpf da obj "$work/foreign.o" sec tc
+	in_near tc filter add dev near0 egress prio 9 bpf da obj "$work/foreign.o" sec tc
+	traces near0 >"$work/before"
+	tc_choice=clsact leaves_no_trace_in_mode tc 2
+	local result=$?
+	in_near tc qdisc del dev near0 clsact
+	return $result
+}
+
+filter_added_meanwhile_keeps_our_qdisc()
+{
+	foreign_object
+	tc_choice=clsact watch_interface near0 -m tc || return 1
+	in_near tc filter add dev near0 egress prio 9 bpf da obj "$work/foreign.o" sec tc
+	end_watcher TERM
+	in_near tc filter show dev near0 egress | grep -q foreign_tc
+	local result=$?
+	in_near tc qdisc del dev near0 clsact
+	return $result
+}
+
+empty_foreign_clsact_stays()
+{
+	in_near tc qdisc add dev near0 clsact
+	tc_choice=clsact leaves_no_trace_in_mode tc 1
+	local result=$?
+	in_near tc qdisc del dev near0 clsact
+	return $result
+}
+
+auto_takes_tc_on_veth()
+{
+	says "TC ingress.*GSO" "$ackmon" -i near0 --duration 0.1
+}
+
+auto_takes_native_xdp_where_it_costs_nothing()
+{
+	in_near ip tuntap add dev tap0 mode tap && in_near ip link set tap0 up
+	says "native XDP ingress" "$ackmon" -i tap0 --duration 0.1
+	local result=$?
+	in_near ip link del tap0
+	return $result
+}
+
+auto_says_why_it_takes_tc()
+{
+	local kind
+	for kind in dummy ifb bridge; do
+		in_near ip link add plain0 type $kind 2>/dev/null && break
+	done
+	in_near ip link set plain0 up
+	says "driver .* has no native XDP" "$ackmon" -i plain0 --duration 0.1 &&
+		refuses "driver .* has no native XDP; try -m skb or -m tc" \
+			"$ackmon" -i plain0 -m native --duration 0.1
+	local result=$?
+	in_near ip link del plain0
+	return $result
+}
+
+native_xdp_takes_jumbo_frames()
+{
+	in_near ip link set near0 mtu 9000 && ip -n "$far" link set far0 mtu 9000
+	says "native XDP ingress" "$ackmon" -i near0 -m native --duration 0.1
+	local result=$?
+	in_near ip link set near0 mtu 1500
+	ip -n "$far" link set far0 mtu 1500
+	return $result
+}
+
+loopback_is_watched_once()
+{
+	says "TC egress.*only" "$ackmon" -i lo --duration 0.1 &&
+		says "generic XDP ingress only" "$ackmon" -i lo -m skb --duration 0.1 &&
+		refuses "loopback has no native XDP; try -m skb or -m tc" \
+			"$ackmon" -i lo -m native --duration 0.1
+}
+
+failing_second_interface_detaches_the_first()
+{
+	traces near0 >"$work/before"
+	refuses "nosuch0: no such interface" "$ackmon" -i near0 -m native -i nosuch0 --duration 0.1 &&
+		same_traces near0
+}
+
+unknown_interface_names_a_near_one()
+{
+	refuses "did you mean near0" "$ackmon" -i naer0 --duration 0.1
+}
+
+interface_without_ethernet_header_is_refused()
+{
+	in_near ip tuntap add dev tun0 mode tun
+	refuses "no Ethernet header" "$ackmon" -i tun0 --duration 0.1
+	local result=$?
+	in_near ip link del tun0
+	return $result
+}
+
+missing_capabilities_are_named()
+{
+	refuses "CAP_BPF and CAP_NET_ADMIN" setpriv --reuid 65534 --clear-groups \
+		"$work/ackmon" -i near0 --duration 0.1 &&
+		refuses "needs CAP_BPF;" setpriv --reuid 65534 --clear-groups \
+			--inh-caps +net_admin --ambient-caps +net_admin \
+			"$work/ackmon" -i near0 --duration 0.1
+}
+
+interface_may_vanish_while_watched()
+{
+	in_near ip link add gone0 type veth peer name gone1
+	watch_interface gone0 -m native || return 1
+	in_near ip link del gone0
+	end_watcher TERM
+	! in_near ip link show gone0 2>/dev/null
+}
+
+list_shows_drivers_and_programs()
+{
+	watch_interface near0 -m native || return 1
+	in_near "$ackmon" -D >"$work/out"
+	grep -q "^near0 .* veth .*native.*ackmon_xdp.*ackmon_egress" "$work/out" &&
+		grep -q "^lo .* loopback .* -$" "$work/out"
+}
+
+# ---------------------------------------------------------------- run
+
+checks=$(declare -F | awk '{ print $3 }' | grep -Ev \
+	'^(in_near|cleanup|check|expect|traces|same_traces|watch_interface|end_watcher|refuses|says|foreign_object|leaves_no_trace_in_mode|next_start_removes_what_kill_left)$')
+
+if [ "$(id -u)" != 0 ] || [ ! -x "$ackmon" ]; then
+	for name in $checks; do
+		echo "skip $name needs root and $ackmon"
+	done
+	rm -rf "$work"
+	exit 0
+fi
+
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+ip netns add "$near" && ip netns add "$far" || exit 1
+ip link add near0 netns "$near" type veth peer name far0 netns "$far"
+ip -n "$near" link set lo up
+ip -n "$near" link set near0 up
+ip -n "$far" link set far0 up
+# Where an unprivileged user can reach it.
+cp "$ackmon" "$work/ackmon"
+chmod 755 "$work" "$work/ackmon"
+
+for name in $checks; do
+	check "$name"
+done
+exit $failed

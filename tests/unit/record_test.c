@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What each field of the record says of a flow, and when it says nothing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "record_make.h"
+
+#define TEST(name) static void name(__attribute__((unused)) void **state)
+
+static void assert_number(const struct record *record, const char *name, uint64_t number)
+{
+	struct value value = read_field(record, name);
+
+	assert_int_equal(value.kind, VALUE_NUMBER);
+	assert_int_equal(value.number, number);
+}
+
+static void assert_text(const struct record *record, const char *name, const char *text)
+{
+	struct value value = read_field(record, name);
+
+	assert_int_equal(value.kind, VALUE_TEXT);
+	assert_string_equal(value.text, text);
+}
+
+static void assert_absent(const struct record *record, const char *name)
+{
+	assert_int_equal(read_field(record, name).kind, VALUE_ABSENT);
+}
+
+TEST(fields_are_in_the_order_of_the_record)
+{
+	static const char *const first[] = { "v", "id", "community_id", "iface", "vlan", "role",
+					     "opener_addr", "opener_port", "responder_addr",
+					     "responder_port", "start_ns", "end_ns" };
+	size_t count;
+	const struct record_field *fields = record_fields(&count);
+
+	assert_int_equal(count, 23 + 2 * 37 + 2 * 4);
+	for (size_t i = 0; i < sizeof(first) / sizeof(*first); i++)
+		assert_string_equal(fields[i].name, first[i]);
+	assert_string_equal(fields[22].name, "approximate");
+	assert_string_equal(fields[23].name, "opener_segments");
+	assert_string_equal(fields[23 + 37].name, "responder_segments");
+	assert_string_equal(fields[count - 1].name, "responder_external");
+}
+
+TEST(every_field_is_found_by_its_name_alone)
+{
+	size_t count;
+	const struct record_field *fields = record_fields(&count);
+
+	for (size_t i = 0; i < count; i++)
+		assert_ptr_equal(record_field(fields[i].name), &fields[i]);
+	assert_null(record_field("opener"));
+	assert_null(record_field(""));
+}
+
+TEST(numbers_of_an_end_come_from_its_side)
+{
+	struct record record = established_record();
+
+	assert_number(&record, "opener_segments", 100);
+	assert_number(&record, "responder_segments", 200);
+	assert_number(&record, "responder_payload_bytes", 5600000);
+	record.flow.opener = 1;
+	assert_number(&record, "opener_segments", 200);
+	assert_text(&record, "opener_addr", "10.0.0.2");
+	assert_number(&record, "opener_port", 443);
+	assert_text(&record, "responder_addr", "10.0.0.1");
+	assert_number(&record, "responder_port", 40000);
+}
+
+TEST(wide_and_narrow_numbers_are_read_whole)
+{
+	struct record record = established_record();
+
+	record.flow.side[0].wire_bytes = UINT64_MAX;
+	record.flow.side[0].frames = UINT32_MAX;
+	record.flow.side[0].segments = 0;
+	assert_number(&record, "opener_wire_bytes", UINT64_MAX);
+	assert_number(&record, "opener_frames", UINT32_MAX);
+	assert_number(&record, "opener_segments", 0);
+}
+
+TEST(times_are_wall_clock_and_durations_are_not)
+{
+	struct record record = established_record();
+
+	record.wall_offset_ns = (int64_t)(1000 * S);
+	assert_number(&record, "start_ns", 1010 * S);
+	assert_number(&record, "end_ns", 1012 * S);
+	assert_number(&record, "duration_ns", 2 * S);
+	assert_number(&record, "connect_ns", 300 * US);
+	record.wall_offset_ns = -(int64_t)(4 * S);
+	assert_number(&record, "start_ns", 6 * S);
+}
+
+TEST(connect_is_absent_when_the_capture_has_the_answer_first)
+{
+	struct record record = established_record();
+
+	record.flow.synack_ns = record.flow.syn_ns - 1;
+	assert_absent(&record, "connect_ns");
+	record.flow.synack_ns = record.flow.syn_ns;
+	assert_number(&record, "connect_ns", 0);
+	record.flow.syn_ns = 0;
+	assert_absent(&record, "connect_ns");
+}
+
+TEST(handshake_legs_need_their_flag)
+{
+	struct record record = established_record();
+
+	record.flow.responder_handshake_ns = 300 * US;
+	record.flow.opener_handshake_ns = 100 * US;
+	assert_absent(&record, "responder_handshake_ns");
+	assert_absent(&record, "opener_handshake_ns");
+	record.flow.has_responder_handshake = record.flow.has_opener_handshake = 1;
+	assert_number(&record, "responder_handshake_ns", 300 * US);
+	assert_number(&record, "opener_handshake_ns", 100 * US);
+}
+
+TEST(rtt_needs_a_sample)
+{
+	struct record record = established_record();
+	struct side *side = &record.flow.side[1];
+
+	assert_number(&record, "responder_rtt_samples", 0);
+	assert_absent(&record, "responder_rtt_min_ns");
+	assert_absent(&record, "responder_rtt_mean_ns");
+	assert_absent(&record, "responder_rtt_max_ns");
+	side->rtt_samples = 2;
+	side->rtt_min_ns = 100;
+	side->rtt_max_ns = 300;
+	side->rtt_sum_ns = 400;
+	assert_number(&record, "responder_rtt_min_ns", 100);
+	assert_number(&record, "responder_rtt_mean_ns", 200);
+	assert_number(&record, "responder_rtt_max_ns", 300);
+	assert_absent(&record, "opener_rtt_mean_ns");
+}
+
+TEST(what_is_not_measured_yet_is_absent)
+{
+	static const char *const names[] = { "response_ns", "opener_fast", "opener_rto",
+					     "opener_probe", "responder_spurious", "opener_late",
+					     "responder_recovered_segments", "opener_reordered",
+					     "opener_copies", "responder_rtt_p95_ns", "opener_name",
+					     "responder_external" };
+	struct record record = established_record();
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		assert_absent(&record, names[i]);
+}
+
+TEST(options_of_the_syn_are_absent_when_it_had_none)
+{
+	struct record record = established_record();
+
+	assert_absent(&record, "opener_mss");
+	assert_absent(&record, "opener_wscale");
+	record.flow.side[0].mss = 1460;
+	record.flow.side[0].bits |= SIDE_WSCALE; /* a shift of 0 is an answer */
+	assert_number(&record, "opener_mss", 1460);
+	assert_number(&record, "opener_wscale", 0);
+}
+
+TEST(place_is_absent_in_replay_and_named_live)
+{
+	struct record record = established_record();
+
+	assert_absent(&record, "iface");
+	assert_absent(&record, "vlan");
+	record.iface = "eth0";
+	record.flow.vlan = 7;
+	assert_text(&record, "iface", "eth0");
+	assert_number(&record, "vlan", 7);
+}
+
+TEST(flags_are_letters_in_the_order_of_the_bits)
+{
+	struct record record = established_record();
+
+	record.flow.side[0].flags = 0xff;
+	record.flow.side[1].flags = 0;
+	assert_text(&record, "opener_flags", "FSRPAUEC");
+	assert_absent(&record, "responder_flags");
+}
+
+TEST(closed_window_counts_until_the_flow_is_over)
+{
+	struct record record = established_record();
+
+	record.flow.side[1].zero_window_ns = 5 * MS;
+	record.flow.side[1].zero_window_since_ns = 12 * S - 20 * MS;
+	assert_number(&record, "responder_zero_window_ns", 25 * MS);
+	record.flow.close = CLOSE_OPEN;
+	assert_number(&record, "responder_zero_window_ns", 5 * MS);
+}
+
+TEST(dropped_holes_make_a_record_approximate)
+{
+	struct record record = established_record();
+
+	assert_int_equal(read_field(&record, "approximate").kind, VALUE_BOOL);
+	assert_int_equal(read_field(&record, "approximate").number, 0);
+	record.flow.side[1].holes_dropped = 1;
+	assert_int_equal(read_field(&record, "approximate").number, 1);
+}
+
+TEST(repeats_of_syn_and_synack_belong_to_their_senders)
+{
+	struct record record = established_record();
+
+	record.flow.side[0].syn_retrans = 2;
+	record.flow.side[1].syn_retrans = 3;
+	assert_number(&record, "syn_retrans", 2);
+	assert_number(&record, "synack_retrans", 3);
+}
+
+/* State and outcome */
+
+TEST(established_connection_that_ended_by_fin)
+{
+	struct record record = established_record();
+
+	assert_text(&record, "role", "seen");
+	assert_text(&record, "state", "closed");
+	assert_text(&record, "close", "fin");
+	assert_text(&record, "outcome", "established");
+}
+
+TEST(one_fin_is_closing)
+{
+	struct record record = established_record();
+
+	record.flow.side[1].flags = SYN | ACK;
+	record.flow.close = CLOSE_OPEN;
+	assert_text(&record, "state", "closing");
+	assert_text(&record, "close", "open");
+	assert_text(&record, "outcome", "established");
+}
+
+TEST(midstream_flow_has_a_guessed_role)
+{
+	struct record record = established_record();
+
+	record.flow.role = ROLE_GUESSED;
+	record.flow.syn_ns = record.flow.synack_ns = record.flow.established_ns = 0;
+	record.flow.side[0].flags = record.flow.side[1].flags = ACK;
+	assert_text(&record, "role", "guessed");
+	assert_text(&record, "state", "established");
+	assert_text(&record, "outcome", "midstream");
+	assert_absent(&record, "connect_ns");
+}
+
+TEST(unanswered_syn_is_no_answer_once_it_is_over)
+{
+	struct record record = unanswered_record();
+
+	assert_text(&record, "state", "syn_sent");
+	assert_text(&record, "outcome", "no_answer");
+	assert_number(&record, "responder_segments", 0); /* it sent nothing: known */
+	record.flow.close = CLOSE_OPEN;
+	assert_absent(&record, "outcome");
+}
+
+TEST(rst_to_a_syn_is_refused)
+{
+	struct record record = unanswered_record();
+
+	record.flow.side[1].flags = RST | ACK;
+	record.flow.close = CLOSE_RST;
+	assert_text(&record, "state", "closed");
+	assert_text(&record, "outcome", "refused");
+}
+
+TEST(rst_of_the_opener_is_not_refused)
+{
+	struct record record = unanswered_record();
+
+	record.flow.side[0].flags = SYN | RST;
+	assert_text(&record, "outcome", "no_answer");
+}
+
+TEST(rst_after_the_synack_is_reset)
+{
+	struct record record = unanswered_record();
+
+	record.flow.synack_ns = 11 * S;
+	record.flow.side[1].flags = SYN | ACK;
+	record.flow.side[0].flags = SYN | RST;
+	assert_text(&record, "outcome", "reset");
+}
+
+TEST(synack_without_an_answer_is_abandoned)
+{
+	struct record record = unanswered_record();
+
+	record.flow.synack_ns = 11 * S;
+	record.flow.side[1].flags = SYN | ACK;
+	assert_text(&record, "state", "syn_received");
+	assert_text(&record, "outcome", "abandoned");
+	record.flow.close = CLOSE_OPEN;
+	assert_absent(&record, "outcome");
+}
+
+TEST(opener_that_goes_on_was_answered_on_a_way_not_seen_here)
+{
+	struct record record = unanswered_record();
+
+	record.flow.side[0].orderly = 1;
+	assert_text(&record, "state", "established");
+	assert_text(&record, "outcome", "established");
+	assert_absent(&record, "connect_ns");
+}
+
+/* Names of the connection */
+
+TEST(id_is_the_same_on_every_interface_and_at_every_time)
+{
+	struct record record = established_record(), other = established_record();
+
+	other.key.ifindex = 7;
+	other.iface = "eth0";
+	other.wall_offset_ns = 12345;
+	other.flow.start_ns = 99 * S;
+	other.flow.close = CLOSE_OPEN;
+	assert_int_equal(record_id(&record), record_id(&other));
+}
+
+TEST(id_differs_by_port_and_by_initial_sequence_number)
+{
+	struct record record = established_record(), port = record, isn = record;
+
+	port.key.port_be16[0] = htons(40001);
+	isn.flow.side[0].first_seq = 1;
+	assert_int_not_equal(record_id(&record), record_id(&port));
+	assert_int_not_equal(record_id(&record), record_id(&isn));
+}
+
+TEST(id_without_a_syn_is_told_by_the_start)
+{
+	struct record record = established_record(), later;
+
+	record.flow.side[0].bits = 0;
+	later = record;
+	later.wall_offset_ns = 1; /* the wall clock was set meanwhile */
+	assert_int_equal(record_id(&record), record_id(&later));
+	later.flow.start_ns++;
+	assert_int_not_equal(record_id(&record), record_id(&later));
+}
+
+TEST(id_is_sixteen_hex_digits)
+{
+	struct record record = established_record();
+	struct value value = read_field(&record, "id");
+
+	assert_int_equal(strlen(value.text), 16);
+	assert_int_equal(strtoull(value.text, NULL, 16), record_id(&record));
+}
+
+/* The expected texts are those of the specification's own baseline and of an independent SHA-1. */
+TEST(community_id_of_ipv4_is_that_of_the_specification)
+{
+	struct record record =
+		record_between(ip4("66.35.250.204"), 80, ip4("128.232.110.120"), 34855);
+
+	assert_text(&record, "community_id", "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
+	record.flow.opener = 1;
+	assert_text(&record, "community_id", "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
+}
+
+TEST(community_id_of_ipv6_hashes_whole_addresses)
+{
+	struct record record = record_between(ip6("2001:db8::1"), 40000, ip6("2001:db8::2"), 443);
+
+	assert_text(&record, "community_id", "1:RYG3Msb11GthNt1OYXJouPzmrvA=");
+}
+
+TEST(ipv6_addresses_are_written_short)
+{
+	struct record record = record_between(ip6("2001:db8::1"), 40000, ip6("::1"), 443);
+
+	assert_text(&record, "opener_addr", "2001:db8::1");
+	assert_text(&record, "responder_addr", "::1");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fields_are_in_the_order_of_the_record),
+		cmocka_unit_test(every_field_is_found_by_its_name_alone),
+		cmocka_unit_test(numbers_of_an_end_come_from_its_side),
+		cmocka_unit_test(wide_and_narrow_numbers_are_read_whole),
+		cmocka_unit_test(times_are_wall_clock_and_durations_are_not),
+		cmocka_unit_test(connect_is_absent_when_the_capture_has_the_answer_first),
+		cmocka_unit_test(handshake_legs_need_their_flag),
+		cmocka_unit_test(rtt_needs_a_sample),
+		cmocka_unit_test(what_is_not_measured_yet_is_absent),
+		cmocka_unit_test(options_of_the_syn_are_absent_when_it_had_none),
+		cmocka_unit_test(place_is_absent_in_replay_and_named_live),
+		cmocka_unit_test(flags_are_letters_in_the_order_of_the_bits),
+		cmocka_unit_test(closed_window_counts_until_the_flow_is_over),
+		cmocka_unit_test(dropped_holes_make_a_record_approximate),
+		cmocka_unit_test(repeats_of_syn_and_synack_belong_to_their_senders),
+		cmocka_unit_test(established_connection_that_ended_by_fin),
+		cmocka_unit_test(one_fin_is_closing),
+		cmocka_unit_test(midstream_flow_has_a_guessed_role),
+		cmocka_unit_test(unanswered_syn_is_no_answer_once_it_is_over),
+		cmocka_unit_test(rst_to_a_syn_is_refused),
+		cmocka_unit_test(rst_of_the_opener_is_not_refused),
+		cmocka_unit_test(rst_after_the_synack_is_reset),
+		cmocka_unit_test(synack_without_an_answer_is_abandoned),
+		cmocka_unit_test(opener_that_goes_on_was_answered_on_a_way_not_seen_here),
+		cmocka_unit_test(id_is_the_same_on_every_interface_and_at_every_time),
+		cmocka_unit_test(id_differs_by_port_and_by_initial_sequence_number),
+		cmocka_unit_test(id_without_a_syn_is_told_by_the_start),
+		cmocka_unit_test(id_is_sixteen_hex_digits),
+		cmocka_unit_test(community_id_of_ipv4_is_that_of_the_specification),
+		cmocka_unit_test(community_id_of_ipv6_hashes_whole_addresses),
+		cmocka_unit_test(ipv6_addresses_are_written_short),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

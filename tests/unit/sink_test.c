@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Everything written arrives, or the first error is remembered. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "sink.h"
+
+#define TEST(name) static void name(__attribute__((unused)) void **state)
+#define LARGE (3 * 256 * 1024 + 17)
+
+static char path[64];
+
+static int name_file(__attribute__((unused)) void **state)
+{
+	int fd;
+
+	strcpy(path, "/tmp/ackmon-sink-XXXXXX");
+	fd = mkstemp(path);
+	close(fd);
+	return fd < 0;
+}
+
+static int remove_file(__attribute__((unused)) void **state)
+{
+	return unlink(path);
+}
+
+static size_t file_size(void)
+{
+	struct stat st;
+
+	return stat(path, &st) ? 0 : (size_t)st.st_size;
+}
+
+static struct sink *open_sink(const char *name)
+{
+	struct sink *sink;
+
+	assert_int_equal(sink_open(&sink, name), 0);
+	return sink;
+}
+
+TEST(text_stays_in_the_buffer_until_it_is_flushed)
+{
+	struct sink *sink = open_sink(path);
+
+	sink_text(sink, "one line\n");
+	assert_int_equal(file_size(), 0);
+	assert_int_equal(sink_flush(sink), 0);
+	assert_int_equal(file_size(), 9);
+	assert_int_equal(sink_close(sink), 0);
+}
+
+TEST(closing_writes_the_rest)
+{
+	struct sink *sink = open_sink(path);
+
+	sink_text(sink, "the rest");
+	assert_int_equal(sink_close(sink), 0);
+	assert_int_equal(file_size(), 8);
+}
+
+TEST(opening_empties_the_file)
+{
+	closing_writes_the_rest(NULL);
+	assert_int_equal(sink_close(open_sink(path)), 0);
+	assert_int_equal(file_size(), 0);
+}
+
+TEST(more_than_the_buffer_arrives_in_order)
+{
+	struct sink *sink = open_sink(path);
+	char *large = malloc(LARGE), *got = malloc(LARGE + 2);
+	FILE *file;
+
+	for (size_t i = 0; i < LARGE; i++)
+		large[i] = (char)('a' + i % 23);
+	sink_text(sink, "<");
+	sink_write(sink, large, LARGE);
+	sink_text(sink, ">");
+	assert_int_equal(sink_close(sink), 0);
+
+	file = fopen(path, "r");
+	assert_int_equal(fread(got, 1, LARGE + 2, file), LARGE + 2);
+	fclose(file);
+	assert_int_equal(got[0], '<');
+	assert_memory_equal(got + 1, large, LARGE);
+	assert_int_equal(got[LARGE + 1], '>');
+	free(large);
+	free(got);
+}
+
+TEST(many_small_writes_cross_the_buffer_whole)
+{
+	struct sink *sink = open_sink(path);
+
+	for (int i = 0; i < 100000; i++)
+		sink_text(sink, "1234567");
+	assert_int_equal(sink_close(sink), 0);
+	assert_int_equal(file_size(), 700000);
+}
+
+TEST(full_disk_is_remembered)
+{
+	struct sink *sink = open_sink("/dev/full");
+
+	sink_text(sink, "x");
+	assert_int_equal(sink_error(sink), 0);
+	assert_int_equal(sink_flush(sink), -ENOSPC);
+	sink_text(sink, "y");
+	assert_int_equal(sink_flush(sink), -ENOSPC);
+	assert_int_equal(sink_error(sink), -ENOSPC);
+	assert_int_equal(sink_close(sink), -ENOSPC);
+}
+
+TEST(closed_pipe_is_an_error_and_not_the_end)
+{
+	int ends[2], before;
+	struct sink *sink;
+
+	signal(SIGPIPE, SIG_IGN);
+	assert_int_equal(pipe(ends), 0);
+	close(ends[0]);
+	fflush(stdout);
+	before = dup(STDOUT_FILENO);
+	dup2(ends[1], STDOUT_FILENO);
+	sink = open_sink(NULL);
+	sink_text(sink, "x");
+	assert_int_equal(sink_flush(sink), -EPIPE);
+	assert_int_equal(sink_close(sink), -EPIPE);
+	dup2(before, STDOUT_FILENO);
+	close(before);
+	close(ends[1]);
+}
+
+TEST(stdout_stays_open_behind_its_sink)
+{
+	struct sink *sink = open_sink(NULL);
+
+	assert_string_equal(sink_name(sink), "standard output");
+	assert_int_equal(sink_close(sink), 0);
+	assert_int_not_equal(fcntl(STDOUT_FILENO, F_GETFD), -1);
+}
+
+TEST(path_that_cannot_be_opened_says_why)
+{
+	struct sink *sink;
+
+	assert_int_equal(sink_open(&sink, "/nonexistent/flows.csv"), -ENOENT);
+	assert_int_equal(sink_open(&sink, "/tmp"), -EISDIR);
+}
+
+TEST(file_is_no_terminal_and_has_its_path_for_a_name)
+{
+	struct sink *sink = open_sink(path);
+	int columns;
+
+	assert_false(sink_is_terminal(sink, &columns));
+	assert_string_equal(sink_name(sink), path);
+	sink_close(sink);
+}
+
+TEST(closing_nothing_is_no_error)
+{
+	assert_int_equal(sink_close(NULL), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(text_stays_in_the_buffer_until_it_is_flushed),
+		cmocka_unit_test(closing_writes_the_rest),
+		cmocka_unit_test(opening_empties_the_file),
+		cmocka_unit_test(more_than_the_buffer_arrives_in_order),
+		cmocka_unit_test(many_small_writes_cross_the_buffer_whole),
+		cmocka_unit_test(full_disk_is_remembered),
+		cmocka_unit_test(closed_pipe_is_an_error_and_not_the_end),
+		cmocka_unit_test(stdout_stays_open_behind_its_sink),
+		cmocka_unit_test(path_that_cannot_be_opened_says_why),
+		cmocka_unit_test(file_is_no_terminal_and_has_its_path_for_a_name),
+		cmocka_unit_test(closing_nothing_is_no_error),
+	};
+
+	return cmocka_run_group_tests(tests, name_file, remove_file);
+}
