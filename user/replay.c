@@ -18,6 +18,7 @@ struct replay {
 	void *context;
 	uint64_t frames_since_sweep;
 	uint64_t swept_ns;
+	uint64_t newest_ns; /* time of the newest frame */
 };
 
 /* The core is compiled into this file with these services; whom they serve is set for each frame. */
@@ -138,6 +139,8 @@ void replay_frame(struct replay *replay, const struct frame *frame)
 {
 	serving = replay;
 	replay->frames_since_sweep++;
+	if (frame->time_ns > replay->newest_ns)
+		replay->newest_ns = frame->time_ns;
 	monitor_frame(frame, &replay->pkt);
 }
 
@@ -184,7 +187,8 @@ static int by_start(const void *a, const void *b)
 }
 
 /* Shows every flow, by start; without memory to sort, in table order. */
-static void show_all(struct replay *replay, __u8 (*close)(const struct flow *flow))
+static void show_all(struct replay *replay,
+		     __u8 (*close)(const struct replay *replay, const struct flow *flow))
 {
 	struct flow_entry **entries = malloc(((size_t)replay->table.count + 1) * sizeof(*entries));
 	uint32_t i, count = 0;
@@ -197,25 +201,29 @@ static void show_all(struct replay *replay, __u8 (*close)(const struct flow *flo
 		if (entries)
 			entries[count++] = entry;
 		else
-			show(replay, entry, close(&entry->flow));
+			show(replay, entry, close(replay, &entry->flow));
 	}
 	if (!entries)
 		return;
 	qsort(entries, count, sizeof(*entries), by_start);
 	for (i = 0; i < count; i++)
-		show(replay, entries[i], close(&entries[i]->flow));
+		show(replay, entries[i], close(replay, &entries[i]->flow));
 	free(entries);
 }
 
-static __u8 close_open(const struct flow *flow)
+static __u8 close_open(const struct replay *replay, const struct flow *flow)
 {
+	(void)replay;
 	(void)flow;
 	return CLOSE_OPEN;
 }
 
-static __u8 close_finish(const struct flow *flow)
+/* What a sweep just now would have said; sweeping changes no record, only when it is shown. */
+static __u8 close_finish(const struct replay *replay, const struct flow *flow)
 {
-	return flow_is_closed(flow) ? flow_close_reason(flow) : (__u8)CLOSE_END_OF_CAPTURE;
+	if (flow_is_closed(flow) || flow_is_over(flow, &replay->config, replay->newest_ns))
+		return flow_close_reason(flow);
+	return CLOSE_END_OF_CAPTURE;
 }
 
 void replay_interval(struct replay *replay)
