@@ -26,7 +26,10 @@ int attach_open(struct attach **ret_attach, const struct monitor_config *config,
 int attach_interface(struct attach *attach, const char *name, enum hook_mode mode, char *ret_note,
 		     size_t note_size, char *ret_error, size_t error_size);
 
-/* The shared maps, by name ("flows", "half_open", "holes", "counters", "events"); after the first interface. */
+/*
+ * The shared maps, by name ("flows", "half_open", "holes", "counters", "events"); after the first
+ * interface.
+ */
 struct bpf_map *attach_map(const struct attach *attach, const char *name);
 
 /* Detaches everything that is ours and nothing else; the maps stay readable. Accepts NULL. */

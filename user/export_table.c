@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Flow records as a table for people: human units, the width of the terminal, the worst in red. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,13 +7,12 @@
 
 #include "clock.h"
 #include "export_internal.h"
+#include "export_table_columns.h"
 #include "format.h"
 
-#define CELL_MAX 256
 #define GAP 2 /* between columns; 1 where the terminal is narrow */
 #define ADDRESS_WIDTH_MIN 12
 #define NOTE_WIDTH_MIN 8
-#define BAD_PERCENT 2 /* sent again, of what an end sent */
 #define RED "\033[31m"
 #define PLAIN "\033[0m"
 
@@ -24,31 +22,6 @@
  */
 #define HELD_ROWS_MAX 1000
 #define HELD_NS_MAX 1000000000ull
-
-enum column_trait {
-	NUMBER = 0, /* to the right */
-	TEXT = 1 << 0,
-	ADDRESS = 1 << 1, /* may be cut in the middle */
-	WIDE = 1 << 2,    /* in the wide form only */
-	LIVE = 1 << 3,    /* not in replay */
-};
-
-/* What a column shows: a field of the record, or a cell of its own. */
-struct column {
-	const char *heading;
-	const char *field;
-	void (*cell)(const struct record *record, char *ret_text);
-	uint8_t width;      /* while nothing is known of the rows */
-	uint8_t importance; /* 0: always shown; else the largest is dropped first */
-	uint8_t traits;     /* enum column_trait */
-};
-
-enum unit {
-	UNIT_PLAIN,
-	UNIT_CLOCK,
-	UNIT_DURATION,
-	UNIT_BYTES,
-};
 
 /* A column in this table. */
 struct table_column {
@@ -76,211 +49,9 @@ struct table {
 
 /* Cells */
 
-static const struct side *opener_of(const struct record *record)
-{
-	return &record->flow.side[record->flow.opener & 1];
-}
-
-static const struct side *responder_of(const struct record *record)
-{
-	return &record->flow.side[!(record->flow.opener & 1)];
-}
-
-static void cell_end(const struct record *record, int index, char *ret_text)
-{
-	*format_endpoint(ret_text, &record->key.addr[index], ntohs(record->key.port_be16[index])) =
-		'\0';
-}
-
-static void cell_opener(const struct record *record, char *ret_text)
-{
-	cell_end(record, record->flow.opener & 1, ret_text);
-}
-
-static void cell_responder(const struct record *record, char *ret_text)
-{
-	cell_end(record, !(record->flow.opener & 1), ret_text);
-}
-
-static bool has_failed_to_open(const struct record *record)
-{
-	const char *outcome = record_outcome(record);
-
-	return *outcome && strcmp(outcome, "established") && strcmp(outcome, "midstream");
-}
-
-/* The one word a person asks for: why it never opened, how it ended, or how it stands. */
-static void cell_state(const struct record *record, char *ret_text)
-{
-	const char *word = record_close(record);
-
-	if (has_failed_to_open(record))
-		word = record_outcome(record);
-	else if (record->flow.close == CLOSE_OPEN || record->flow.close == CLOSE_END_OF_CAPTURE)
-		word = record_state(record);
-	*format_text(ret_text, word) = '\0';
-}
-
-/* On a narrow terminal this is the one place that tells why there was no answer. */
-static void cell_connect(const struct record *record, char *ret_text)
-{
-	struct value connect;
-	char *at = ret_text;
-
-	record_read(record, record_field("connect_ns"), &connect);
-	if (connect.kind == VALUE_NUMBER)
-		at = format_duration(at, connect.number);
-	else if (has_failed_to_open(record))
-		at = format_text(at, record_outcome(record));
-	*at = '\0';
-}
-
-/* "12 0.5%": segments sent again, and their share of all this end sent. */
-static void cell_retransmitted(const struct side *side, char *ret_text)
-{
-	char *at = ret_text;
-
-	if (side->segments) {
-		at = format_count(at, side->retransmitted_segments);
-		if (side->retransmitted_segments) {
-			*at++ = ' ';
-			at = format_percent(at, side->retransmitted_segments, side->segments);
-		}
-	}
-	*at = '\0';
-}
-
-static void cell_opener_retransmitted(const struct record *record, char *ret_text)
-{
-	cell_retransmitted(opener_of(record), ret_text);
-}
-
-static void cell_responder_retransmitted(const struct record *record, char *ret_text)
-{
-	cell_retransmitted(responder_of(record), ret_text);
-}
-
-static bool sends_again_a_lot(const struct side *side)
-{
-	return side->retransmitted_segments &&
-	       side->retransmitted_segments * 100ull >= side->segments * (uint64_t)BAD_PERCENT;
-}
-
-static bool is_bad(const struct record *record)
-{
-	return has_failed_to_open(record) || sends_again_a_lot(&record->flow.side[0]) ||
-	       sends_again_a_lot(&record->flow.side[1]);
-}
-
-static void cell_mark(const struct record *record, char *ret_text)
-{
-	*format_text(ret_text, is_bad(record) ? "!" : " ") = '\0';
-}
-
-/* Notes */
-
-static char *note_begin(char *at, const char *start)
-{
-	return at == start ? at : format_text(at, ", ");
-}
-
-static char *note_tries(char *at, const char *start, const char *name, uint32_t repeats)
-{
-	if (!repeats)
-		return at;
-	at = note_begin(at, start);
-	at = format_text(at, name);
-	at = format_text(at, " x");
-	return format_number(at, repeats + 1ull);
-}
-
-static char *note_zero_window(char *at, const char *start, const struct record *record,
-			      const char *name, const struct side *side, const char *field)
-{
-	struct value value;
-
-	if (!side->zero_windows)
-		return at;
-	record_read(record, record_field(field), &value);
-	at = note_begin(at, start);
-	at = format_text(at, name);
-	at = format_text(at, " window shut ");
-	return format_duration(at, value.number);
-}
-
-static char *note_fact(char *at, const char *start, bool is_true, const char *fact)
-{
-	return is_true ? format_text(note_begin(at, start), fact) : at;
-}
-
-static void cell_note(const struct record *record, char *ret_text)
-{
-	const struct side *opener = opener_of(record), *responder = responder_of(record);
-	uint64_t unresolved = (uint64_t)opener->unresolved + responder->unresolved;
-	uint64_t gap_bytes = opener->gap_bytes + responder->gap_bytes;
-	char *at = ret_text;
-
-	at = note_fact(at, ret_text, record->flow.role == ROLE_GUESSED, "midstream");
-	at = note_tries(at, ret_text, "SYN", opener->syn_retrans);
-	at = note_tries(at, ret_text, "SYN-ACK", responder->syn_retrans);
-	at = note_zero_window(at, ret_text, record, "opener", opener, "opener_zero_window_ns");
-	at = note_zero_window(at, ret_text, record, "responder", responder,
-			      "responder_zero_window_ns");
-	if (unresolved) {
-		at = format_count(note_begin(at, ret_text), unresolved);
-		at = format_text(at, " out of order");
-	}
-	if (gap_bytes) {
-		at = format_bytes(note_begin(at, ret_text), gap_bytes);
-		at = format_text(at, " not captured");
-	}
-	at = note_fact(at, ret_text, opener->holes_dropped || responder->holes_dropped,
-		       "approximate");
-	*at = '\0';
-}
-
-/* Columns: "<" towards the opener or by the responder, ">" the other way. */
-
-static const struct column columns[] = {
-	{ "", NULL, cell_mark, 1, 0, TEXT },
-	{ "START", "start_ns", NULL, 12, 7, TEXT },
-	{ "IFACE", "iface", NULL, 6, 8, TEXT | LIVE },
-	{ "VLAN", "vlan", NULL, 4, 0, WIDE },
-	{ "OPENER", NULL, cell_opener, 21, 0, TEXT | ADDRESS },
-	{ "RESPONDER", NULL, cell_responder, 21, 0, TEXT | ADDRESS },
-	{ "STATE", NULL, cell_state, 12, 3, TEXT },
-	{ "OUTCOME", "outcome", NULL, 11, 0, TEXT | WIDE },
-	{ "DURATION", "duration_ns", NULL, 8, 0, WIDE },
-	{ "CONNECT", NULL, cell_connect, 9, 2, NUMBER },
-	{ "<OPEN", "opener_handshake_ns", NULL, 7, 0, WIDE },
-	{ "OPEN>", "responder_handshake_ns", NULL, 7, 0, WIDE },
-	{ "<RTT", "opener_rtt_mean_ns", NULL, 7, 4, NUMBER },
-	{ "RTT>", "responder_rtt_mean_ns", NULL, 7, 1, NUMBER },
-	{ "<MIN", "opener_rtt_min_ns", NULL, 7, 0, WIDE },
-	{ "<MAX", "opener_rtt_max_ns", NULL, 7, 0, WIDE },
-	{ "MIN>", "responder_rtt_min_ns", NULL, 7, 0, WIDE },
-	{ "MAX>", "responder_rtt_max_ns", NULL, 7, 0, WIDE },
-	{ "SENT", "opener_payload_bytes", NULL, 7, 6, NUMBER },
-	{ "RECEIVED", "responder_payload_bytes", NULL, 8, 5, NUMBER },
-	{ "SEGMENTS>", "opener_segments", NULL, 9, 0, WIDE },
-	{ "<SEGMENTS", "responder_segments", NULL, 9, 0, WIDE },
-	{ "RETRANS>", NULL, cell_opener_retransmitted, 9, 0, NUMBER },
-	{ "<RETRANS", NULL, cell_responder_retransmitted, 9, 0, NUMBER },
-	{ "UNRESOLVED>", "opener_unresolved", NULL, 11, 0, WIDE },
-	{ "<UNRESOLVED", "responder_unresolved", NULL, 11, 0, WIDE },
-	{ "ZEROWIN>", "opener_zero_window_ns", NULL, 8, 0, WIDE },
-	{ "<ZEROWIN", "responder_zero_window_ns", NULL, 8, 0, WIDE },
-	{ "FLAGS>", "opener_flags", NULL, 6, 0, TEXT | WIDE },
-	{ "<FLAGS", "responder_flags", NULL, 6, 0, TEXT | WIDE },
-	{ "ID", "id", NULL, 16, 0, TEXT | WIDE },
-	{ "NOTE", NULL, cell_note, 0, 9, TEXT },
-};
-
-#define COLUMN_COUNT (sizeof(columns) / sizeof(*columns))
-
 static bool is_note(const struct table_column *column)
 {
-	return column->column && column->column->cell == cell_note;
+	return column->column && column->column->traits & NOTE;
 }
 
 static bool is_address(const struct table_column *column)
@@ -288,75 +59,13 @@ static bool is_address(const struct table_column *column)
 	return column->column && column->column->traits & ADDRESS;
 }
 
-static bool name_ends(const char *name, const char *ending)
-{
-	size_t len = strlen(name), ending_len = strlen(ending);
-
-	return len >= ending_len && !strcmp(name + len - ending_len, ending);
-}
-
-static enum unit field_unit(const char *name)
-{
-	if (!strcmp(name, "start_ns") || !strcmp(name, "end_ns"))
-		return UNIT_CLOCK;
-	if (name_ends(name, "_ns"))
-		return UNIT_DURATION;
-	return name_ends(name, "_bytes") ? UNIT_BYTES : UNIT_PLAIN;
-}
-
-static char *format_unit(char *at, enum unit unit, uint64_t number)
-{
-	switch (unit) {
-	case UNIT_CLOCK:
-		return format_clock(at, number);
-	case UNIT_DURATION:
-		return format_duration(at, number);
-	case UNIT_BYTES:
-		return format_bytes(at, number);
-	case UNIT_PLAIN:
-		break;
-	}
-	return format_number(at, number);
-}
-
-/* Interface names are bytes; the terminal must not obey them. */
-static char *format_harmless(char *at, const char *text)
-{
-	for (; *text; text++)
-		*at++ = *text >= 0x20 && *text < 0x7f ? *text : '?';
-	return at;
-}
-
-static void field_cell(struct table_column *column, const struct record *record, char *ret_text)
-{
-	char *at = ret_text;
-	struct value value;
-
-	record_read(record, column->field, &value);
-	switch (value.kind) {
-	case VALUE_NUMBER:
-		at = format_unit(at, column->unit, value.number);
-		break;
-	case VALUE_BOOL:
-		at = format_text(at, value.number ? "yes" : "no");
-		break;
-	case VALUE_TEXT:
-		at = format_harmless(at, value.text);
-		column->left = true;
-		break;
-	case VALUE_ABSENT:
-		break;
-	}
-	*at = '\0';
-}
-
 /* The text of a cell; "-" where nothing is known, but no note needs no dash. */
 static size_t table_cell(struct table_column *column, const struct record *record, char *ret_text)
 {
-	if (column->field)
-		field_cell(column, record, ret_text);
-	else
+	if (!column->field)
 		column->column->cell(record, ret_text);
+	else if (table_field_cell(column->field, column->unit, record, ret_text) == VALUE_TEXT)
+		column->left = true;
 	if (!*ret_text && !is_note(column))
 		strcpy(ret_text, "-");
 	return strlen(ret_text);
@@ -526,8 +235,7 @@ static char *put_cells(struct table *table, char *line, const struct record *rec
 		first = false;
 		if (is_address(column))
 			cut_middle(text, column->width);
-		at = is_note(column) ? put_note(table, at, line, text) :
-				       put_cell(at, column, text);
+		at = is_note(column) ? put_note(table, at, line, text) : put_cell(at, column, text);
 	}
 	while (at > line && at[-1] == ' ')
 		at--;
@@ -537,7 +245,7 @@ static char *put_cells(struct table *table, char *line, const struct record *rec
 static void table_line(struct exporter *exporter, const struct record *record)
 {
 	struct table *table = exporter->state;
-	bool red = record && table->colour && is_bad(record);
+	bool red = record && table->colour && table_row_is_bad(record);
 	char *end = put_cells(table, table->line, record);
 
 	if (red)
@@ -638,20 +346,24 @@ static void table_set_column(struct table_column *ret_column, const struct colum
 	ret_column->column = column;
 	ret_column->field = field;
 	ret_column->heading = column ? column->heading : field->name;
-	ret_column->unit = field ? field_unit(field->name) : UNIT_PLAIN;
+	ret_column->unit = field ? table_field_unit(field) : UNIT_PLAIN;
 	ret_column->width = (unsigned int)strlen(ret_column->heading);
 	ret_column->left = column && column->traits & TEXT;
 }
 
 static void table_choose_columns(struct table *table, const struct exporter *exporter)
 {
+	const struct column *columns;
+	size_t count;
+
 	if (exporter->chosen) {
 		table->column_count = exporter->field_count;
 		for (size_t i = 0; i < table->column_count; i++)
 			table_set_column(&table->columns[i], NULL, exporter->fields[i]);
 		return;
 	}
-	for (size_t i = 0; i < COLUMN_COUNT; i++) {
+	columns = table_columns(&count);
+	for (size_t i = 0; i < count; i++) {
 		const struct column *column = &columns[i];
 
 		if ((column->traits & WIDE) && !exporter->wide)
@@ -678,9 +390,18 @@ static void table_close(struct exporter *exporter)
 	free(table);
 }
 
+static size_t table_room(const struct exporter *exporter)
+{
+	size_t count = exporter->field_count;
+
+	if (!exporter->chosen)
+		table_columns(&count);
+	return count;
+}
+
 static int table_open(struct exporter *exporter)
 {
-	size_t room = exporter->chosen ? exporter->field_count : COLUMN_COUNT;
+	size_t room = table_room(exporter);
 	struct table *table = calloc(1, sizeof(*table));
 	int terminal_columns;
 

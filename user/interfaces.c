@@ -114,11 +114,6 @@ int interface_find(const char *name, struct interface *ret_interface)
 	return err;
 }
 
-bool interface_is_veth(const struct interface *interface)
-{
-	return !strcmp(interface->driver, "veth");
-}
-
 int interfaces_list(struct interface **ret_interfaces, size_t *ret_count)
 {
 	struct if_nameindex *names;

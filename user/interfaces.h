@@ -22,8 +22,6 @@ struct interface {
 /* 0, or -ENODEV when there is none of that name (in this network namespace). */
 int interface_find(const char *name, struct interface *ret_interface);
 
-bool interface_is_veth(const struct interface *interface);
-
 /* 1: the driver runs XDP itself, 0: it does not; -errno: the kernel does not say (before 6.3). */
 int interface_native_xdp(const struct interface *interface);
 

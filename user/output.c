@@ -6,18 +6,35 @@
 #include <string.h>
 
 #include "log.h"
+#include "record.h"
 
 static enum output_format resolve_format(const struct options *options)
 {
 	return options->format == FORMAT_AUTO ? FORMAT_TABLE : options->format;
 }
 
+static int check_fields(const struct options *options)
+{
+	for (size_t i = 0; i < options->field_count; i++) {
+		if (record_field(options->fields[i]))
+			continue;
+		log_error("-e %s: no such field; the header of -o csv names them all",
+			  options->fields[i]);
+		return EXIT_USAGE;
+	}
+	return EXIT_DONE;
+}
+
 int output_open(struct output *output, const struct options *options)
 {
-	const char *bad_field = NULL;
+	const char *bad_field;
 	int err;
 
 	*output = (struct output){0};
+	/* Before -w is opened: a slip of the finger must not empty the file. */
+	err = check_fields(options);
+	if (err)
+		return err;
 	err = sink_open(&output->sink, options->output_path);
 	if (err) {
 		log_error("%s: cannot be written: %s", options->output_path, strerror(-err));
@@ -27,13 +44,10 @@ int output_open(struct output *output, const struct options *options)
 			  !options->no_header, options->fields, options->field_count, &bad_field);
 	if (!err)
 		return EXIT_DONE;
-	if (bad_field)
-		log_error("-e %s: no such field; the header of -o csv names them all", bad_field);
-	else
-		log_error("output: %s", strerror(-err));
+	log_error("output: %s", strerror(-err));
 	sink_close(output->sink);
 	output->sink = NULL;
-	return bad_field ? EXIT_USAGE : EXIT_FAILED;
+	return EXIT_FAILED;
 }
 
 void output_record(struct output *output, const struct record *record)

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the attach files share: a place we are on, the ways onto it, and words for what failed. */
+#ifndef ACKMON_ATTACH_INTERNAL_H
+#define ACKMON_ATTACH_INTERNAL_H
+
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <xdp/libxdp.h>
+
+#include "attach.h"
+#include "interfaces.h"
+
+/* Younger than the headers of libbpf 1.1. */
+#define BPF_TCX_INGRESS_TYPE 46
+#define BPF_TCX_EGRESS_TYPE 47
+
+enum direction { INGRESS, EGRESS, DIRECTION_COUNT };
+
+struct monitor; /* the skeleton; attach.c alone includes it, so the binary holds it once */
+
+/* One interface we are on. */
+struct place {
+	struct interface interface;
+	int claim_fd; /* held as long as we are there */
+	int tcx_fd[DIRECTION_COUNT];
+	bool has_filter[DIRECTION_COUNT];
+	bool made_clsact;
+	enum xdp_attach_mode xdp_mode;
+	struct xdp_program *xdp; /* NULL: ingress is not by XDP */
+	struct monitor *xdp_copy;
+};
+
+/* attach.c: the programs */
+
+/* The descriptor of a program loaded for all interfaces. */
+int attach_program_fd(const struct attach *attach, const char *name);
+
+/* All programs and maps once more, not loaded, for what one interface needs to itself. */
+struct monitor *attach_copy_open(struct bpf_object **ret_object); /* NULL: errno says why */
+void attach_copy_close(struct monitor *copy);			  /* accepts NULL */
+
+int attach_program_name(uint32_t id, char ret_name[BPF_OBJ_NAME_LEN]);
+bool attach_program_is(uint32_t id, const char *name);
+
+/* attach.c: words */
+
+/* Writes the sentence and gives back err. */
+int attach_fail(char *ret_error, size_t error_size, int err, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* "Invalid argument", and the kernel's own words when it had some since the last forgetting. */
+const char *attach_explain(int err);
+void attach_forget_kernel_message(void);
+
+/* What libbpf and libxdp warn of goes to -v and to attach_explain(). */
+void attach_listen_to_libraries(void);
+
+/* attach_xdp.c: 0 or -errno; what has not been started may be stopped. */
+int attach_xdp_start(const struct attach *attach, struct place *place, enum xdp_attach_mode mode);
+void attach_xdp_stop(struct place *place);
+int attach_xdp_check_foreign(const struct place *place, char *ret_error, size_t error_size);
+void attach_xdp_remove_leftover(const struct place *place);
+
+/* attach_tc.c: the same for TC, both directions apart. */
+int attach_tc_start(const struct attach *attach, struct place *place, enum direction direction,
+		    char *ret_error, size_t error_size);
+void attach_tc_stop(struct place *place);
+void attach_tc_remove_leftovers(struct place *place);
+const char *attach_tc_kind(const struct place *place); /* "TCX" or "clsact" */
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Ingress by XDP: a program of its own for each interface; foreign ones stay where they are. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "attach_internal.h"
+
+static const char xdp_program_name[] = "ackmon_xdp";
+
+/*
+ * Each interface has an object of its own, with the maps of all: libxdp makes a program a part of
+ * one interface's dispatcher, and what could not be loaded in one way cannot be loaded again in
+ * another.
+ */
+static int open_copy(const struct attach *attach, struct place *place,
+		     struct bpf_object **ret_object)
+{
+	struct bpf_object *object;
+	struct bpf_program *program;
+	struct bpf_map *map;
+	int err;
+
+	place->xdp_copy = attach_copy_open(&object);
+	if (!place->xdp_copy)
+		return -errno;
+	bpf_object__for_each_program(program, object) {
+		bool is_xdp = !strcmp(bpf_program__name(program), xdp_program_name);
+
+		err = bpf_program__set_autoload(program, is_xdp);
+		if (err)
+			return err;
+	}
+	bpf_object__for_each_map(map, object) {
+		err = bpf_map__reuse_fd(map, bpf_map__fd(attach_map(attach, bpf_map__name(map))));
+		if (err)
+			return err;
+	}
+	*ret_object = object;
+	return 0;
+}
+
+static void close_copy(struct place *place)
+{
+	xdp_program__close(place->xdp);
+	place->xdp = NULL;
+	attach_copy_close(place->xdp_copy);
+	place->xdp_copy = NULL;
+}
+
+static int try_attach(const struct attach *attach, struct place *place, enum xdp_attach_mode mode,
+		      bool frags)
+{
+	struct xdp_program_opts opts = {.sz = sizeof(opts), .prog_name = xdp_program_name};
+	int err;
+
+	err = open_copy(attach, place, &opts.obj);
+	if (err)
+		return err;
+	place->xdp = xdp_program__create(&opts);
+	err = libxdp_get_error(place->xdp);
+	if (err) {
+		place->xdp = NULL;
+		return err;
+	}
+	err = xdp_program__set_xdp_frags_support(place->xdp, frags);
+	if (err)
+		return err;
+	return xdp_program__attach(place->xdp, place->interface.ifindex, mode, 0);
+}
+
+/*
+ * With frags, so that large MTUs and merged frames pass. Kernels before 5.18 do not know the flag,
+ * and a dispatcher started by a program without frags takes none that has them.
+ */
+int attach_xdp_start(const struct attach *attach, struct place *place, enum xdp_attach_mode mode)
+{
+	int err = 0;
+
+	for (int frags = 1; frags >= 0; frags--) {
+		attach_forget_kernel_message();
+		err = try_attach(attach, place, mode, frags);
+		if (!err) {
+			place->xdp_mode = mode;
+			return 0;
+		}
+		close_copy(place);
+		if (err != -EINVAL)
+			break;
+	}
+	return err;
+}
+
+void attach_xdp_stop(struct place *place)
+{
+	if (place->xdp)
+		xdp_program__detach(place->xdp, place->interface.ifindex, place->xdp_mode, 0);
+	close_copy(place);
+}
+
+/* What a killed ackmon left: its program alone, or in a dispatcher with others. */
+void attach_xdp_remove_leftover(const struct place *place)
+{
+	int ifindex = place->interface.ifindex;
+	struct xdp_multiprog *multiprog = xdp_multiprog__get_from_ifindex(ifindex);
+	enum xdp_attach_mode mode;
+	struct xdp_program *program = NULL;
+
+	if (libxdp_get_error(multiprog))
+		return;
+	mode = xdp_multiprog__attach_mode(multiprog);
+	if (xdp_multiprog__is_legacy(multiprog)) {
+		program = xdp_multiprog__main_prog(multiprog);
+		if (program && attach_program_is(xdp_program__id(program), xdp_program_name))
+			xdp_program__detach(program, ifindex, mode, 0);
+	} else {
+		while ((program = xdp_multiprog__next_prog(program, multiprog)))
+			if (attach_program_is(xdp_program__id(program), xdp_program_name))
+				break;
+		if (program)
+			xdp_program__detach(program, ifindex, mode, 0);
+	}
+	xdp_multiprog__close(multiprog);
+}
+
+/* Foreign programs stay, except that we may join those behind a dispatcher. */
+int attach_xdp_check_foreign(const struct place *place, char *ret_error, size_t error_size)
+{
+	struct bpf_xdp_query_opts query = {.sz = sizeof(query)};
+	int ifindex = place->interface.ifindex;
+	struct xdp_multiprog *multiprog;
+	char name[BPF_OBJ_NAME_LEN] = "?";
+	bool is_shared;
+	uint32_t id;
+
+	if (bpf_xdp_query(ifindex, 0, &query))
+		return 0; /* attaching will tell */
+	id = query.drv_prog_id ?: query.skb_prog_id ?: query.hw_prog_id;
+	if (!id)
+		return 0;
+	multiprog = xdp_multiprog__get_from_ifindex(ifindex);
+	if (!libxdp_get_error(multiprog)) {
+		is_shared = !xdp_multiprog__is_legacy(multiprog);
+		xdp_multiprog__close(multiprog);
+		if (is_shared)
+			return 0;
+	}
+	attach_program_name(id, name);
+	return attach_fail(ret_error, error_size, -EBUSY,
+			   "%s: XDP is taken by program \"%s\" (id %u), which is not ours; "
+			   "try -m tc",
+			   place->interface.name, name, id);
+}
