@@ -148,10 +148,26 @@ static char *note_fact(char *at, const char *start, bool is_true, const char *fa
 	return is_true ? format_text(note_begin(at, start), fact) : at;
 }
 
+static char *note_count(char *at, const char *start, uint64_t count, const char *what)
+{
+	if (!count)
+		return at;
+	return format_text(format_count(note_begin(at, start), count), what);
+}
+
+/* What is out of order, what is lost on the way to here, what came twice: both ends together. */
+static char *note_order(char *at, const char *start, const struct side *a, const struct side *b)
+{
+	at = note_count(at, start, (uint64_t)a->recovered_segments + b->recovered_segments,
+			" lost before here");
+	at = note_count(at, start, (uint64_t)a->reordered + b->reordered, " reordered");
+	at = note_count(at, start, (uint64_t)a->unresolved + b->unresolved, " out of order");
+	return note_count(at, start, (uint64_t)a->copies + b->copies, " copied");
+}
+
 static void cell_note(const struct record *record, char *ret_text)
 {
 	const struct side *opener = opener_of(record), *responder = responder_of(record);
-	uint64_t unresolved = (uint64_t)opener->unresolved + responder->unresolved;
 	uint64_t gap_bytes = opener->gap_bytes + responder->gap_bytes;
 	char *at = ret_text;
 
@@ -161,10 +177,7 @@ static void cell_note(const struct record *record, char *ret_text)
 	at = note_zero_window(at, ret_text, record, "opener", opener, "opener_zero_window_ns");
 	at = note_zero_window(at, ret_text, record, "responder", responder,
 			      "responder_zero_window_ns");
-	if (unresolved) {
-		at = format_count(note_begin(at, ret_text), unresolved);
-		at = format_text(at, " out of order");
-	}
+	at = note_order(at, ret_text, opener, responder);
 	if (gap_bytes) {
 		at = format_bytes(note_begin(at, ret_text), gap_bytes);
 		at = format_text(at, " not captured");
@@ -201,6 +214,12 @@ static const struct column columns[] = {
 	{"<SEGMENTS", "responder_segments", NULL, 9, 0, WIDE},
 	{"RETRANS>", NULL, cell_opener_retransmitted, 9, 0, NUMBER},
 	{"<RETRANS", NULL, cell_responder_retransmitted, 9, 0, NUMBER},
+	{"SPURIOUS>", "opener_spurious", NULL, 9, 0, WIDE},
+	{"<SPURIOUS", "responder_spurious", NULL, 9, 0, WIDE},
+	{"RECOVERED>", "opener_recovered_segments", NULL, 10, 0, WIDE},
+	{"<RECOVERED", "responder_recovered_segments", NULL, 10, 0, WIDE},
+	{"REORDERED>", "opener_reordered", NULL, 10, 0, WIDE},
+	{"<REORDERED", "responder_reordered", NULL, 10, 0, WIDE},
 	{"UNRESOLVED>", "opener_unresolved", NULL, 11, 0, WIDE},
 	{"<UNRESOLVED", "responder_unresolved", NULL, 11, 0, WIDE},
 	{"ZEROWIN>", "opener_zero_window_ns", NULL, 8, 0, WIDE},

@@ -71,7 +71,7 @@ static void value_text(struct value *ret_value, const char *text)
 /* The time from one moment to another; captures may have them in the wrong order. */
 static void value_elapsed(struct value *ret_value, uint64_t from_ns, uint64_t to_ns)
 {
-	if (!from_ns || to_ns < from_ns)
+	if (to_ns < from_ns) /* captured in the wrong order */
 		value_absent(ret_value);
 	else
 		value_number(ret_value, to_ns - from_ns);
@@ -192,9 +192,9 @@ static bool record_is_established(const struct record *record)
 {
 	const struct flow *flow = &record->flow;
 
-	return flow->role == ROLE_GUESSED || flow->established_ns ||
+	return flow->role == ROLE_GUESSED || flow->is_established ||
 	       record_opener(record)->orderly ||
-	       (flow->synack_ns && record_responder(record)->orderly);
+	       (flow->has_synack && record_responder(record)->orderly);
 }
 
 const char *record_state(const struct record *record)
@@ -207,13 +207,13 @@ const char *record_state(const struct record *record)
 		return "closing";
 	if (record_is_established(record))
 		return "established";
-	return record->flow.synack_ns ? "syn_received" : "syn_sent";
+	return record->flow.has_synack ? "syn_received" : "syn_sent";
 }
 
 const char *record_outcome(const struct record *record)
 {
 	const struct flow *flow = &record->flow;
-	bool answered = flow->synack_ns != 0;
+	bool answered = flow->has_synack;
 
 	if (flow->role == ROLE_GUESSED)
 		return "midstream";
@@ -306,7 +306,12 @@ static void read_duration(const struct record_end *end, struct value *ret_value)
 
 static void read_connect(const struct record_end *end, struct value *ret_value)
 {
-	value_elapsed(ret_value, end->record->flow.syn_ns, end->record->flow.synack_ns);
+	const struct flow *flow = &end->record->flow;
+
+	if (flow->has_syn && flow->has_synack)
+		value_elapsed(ret_value, flow->syn_ns, flow->synack_ns);
+	else
+		value_absent(ret_value);
 }
 
 static void read_responder_handshake(const struct record_end *end, struct value *ret_value)
@@ -392,6 +397,16 @@ static void read_wscale(const struct record_end *end, struct value *ret_value)
 }
 
 /* The flags ever seen, lowest bit first: FIN SYN RST PSH ACK URG ECE CWR. */
+/* Needless when it passed, and needless as the other end said later. */
+static void read_spurious(const struct record_end *end, struct value *ret_value)
+{
+	const struct record *record = end->record;
+	const struct side *opener = record_opener(record);
+	const struct side *other = end->side == opener ? record_responder(record) : opener;
+
+	value_number(ret_value, (uint64_t)end->side->spurious + other->dsack_spurious);
+}
+
 static void read_flags(const struct record_end *end, struct value *ret_value)
 {
 	char *at = ret_value->text;
@@ -413,43 +428,47 @@ static void read_flags(const struct record_end *end, struct value *ret_value)
 #define END_FIELD(end, name, ...)                                                             \
 	{ end "_" name, .of_responder = end[0] == 'r', .read = __VA_ARGS__ }
 
-#define END_FIELDS(end)                                                                       \
-	END_FIELD(end, "segments", SIDE_NUMBER(segments)),                                     \
-	END_FIELD(end, "frames", SIDE_NUMBER(frames)),                                         \
-	END_FIELD(end, "wire_bytes", SIDE_NUMBER(wire_bytes)),                                 \
-	END_FIELD(end, "payload_bytes", SIDE_NUMBER(payload_bytes)),                           \
-	END_FIELD(end, "unique_bytes", SIDE_NUMBER(unique_bytes)),                             \
-	END_FIELD(end, "retransmitted_segments", SIDE_NUMBER(retransmitted_segments)),         \
-	END_FIELD(end, "retransmitted_bytes", SIDE_NUMBER(retransmitted_bytes)),               \
-	END_FIELD(end, "fin_retrans", SIDE_NUMBER(fin_retrans)),                               \
-	END_FIELD(end, "fast", read_unmeasured),                                               \
-	END_FIELD(end, "rto", read_unmeasured),                                                \
-	END_FIELD(end, "probe", read_unmeasured),                                              \
-	END_FIELD(end, "spurious", read_unmeasured),                                           \
-	END_FIELD(end, "recovered_segments", read_unmeasured),                                 \
-	END_FIELD(end, "recovered_bytes", read_unmeasured),                                    \
-	END_FIELD(end, "reordered", read_unmeasured),                                          \
-	END_FIELD(end, "late", read_unmeasured),                                               \
-	END_FIELD(end, "unresolved", SIDE_NUMBER(unresolved)),                                 \
-	END_FIELD(end, "copies", read_unmeasured),                                             \
-	END_FIELD(end, "gap_bytes", SIDE_NUMBER(gap_bytes)),                                   \
-	END_FIELD(end, "holes_dropped", SIDE_NUMBER(holes_dropped)),                           \
-	END_FIELD(end, "keepalives", SIDE_NUMBER(keepalives)),                                 \
-	END_FIELD(end, "window_probes", SIDE_NUMBER(window_probes)),                           \
-	END_FIELD(end, "zero_windows", SIDE_NUMBER(zero_windows)),                             \
-	END_FIELD(end, "zero_window_ns", read_zero_window),                                    \
-	END_FIELD(end, "dup_acks", SIDE_NUMBER(dup_acks)),                                     \
-	END_FIELD(end, "sacks", SIDE_NUMBER(sacks)),                                           \
-	END_FIELD(end, "dsacks", SIDE_NUMBER(dsacks)),                                         \
-	END_FIELD(end, "ecn_ce", SIDE_NUMBER(ecn_ce)),                                         \
-	END_FIELD(end, "rtt_samples", SIDE_NUMBER(rtt_samples)),                               \
-	END_FIELD(end, "rtt_min_ns", read_rtt_min),                                            \
-	END_FIELD(end, "rtt_mean_ns", read_rtt_mean),                                          \
-	END_FIELD(end, "rtt_max_ns", read_rtt_max),                                            \
-	END_FIELD(end, "rtt_p50_ns", read_unmeasured),                                         \
-	END_FIELD(end, "rtt_p95_ns", read_unmeasured),                                         \
-	END_FIELD(end, "mss", read_mss),                                                       \
-	END_FIELD(end, "wscale", read_wscale),                                                 \
+#define END_FIELDS(end)                                                                 \
+	END_FIELD(end, "segments", SIDE_NUMBER(segments)),                              \
+	END_FIELD(end, "frames", SIDE_NUMBER(frames)),                                  \
+	END_FIELD(end, "wire_bytes", SIDE_NUMBER(wire_bytes)),                          \
+	END_FIELD(end, "payload_bytes", SIDE_NUMBER(payload_bytes)),                    \
+	END_FIELD(end, "unique_bytes", SIDE_NUMBER(unique_bytes)),                      \
+	END_FIELD(end, "retransmitted_segments", SIDE_NUMBER(retransmitted_segments)),  \
+	END_FIELD(end, "retransmitted_bytes", SIDE_NUMBER(retransmitted_bytes)),        \
+	END_FIELD(end, "fin_retrans", SIDE_NUMBER(fin_retrans)),                        \
+	END_FIELD(end, "fast", SIDE_NUMBER(fast)),                                      \
+	END_FIELD(end, "rto", SIDE_NUMBER(rto)),                                        \
+	END_FIELD(end, "probe", SIDE_NUMBER(probe)),                                    \
+	END_FIELD(end, "spurious", read_spurious),                                      \
+	END_FIELD(end, "recovered_segments", SIDE_NUMBER(recovered_segments)),          \
+	END_FIELD(end, "recovered_bytes", SIDE_NUMBER(recovered_bytes)),                \
+	END_FIELD(end, "reordered", SIDE_NUMBER(reordered)),                            \
+	END_FIELD(end, "late", SIDE_NUMBER(late)),                                      \
+	END_FIELD(end, "unresolved", SIDE_NUMBER(unresolved)),                          \
+	END_FIELD(end, "copies", SIDE_NUMBER(copies)),                                  \
+	END_FIELD(end, "gap_bytes", SIDE_NUMBER(gap_bytes)),                            \
+	END_FIELD(end, "holes_dropped", SIDE_NUMBER(holes_dropped)),                    \
+	END_FIELD(end, "keepalives", SIDE_NUMBER(keepalives)),                          \
+	END_FIELD(end, "window_probes", SIDE_NUMBER(window_probes)),                    \
+	END_FIELD(end, "zero_windows", SIDE_NUMBER(zero_windows)),                      \
+	END_FIELD(end, "zero_window_ns", read_zero_window),                             \
+	END_FIELD(end, "dup_acks", SIDE_NUMBER(dup_acks)),                              \
+	END_FIELD(end, "sacks", SIDE_NUMBER(sacks)),                                    \
+	END_FIELD(end, "dsacks", SIDE_NUMBER(dsacks)),                                  \
+	END_FIELD(end, "window_full", SIDE_NUMBER(window_full)),                        \
+	END_FIELD(end, "ecn_ce", SIDE_NUMBER(ecn_ce)),                                  \
+	END_FIELD(end, "ecn_ece", SIDE_NUMBER(ecn_ece)),                                \
+	END_FIELD(end, "ecn_cwr", SIDE_NUMBER(ecn_cwr)),                                \
+	END_FIELD(end, "ttl_changes", SIDE_NUMBER(ttl_changes)),                        \
+	END_FIELD(end, "rtt_samples", SIDE_NUMBER(rtt_samples)),                        \
+	END_FIELD(end, "rtt_min_ns", read_rtt_min),                                     \
+	END_FIELD(end, "rtt_mean_ns", read_rtt_mean),                                   \
+	END_FIELD(end, "rtt_max_ns", read_rtt_max),                                     \
+	END_FIELD(end, "rtt_p50_ns", read_unmeasured),                                  \
+	END_FIELD(end, "rtt_p95_ns", read_unmeasured),                                  \
+	END_FIELD(end, "mss", read_mss),                                                \
+	END_FIELD(end, "wscale", read_wscale),                                          \
 	END_FIELD(end, "flags", read_flags)
 
 #define END_LABELS(end)                                                                       \

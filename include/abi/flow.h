@@ -30,6 +30,16 @@ enum flow_close {
 	CLOSE_END_OF_CAPTURE,
 };
 
+#define RECENT_SEGMENTS 4
+
+struct recent { /* a segment that took sequence space, as far as a copy of it can be told */
+	__u32 seq;
+	__u32 tsval; /* 0 without timestamps */
+	__u32 time_us; /* see evidence_us() */
+	__u16 ip_id;   /* 0 in IPv6 */
+	__u16 shape;   /* payload length and flags, folded; with seq both 0: free */
+};
+
 enum side_bits {
 	SIDE_SEQ = 1 << 0,           /* next and first_seq are valid */
 	SIDE_ISN = 1 << 1,           /* first_seq is the initial sequence number: a SYN was seen */
@@ -45,7 +55,9 @@ enum side_bits {
 	SIDE_TTL = 1 << 11,    /* ttl is valid */
 	SIDE_FLOOR = 1 << 12,  /* next is still within reach of first_seq: what lies below it is known */
 	SIDE_TSVAL = 1 << 13,  /* tsval is valid */
-	SIDE_HOLES = 1 << 14,  /* a hole list was opened for this direction, empty by now or not */
+	SIDE_HOLES = 1 << 14,  /* a struct holes was opened for this direction, empty by now or not */
+	SIDE_IP_ID = 1 << 15,  /* ip_id is valid */
+	SIDE_SACK = 1 << 16,   /* sack_high is valid */
 };
 
 /*
@@ -65,12 +77,14 @@ struct side {
 	__u32 ack;        /* highest acknowledgment sent */
 	__u32 raw_window; /* window field of the last segment that set it, unscaled */
 	__u32 dup_acks;   /* RFC 5681, 2 */
-	__u16 bits;       /* enum side_bits */
+	__u32 bits;       /* enum side_bits */
 	__u16 holes;      /* open holes in this direction; their list is in struct holes */
+	__u16 reserved0;
 	__u8 flags;       /* TCP flags ever seen */
 	__u8 suspect_run;
 	__u8 wscale; /* RFC 7323, 2.2 */
 	__u8 ttl;    /* last TTL or hop limit */
+	__u32 reserved1;
 
 	/* Round trips: what this end sent and waits for, and what its answers told about it. */
 	__u32 sample_id;    /* TSval or sequence end that waits for its echo */
@@ -104,9 +118,35 @@ struct side {
 	__u32 tsval; /* newest TSval sent; valid with SIDE_TSVAL */
 	__u16 mss;
 	__u8 orderly; /* plain segments inside the window, counted up to 2: they prove a flow */
-	__u8 reserved[5];
+	__u8 dup_run; /* duplicate ACKs since the acknowledgment moved, counted up to 255 */
+
+	/* Which repeat is what: see core/evidence.h. */
+	__u32 sack_high;    /* highest SACKed sequence end this end reported; valid with SIDE_SACK */
+	__u32 ip_ids;       /* IPv4 segments whose IP-ID was compared with the one before ... */
+	__u32 ip_ids_upward; /* ... and lay a little above it */
+	__u16 ip_id;        /* newest; valid with SIDE_IP_ID */
+	__u8 recent_next;   /* where the next one goes in recent */
+	__u8 reserved;
+	__u64 octets_ns;    /* last segment that took sequence space */
+	struct recent recent[RECENT_SEGMENTS]; /* the last such segments */
+	__u64 recovered_bytes;
+	__u32 recovered_segments;
+	__u32 reordered;
+	__u32 late;
+	__u32 copies;
+	__u32 fast;
+	__u32 rto;
+	__u32 probe;
+	__u32 spurious;       /* repeats that were already acknowledged when they passed */
+	__u32 dsack_spurious; /* repeats of the *other* end that this end's D-SACKs called needless */
+	__u32 window_full;
+	__u32 ecn_ece;
+	__u32 ecn_cwr;
+	__u32 ttl_changes;
+	__u32 holes_checked; /* next when the holes were last looked through for old ones */
 };
-_Static_assert(sizeof(struct side) == 216, "side has no hidden padding");
+_Static_assert(sizeof(struct side) == 376, "side has no hidden padding");
+
 
 /*
  * One connection. The opening fields are written by frames of the end named behind them; role,
@@ -116,17 +156,20 @@ _Static_assert(sizeof(struct side) == 216, "side has no hidden padding");
 struct flow {
 	struct side side[2];   /* in key order: side[0] is key.addr[0] */
 	__u64 start_ns;        /* first frame */
-	__u64 syn_ns;          /* opener: first SYN; 0: none */
+	__u64 syn_ns;          /* opener: first SYN; valid with has_syn */
 	__u64 syn_last_ns;     /* opener: last SYN before the SYN-ACK */
-	__u64 synack_ns;       /* responder: first SYN-ACK that answers the SYN; 0: none */
+	__u64 synack_ns;       /* responder: first SYN-ACK that answers the SYN; valid with has_synack */
 	__u64 synack_last_ns;  /* responder: last one before it was acknowledged */
-	__u64 established_ns;  /* opener: the ACK that completes; 0: none */
+	__u64 established_ns;  /* opener: the ACK that completes; valid with is_established */
 	__u64 responder_handshake_ns; /* responder; valid when has_responder_handshake */
 	__u64 opener_handshake_ns;    /* opener; valid when has_opener_handshake */
 	__u32 syn_tsval;              /* of syn_ns, syn_last_ns, synack_ns, synack_last_ns */
 	__u32 syn_last_tsval;
 	__u32 synack_tsval;
 	__u32 synack_last_tsval;
+	__u8 has_syn;    /* opener */
+	__u8 has_synack; /* responder */
+	__u8 is_established; /* opener */
 	__u8 has_responder_handshake;
 	__u8 has_opener_handshake;
 	__u8 syn_has_ts;
@@ -137,12 +180,13 @@ struct flow {
 	__u8 proven; /* lives, or would live but for want of room, in the flow table */
 	__u8 refused; /* the flow table had no room for it */
 	__u8 simultaneous; /* SYNs crossed (RFC 9293, 3.5) */
+	__u8 reserved;
 	__u16 vlan;   /* outermost VLAN id, 0: none */
 	__u32 syns;    /* opener: SYNs before the answer */
 	__u32 synacks; /* responder: SYN-ACKs before they were acknowledged */
-	__u8 reserved[4];
 };
-_Static_assert(sizeof(struct flow) == 536, "flow has no hidden padding");
+_Static_assert(sizeof(struct flow) == 856, "flow has no hidden padding");
+
 
 #define HOLES_MAX 64
 
@@ -150,9 +194,10 @@ struct hole { /* [start, end) was passed by and never seen; start == end: a free
 	__u32 start;
 	__u32 end;
 	__u64 opened_ns; /* when the segment behind it passed */
-	__u32 tsval;     /* of that segment; 0 without timestamps */
+	__u32 tsval;     /* of that segment; valid with has_ts */
 	__u16 ip_id;     /* of that segment; 0 in IPv6 */
-	__u16 reserved;
+	__u8 has_ts;
+	__u8 before_start; /* below the first number seen: nothing jumped over it, order is unknown */
 };
 _Static_assert(sizeof(struct hole) == 24, "hole has no hidden padding");
 
@@ -162,11 +207,37 @@ struct holes_key {
 };
 _Static_assert(sizeof(struct holes_key) == 44, "holes_key has no hidden padding");
 
-/* Holes of one direction, an entry only flows with holes own; written by frames of that direction. */
+#define FILLS_MAX 32
+#define REPEATS_MAX 32
+
+struct fill { /* octets that came again after their first copy was lost before this point */
+	__u32 start;
+	__u32 end;
+	__u32 tsval;
+	__u16 ip_id;
+	__u8 has_ts;
+	__u8 reserved;
+};
+
+struct repeat { /* octets sent again; a D-SACK may still call that needless */
+	__u32 start;
+	__u32 end;
+	__u32 spurious; /* it was known to be at once */
+};
+
+/*
+ * What a direction with holes or repeats remembers, an entry only such flows own. Written by frames
+ * of that direction; the other one reads `repeat`.
+ */
 struct holes {
-	__u32 used; /* slots at and above this index were never used */
+	__u32 used;  /* slots at and above this index were never used */
 	__u32 joint; /* see verifier_joins() */
 	struct hole slot[HOLES_MAX];
+	struct hole filled; /* what the last filling segment filled, for the evidence it gives */
+	__u32 fills;        /* ever; the last FILLS_MAX are in fill */
+	__u32 repeats;      /* ever; the last REPEATS_MAX are in repeat */
+	struct fill fill[FILLS_MAX];
+	struct repeat repeat[REPEATS_MAX];
 };
 
 #endif

@@ -33,7 +33,7 @@ core_inline int handshake_fits_below(const struct side *side, __u32 seq)
 
 core_inline int handshake_syn_reopens(const struct flow *flow, const struct side *side, __u32 seq)
 {
-	int over = flow_is_closed(flow) && flow->established_ns;
+	int over = flow_is_closed(flow) && flow->is_established;
 
 	if (side->bits & SIDE_ISN)
 		return side->first_seq != seq || over;
@@ -93,7 +93,8 @@ core_inline int handshake_leg(__u32 count, __u64 first_ns, __u64 last_ns, __u32 
 
 core_inline void handshake_syn(struct flow *flow, const struct packet *pkt)
 {
-	if (!flow->syn_ns) {
+	if (!flow->has_syn) {
+		flow->has_syn = 1;
 		flow->opener = pkt->direction & 1;
 		flow->role = ROLE_SEEN;
 		flow->syn_ns = pkt->now_ns;
@@ -103,7 +104,7 @@ core_inline void handshake_syn(struct flow *flow, const struct packet *pkt)
 		flow->simultaneous = 1;
 		return;
 	}
-	if (flow->synack_ns)
+	if (flow->has_synack)
 		return;
 	flow->syns++;
 	flow->syn_last_ns = pkt->now_ns;
@@ -117,10 +118,10 @@ core_inline int handshake_answers(const struct flow *flow, const struct side *pe
 	__u32 acked;
 
 	if (flow->simultaneous)
-		return !flow->synack_ns;
+		return !flow->has_synack;
 	if (pkt->direction == flow->opener)
 		return 0;
-	if (!flow->syn_ns || !(peer->bits & SIDE_ISN))
+	if (!flow->has_syn || !(peer->bits & SIDE_ISN))
 		return 1;
 	acked = pkt->ack - peer->first_seq;
 	return acked == 1 ||
@@ -136,17 +137,18 @@ core_inline void handshake_synack(struct flow *flow, const struct side *peer,
 	}
 	if (!handshake_answers(flow, peer, pkt))
 		return;
-	if (!flow->synack_ns) {
+	if (!flow->has_synack) {
+		flow->has_synack = 1;
 		flow->synack_ns = pkt->now_ns;
 		flow->synack_tsval = pkt->tsval;
 		flow->synack_has_ts = pkt->has_ts;
-		if (flow->syn_ns)
+		if (flow->has_syn)
 			flow->has_responder_handshake = (__u8)handshake_leg(
 				flow->syns, flow->syn_ns, flow->syn_last_ns, flow->syn_tsval,
 				flow->syn_last_tsval, flow->syn_has_ts, pkt,
 				&flow->responder_handshake_ns);
 	}
-	if (flow->established_ns)
+	if (flow->is_established)
 		return;
 	flow->synacks++;
 	flow->synack_last_ns = pkt->now_ns;
@@ -157,11 +159,12 @@ core_inline void handshake_ack(struct flow *flow, const struct side *peer, const
 {
 	__u32 acked = pkt->ack - peer->first_seq;
 
-	if (!flow->synack_ns || flow->established_ns || pkt->direction != flow->opener ||
+	if (!flow->has_synack || flow->is_established || pkt->direction != flow->opener ||
 	    !(peer->bits & SIDE_ISN) || !acked || acked > SEQ_WINDOW_MAX ||
 	    pkt->now_ns < flow->synack_ns)
 		return;
 	flow->established_ns = pkt->now_ns;
+	flow->is_established = 1;
 	flow->has_opener_handshake = (__u8)handshake_leg(
 		flow->synacks, flow->synack_ns, flow->synack_last_ns, flow->synack_tsval,
 		flow->synack_last_tsval, flow->synack_has_ts, pkt, &flow->opener_handshake_ns);
@@ -183,7 +186,7 @@ core_inline void handshake_note(struct flow *flow, const struct packet *pkt)
 
 core_inline int handshake_proves(const struct flow *flow)
 {
-	return flow->established_ns || flow->side[0].orderly + flow->side[1].orderly >= 2;
+	return flow->is_established || flow->side[0].orderly + flow->side[1].orderly >= 2;
 }
 
 #endif

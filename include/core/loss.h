@@ -5,137 +5,50 @@
 
 #include "abi/flow.h"
 #include "core/compiler.h"
+#include "core/evidence.h"
+#include "core/holes.h"
 #include "core/packet.h"
 #include "core/seq.h"
-
-enum segment_class {
-	SEGMENT_PLAIN, /* takes no sequence space */
-	SEGMENT_NEW,
-	SEGMENT_KEEPALIVE,
-	SEGMENT_WINDOW_PROBE,
-	SEGMENT_RETRANSMITTED, /* at least one octet seen before in this direction */
-	SEGMENT_UNRESOLVED,    /* fills a hole; sent before or after its neighbours, nobody knows */
-	SEGMENT_SUSPECT,       /* outside any possible window */
-};
 
 /* Does placing this segment read or write the hole list? Then the host must bring it. */
 core_inline int loss_needs_holes(const struct side *side, const struct packet *pkt);
 
 /*
- * Places the segment in its side's sequence space and gives it its class. holes may be NULL when
+ * Places the segment in its side's sequence space and fills pkt->verdict. holes may be NULL when
  * loss_needs_holes() said no, or when there was no room for a list (counted as a dropped hole).
  */
-core_inline enum segment_class loss_classify(struct side *side, const struct side *peer,
-					     const struct packet *pkt, struct holes *holes);
+core_inline void loss_classify(struct side *side, const struct side *peer, struct packet *pkt,
+			       struct holes *holes);
 
 /* Consecutive segments outside the window after which the stream is believed to have moved. */
 #define LOSS_SUSPECTS_MAX 4
 
-/* ------------------------------------------------------------------ holes */
-
-/* Remembers [start, end) as passed by. Without a free slot the oldest hole is given up. */
-core_apart int holes_add(struct holes *holes, struct side *side, __u32 acked,
-			 const struct hole *wanted)
-{
-	__u32 i, slot = HOLES_MAX, oldest = 0;
-	__u64 oldest_ns = ~0ull;
-	struct hole *hole;
-
-	if (!holes || !side || !wanted)
-		return 0;
-	if (!side->holes) /* what the list still holds is of a stream that moved away */
-		holes->used = 0;
-	for (i = 0; i < HOLES_MAX; i++) {
-		if (i >= holes->used || holes->slot[i].start == holes->slot[i].end) {
-			slot = i;
-			break;
-		}
-		if (holes->slot[i].opened_ns < oldest_ns) {
-			oldest_ns = holes->slot[i].opened_ns;
-			oldest = i;
-		}
-		oldest = verifier_joins(&holes->joint, oldest);
-	}
-	slot = verifier_joins(&holes->joint, slot);
-	if (slot == HOLES_MAX) {
-		slot = oldest & (HOLES_MAX - 1);
-		hole = &holes->slot[slot];
-		if ((side->bits & SIDE_SEQ) && !seq_after(hole->end, acked))
-			side->gap_bytes += hole->end - hole->start;
-		else
-			side->holes_dropped++;
-		side->holes--;
-	}
-	holes->slot[slot & (HOLES_MAX - 1)] = *wanted;
-	if (slot >= holes->used)
-		holes->used = slot + 1;
-	side->holes++;
-	side->bits |= SIDE_HOLES;
-	return 0;
-}
-
-/*
- * Takes [start, end) out of the holes and returns how many of its octets they held. At most one
- * hole can be split, the one that contains the whole range; its right part becomes a hole again.
- */
-core_apart __u32 holes_fill(struct holes *holes, struct side *side, __u32 acked, __u32 start,
-			    __u32 end)
-{
-	__u32 i, filled = 0, split = HOLES_MAX;
-	struct hole right = {0};
-
-	if (!holes || !side)
-		return 0;
-	for (i = 0; i < HOLES_MAX; i++) {
-		struct hole *hole;
-		__u32 from, to;
-
-		if (i >= holes->used)
-			break;
-		hole = &holes->slot[i];
-		from = seq_max(start, hole->start);
-		to = seq_min(end, hole->end);
-		if (!seq_before(from, to))
-			continue;
-		filled += to - from;
-		if (from == hole->start) {
-			hole->start = to;
-			if (to == hole->end)
-				side->holes--;
-			continue;
-		}
-		if (to != hole->end)
-			split = i;
-		split = verifier_joins(&holes->joint, split);
-		right.end = hole->end;
-		hole->end = from;
-	}
-	if (split < HOLES_MAX) {
-		right.start = end;
-		right.opened_ns = holes->slot[split].opened_ns;
-		right.tsval = holes->slot[split].tsval;
-		right.ip_id = holes->slot[split].ip_id;
-		holes_add(holes, side, acked, &right);
-	}
-	if (!side->holes)
-		holes->used = 0;
-	return filled;
-}
-
-/* ------------------------------------------------------------------ placing */
+/* How far a stream may move before its old holes are given up. */
+#define LOSS_CHECK_OCTETS (SEQ_WINDOW_MAX / 2)
 
 core_inline int loss_is_placeable(const struct side *side, const struct packet *pkt)
 {
 	return (side->bits & SIDE_SEQ) && seq_in_reach(pkt->seq, side->next);
 }
 
+/* Sequence numbers come round again: what is remembered must be looked through before they do. */
+core_inline int loss_holes_are_old(const struct side *side)
+{
+	return (side->bits & SIDE_HOLES) && side->next - side->holes_checked > LOSS_CHECK_OCTETS;
+}
+
 core_inline int loss_needs_holes(const struct side *side, const struct packet *pkt)
 {
+	if (loss_holes_are_old(side))
+		return 1;
 	if (pkt->seq == side->next || !loss_is_placeable(side, pkt) || pkt->flags & TCP_RST)
 		return 0;
 	if (seq_after(pkt->seq, side->next))
 		return 1;
-	return side->holes || ((side->bits & SIDE_FLOOR) && seq_before(pkt->seq, side->first_seq));
+	if (side->holes)
+		return 1;
+	/* Repeats are remembered there, but not keepalives, and not the SYNs a flood is made of. */
+	return !(pkt->flags & TCP_SYN) && packet_seq_len(pkt) > (pkt->seq == side->next - 1);
 }
 
 core_inline int loss_peer_window_is_zero(const struct side *peer)
@@ -150,7 +63,7 @@ core_inline int loss_is_acked(const struct side *peer, __u32 end)
 }
 
 core_inline void loss_gap(struct side *side, const struct side *peer, const struct packet *pkt,
-			  struct holes *holes, __u32 start, __u32 end)
+			  struct holes *holes, __u32 start, __u32 end, __u8 before_start)
 {
 	struct hole hole = {
 		.start = start,
@@ -158,6 +71,8 @@ core_inline void loss_gap(struct side *side, const struct side *peer, const stru
 		.opened_ns = pkt->now_ns,
 		.tsval = pkt->tsval,
 		.ip_id = pkt->ip_id,
+		.has_ts = pkt->has_ts,
+		.before_start = before_start,
 	};
 
 	if (holes)
@@ -183,7 +98,7 @@ core_inline enum segment_class loss_classify_empty(struct side *side, const stru
 						   const struct packet *pkt, struct holes *holes)
 {
 	if (seq_after(pkt->seq, side->next)) {
-		loss_gap(side, peer, pkt, holes, side->next, pkt->seq);
+		loss_gap(side, peer, pkt, holes, side->next, pkt->seq, 0);
 		side->next = pkt->seq;
 		return SEGMENT_PLAIN;
 	}
@@ -213,7 +128,7 @@ core_inline __u32 loss_fill(struct side *side, const struct side *peer, const st
 		/* Older than what we saw first: mid-stream the floor moves down, a SYN's stays. */
 		if (!(side->bits & SIDE_ISN)) {
 			if (to != side->first_seq)
-				loss_gap(side, peer, pkt, holes, to, side->first_seq);
+				loss_gap(side, peer, pkt, holes, to, side->first_seq, 1);
 			side->first_seq = start;
 		}
 	}
@@ -225,6 +140,7 @@ core_inline void loss_advance(struct side *side, __u32 end)
 	if (!seq_after(end, side->next))
 		return;
 	side->next = end;
+	side->bits &= ~SIDE_PROBE_PENDING; /* its octet was passed by, or came again in this one */
 	if (end - side->first_seq > SEQ_WINDOW_MAX)
 		side->bits &= ~SIDE_FLOOR;
 }
@@ -249,46 +165,152 @@ core_inline __u32 loss_segments(const struct side *side, const struct side *peer
 	return count;
 }
 
-core_inline enum segment_class loss_classify_octets(struct side *side, const struct side *peer,
-						    const struct packet *pkt, struct holes *holes,
-						    __u32 len)
+/*
+ * The class of octets that were seen before. What TCP itself sent again may come in any order, so
+ * being slow says nothing of it.
+ */
+core_inline enum segment_class loss_classify_seen(const struct side *side, const struct side *peer,
+						  struct packet *pkt, const struct holes *holes,
+						  __u32 start, __u32 end)
+{
+	int twin = evidence_find_twin(side, peer, pkt, end);
+
+	if (twin == TWIN_COPY)
+		return SEGMENT_COPY;
+	if (evidence_is_late(side, pkt, holes, start, end))
+		return SEGMENT_LATE;
+	if (holes_repeated(holes, start, end) || !evidence_is_slow(side, peer, pkt, end))
+		return SEGMENT_RETRANSMITTED;
+	/* The copy of a packet is no slower than reordering makes it; an original may be. */
+	if (twin == TWIN_AFTER || pkt->now_ns - side->octets_ns > evidence_reorder_ns(side, peer))
+		return SEGMENT_LATE;
+	return SEGMENT_COPY;
+}
+
+core_inline enum segment_class loss_classify_fill(const struct side *side, const struct side *peer,
+						  const struct packet *pkt,
+						  const struct holes *holes, __u32 end)
+{
+	/* What lies below the first number seen was never passed by: there is no evidence. */
+	if (!holes || holes->filled.start == holes->filled.end || holes->filled.before_start)
+		return SEGMENT_UNRESOLVED;
+	switch (evidence_fill_order(side, peer, pkt, &holes->filled, end)) {
+	case SENT_AFTER:
+		return SEGMENT_RECOVERED;
+	case SENT_BEFORE:
+		return SEGMENT_REORDERED;
+	default:
+		return SEGMENT_UNRESOLVED;
+	}
+}
+
+/* Sent again: why, and was it needed? */
+core_inline void loss_note_again(struct side *side, const struct side *peer, struct packet *pkt,
+				 struct holes *holes, __u32 end, __u32 next)
+{
+	__u32 segments = pkt->verdict.segments;
+
+	pkt->verdict.cause = (__u8)evidence_cause(side, peer, pkt, end, next);
+	if (pkt->verdict.cause == CAUSE_FAST)
+		side->fast += segments;
+	else if (pkt->verdict.cause == CAUSE_PROBE)
+		side->probe += segments;
+	else
+		side->rto += segments;
+	if (!(pkt->flags & TCP_SYN) && loss_is_acked(peer, end)) {
+		pkt->verdict.spurious = 1;
+		side->spurious += segments;
+	}
+	if (holes)
+		holes_note_repeat(holes, side, pkt->seq, end, pkt->verdict.spurious);
+}
+
+core_inline void loss_note_retransmitted(struct side *side, const struct side *peer,
+					 struct packet *pkt, struct holes *holes, __u32 bytes,
+					 __u32 end, __u32 next)
+{
+	side->retransmitted_segments += pkt->verdict.segments;
+	side->retransmitted_bytes += bytes;
+	if (pkt->flags & TCP_SYN)
+		side->syn_retrans++;
+	else if ((pkt->flags & TCP_FIN) && !seq_after(end, next))
+		side->fin_retrans++;
+	loss_note_again(side, peer, pkt, holes, end, next);
+}
+
+/* One class, one counter. `seen` octets of the segment were seen before. */
+core_inline void loss_count(struct side *side, const struct side *peer, struct packet *pkt,
+			    struct holes *holes, __u32 seen, __u32 end, __u32 next)
+{
+	/* A SYN's octet comes first and is no payload; a FIN's comes last. */
+	__u32 payload_seen = seen && (pkt->flags & TCP_SYN) ? seen - 1 : seen;
+	__u32 bytes = payload_seen < pkt->payload_bytes ? payload_seen : pkt->payload_bytes;
+	__u32 segments = pkt->verdict.segments;
+
+	side->unique_bytes += pkt->payload_bytes - bytes;
+	switch (pkt->verdict.class) {
+	case SEGMENT_COPY:
+		side->copies += segments;
+		return;
+	case SEGMENT_LATE:
+		side->late += segments;
+		return;
+	case SEGMENT_RETRANSMITTED:
+		loss_note_retransmitted(side, peer, pkt, holes, bytes, end, next);
+		return;
+	case SEGMENT_RECOVERED:
+		side->recovered_segments += segments;
+		side->recovered_bytes += pkt->payload_bytes - bytes;
+		if (holes)
+			holes_note_fill(holes, pkt->seq, end, pkt);
+		loss_note_again(side, peer, pkt, holes, end, next);
+		return;
+	case SEGMENT_REORDERED:
+		side->reordered += segments;
+		return;
+	case SEGMENT_UNRESOLVED:
+		side->unresolved += segments;
+		return;
+	}
+}
+
+core_inline void loss_classify_octets(struct side *side, const struct side *peer,
+				      struct packet *pkt, struct holes *holes, __u32 len)
 {
 	__u32 start = pkt->seq, end = start + len, next = side->next, seen = 0;
 	int one = len == 1 && pkt->payload_bytes == 1;
 	int peer_zero = loss_peer_window_is_zero(peer);
-	enum segment_class class = SEGMENT_NEW;
 
+	pkt->verdict.class = SEGMENT_NEW;
 	if (seq_before(start, next)) {
 		__u32 below_end = seq_min(end, next);
 
 		seen = below_end - start;
 		seen -= loss_fill(side, peer, pkt, holes, start, below_end);
-		class = seen ? SEGMENT_RETRANSMITTED : SEGMENT_UNRESOLVED;
+		if (seen)
+			pkt->verdict.class = (__u8)loss_classify_seen(side, peer, pkt, holes,
+								      start, end);
+		else
+			pkt->verdict.class =
+				(__u8)loss_classify_fill(side, peer, pkt, holes, end);
 	}
 	if (one && peer_zero && (start == next || (seen && start == next - 1))) {
 		if (start == next)
 			side->bits |= SIDE_PROBE_PENDING;
-		return SEGMENT_WINDOW_PROBE;
+		pkt->verdict.class = SEGMENT_WINDOW_PROBE;
+		return;
 	}
-	if (one && seen && start == next - 1 && loss_is_acked(peer, end))
-		return SEGMENT_KEEPALIVE;
+	if (one && seen && start == next - 1 && loss_is_acked(peer, end)) {
+		pkt->verdict.class = SEGMENT_KEEPALIVE;
+		return;
+	}
 	if (seq_after(start, next))
-		loss_gap(side, peer, pkt, holes, next, start);
-	if (class == SEGMENT_RETRANSMITTED) {
-		__u32 bytes = seen < pkt->payload_bytes ? seen : pkt->payload_bytes;
-
-		side->retransmitted_segments += loss_segments(side, peer, pkt);
-		side->retransmitted_bytes += bytes;
-		side->unique_bytes += pkt->payload_bytes - bytes;
-		if (pkt->flags & TCP_SYN)
-			side->syn_retrans++;
-		else if ((pkt->flags & TCP_FIN) && !seq_after(end, next))
-			side->fin_retrans++;
-	} else {
-		side->unique_bytes += pkt->payload_bytes;
-	}
+		loss_gap(side, peer, pkt, holes, next, start, 0);
+	loss_count(side, peer, pkt, holes, seen, end, next);
 	loss_advance(side, end);
-	return class;
+	if (pkt->verdict.class != SEGMENT_COPY)
+		evidence_remember(side, pkt);
+	side->octets_ns = pkt->now_ns;
 }
 
 core_inline void loss_begin(struct side *side, __u32 seq)
@@ -315,40 +337,51 @@ core_inline int loss_is_suspect(struct side *side, const struct packet *pkt)
 	return 0;
 }
 
-core_inline enum segment_class loss_classify(struct side *side, const struct side *peer,
-					     const struct packet *pkt, struct holes *holes)
+/* Places it; the verdict's class is left for who can tell. */
+core_inline void loss_place(struct side *side, const struct side *peer, struct packet *pkt,
+			    struct holes *holes)
 {
 	__u32 len = packet_seq_len(pkt);
-	enum segment_class class;
 
-	if (!(side->bits & SIDE_SEQ)) {
-		if (pkt->flags & TCP_RST) /* its number may be anything (RFC 9293, 3.10.7.1) */
-			return SEGMENT_PLAIN;
-		loss_begin(side, pkt->seq);
-	} else if (loss_is_suspect(side, pkt)) {
-		return SEGMENT_SUSPECT;
-	}
 	if (side->bits & SIDE_PROBE_PENDING)
 		loss_settle_probe(side, peer, pkt->seq);
 	if (pkt->flags & TCP_RST)
-		return SEGMENT_PLAIN;
-	if (!len) {
-		class = loss_classify_empty(side, peer, pkt, holes);
-	} else {
-		class = loss_classify_octets(side, peer, pkt, holes, len);
-		if (class == SEGMENT_UNRESOLVED)
-			side->unresolved++;
+		return;
+	if (holes) {
+		holes->filled.end = holes->filled.start;
+		if (!(side->bits & SIDE_HOLES) || loss_holes_are_old(side)) {
+			holes_forget_old(holes, side, READ_ONCE(peer->ack));
+			side->holes_checked = side->next;
+		}
 	}
-	if (class == SEGMENT_KEEPALIVE)
+	if (!len)
+		pkt->verdict.class = (__u8)loss_classify_empty(side, peer, pkt, holes);
+	else
+		loss_classify_octets(side, peer, pkt, holes, len);
+	if (pkt->verdict.class == SEGMENT_KEEPALIVE)
 		side->keepalives++;
-	else if (class == SEGMENT_WINDOW_PROBE)
+	else if (pkt->verdict.class == SEGMENT_WINDOW_PROBE)
 		side->window_probes++;
 	/* A SYN that was captured late: from now on the side's start is known. */
 	if ((pkt->flags & TCP_SYN) && !(side->bits & SIDE_ISN)) {
 		side->bits |= SIDE_ISN;
 		side->first_seq = pkt->seq;
 	}
-	return class;
+}
+
+core_inline void loss_classify(struct side *side, const struct side *peer, struct packet *pkt,
+			       struct holes *holes)
+{
+	pkt->verdict = (struct verdict){.segments = loss_segments(side, peer, pkt)};
+	if (!(side->bits & SIDE_SEQ)) {
+		if (pkt->flags & TCP_RST) /* its number may be anything (RFC 9293, 3.10.7.1) */
+			return;
+		loss_begin(side, pkt->seq);
+	} else if (loss_is_suspect(side, pkt)) {
+		pkt->verdict.class = SEGMENT_SUSPECT;
+		return;
+	}
+	loss_place(side, peer, pkt, holes);
 }
 
 #endif

@@ -140,6 +140,16 @@ core_inline struct holes *monitor_holes(__u8 door, const struct flow *flow, cons
 	return holes;
 }
 
+/* What the other end repeated, when this one reports a duplicate. */
+core_inline struct holes *monitor_peer_holes(const struct flow *flow, const struct packet *pkt)
+{
+	__u32 peer = !(pkt->direction & 1);
+
+	if (!window_is_dsack(pkt) || !(flow->side[peer].bits & SIDE_HOLES))
+		return (struct holes *)0;
+	return host_find_holes(&pkt->key, peer);
+}
+
 core_inline void monitor_promote(__u8 door, const struct packet *pkt, struct flow *flow)
 {
 	if (host_promote_flow(&pkt->key, flow)) {
@@ -153,7 +163,7 @@ core_inline void monitor_promote(__u8 door, const struct packet *pkt, struct flo
 core_inline void monitor_packet(__u8 door, struct packet *pkt)
 {
 	struct flow *flow = monitor_flow(door, pkt);
-	struct holes *holes;
+	struct holes *holes, *peer_holes;
 
 	if (!flow) {
 		host_count(door, COUNTER_frames_no_room);
@@ -165,7 +175,8 @@ core_inline void monitor_packet(__u8 door, struct packet *pkt)
 	if (pkt->now_ns < flow_last_ns(flow))
 		host_count(door, COUNTER_times_backwards);
 	holes = monitor_holes(door, flow, pkt);
-	if (track_segment(flow, pkt, holes) == SEGMENT_SUSPECT)
+	peer_holes = monitor_peer_holes(flow, pkt);
+	if (track_segment(flow, pkt, holes, peer_holes) == SEGMENT_SUSPECT)
 		host_count(door, COUNTER_segments_suspect);
 	if (!flow->proven && !flow->refused && handshake_proves(flow))
 		monitor_promote(door, pkt, flow);

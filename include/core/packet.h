@@ -24,6 +24,35 @@ struct sack_block {
 	__u32 end;
 };
 
+enum segment_class { /* DESIGN 3, in the order the rules are tried */
+	SEGMENT_PLAIN, /* takes no sequence space */
+	SEGMENT_KEEPALIVE,
+	SEGMENT_WINDOW_PROBE,
+	SEGMENT_COPY,          /* the very same packet again */
+	SEGMENT_LATE,          /* seen before, but sent before the one that was seen: the delayed original */
+	SEGMENT_RETRANSMITTED, /* at least one octet seen before in this direction */
+	SEGMENT_RECOVERED,     /* fills a hole, sent after the segment that opened it */
+	SEGMENT_REORDERED,     /* fills a hole, sent before that segment */
+	SEGMENT_UNRESOLVED,    /* fills a hole; sent before or after, nobody knows */
+	SEGMENT_NEW,
+	SEGMENT_SUSPECT, /* outside any possible window */
+};
+
+enum segment_cause { /* why a segment was sent again */
+	CAUSE_NONE,
+	CAUSE_FAST,  /* three duplicate ACKs, or SACKed data above it (RFC 5681, 3.2; RFC 6675) */
+	CAUSE_RTO,   /* the timer (RFC 6298) */
+	CAUSE_PROBE, /* tail loss probe (RFC 8985, 7) */
+};
+
+struct verdict {
+	__u8 class;    /* enum segment_class */
+	__u8 cause;    /* enum segment_cause */
+	__u8 spurious; /* all of it was already acknowledged */
+	__u8 familiar; /* a segment just like it passed not long ago, copy or not */
+	__u32 segments; /* wire segments it stands for */
+};
+
 struct packet {
 	struct flow_key key;
 	__u64 now_ns;
@@ -48,11 +77,13 @@ struct packet {
 	__u8 sack_permitted;
 	__u8 sack_count;
 	__u8 first_fragment;
-	__u8 reserved[2];
+	__u8 has_ip_id; /* IPv4 */
+	__u8 reserved;
 	struct sack_block sack[4]; /* RFC 2018, 3 */
 	__u32 options_len;         /* of options, as captured */
 	__u8 options[72] __attribute__((aligned(4)));          /* a copy, only when they hold more than timestamps; 40 are used */
 	__u32 joint;               /* see verifier_joins() */
+	struct verdict verdict;    /* what tracking found out about it */
 };
 
 /* Octets of sequence space it takes: payload, SYN and FIN; a RST takes none. */

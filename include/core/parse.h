@@ -134,6 +134,7 @@ core_inline enum counter parse_ipv4(struct cursor *cursor, struct packet *pkt,
 	if (fragment & 0x1fff)
 		return COUNTER_frames_fragments;
 	pkt->first_fragment = !!(fragment & 0x2000);
+	pkt->has_ip_id = 1;
 	pkt->ip_id = load_u16(ip + offsetof(struct iphdr, id));
 	pkt->ttl = ip[offsetof(struct iphdr, ttl)];
 	pkt->ecn = ip[offsetof(struct iphdr, tos)] & 3;

@@ -5,7 +5,6 @@
 
 #include "abi/flow.h"
 #include "core/compiler.h"
-#include "core/loss.h"
 #include "core/packet.h"
 #include "core/seq.h"
 
@@ -15,8 +14,7 @@
  * that TSecr (RFC 7323, 4.1); else the end of the segment waits for its ACK, and a repeat cancels it
  * (Karn; RFC 6298, 3). Pure ACKs start nothing: they are not answered.
  */
-core_inline void rtt_stamp(struct side *side, const struct side *peer, const struct packet *pkt,
-			   enum segment_class class);
+core_inline void rtt_stamp(struct side *side, const struct side *peer, const struct packet *pkt);
 
 /* Closes the sample that the other end waits for; the round trip is between here and this end. */
 core_inline void rtt_answer(struct side *side, const struct side *peer, const struct packet *pkt);
@@ -28,11 +26,11 @@ core_inline int rtt_is_outstanding(const struct side *side, const struct side *p
 }
 
 /* The reader checks sample_id before and after sample_ns: a sample being replaced is left alone. */
-core_inline void rtt_start(struct side *side, __u32 id, __u16 by_ts, __u64 now_ns)
+core_inline void rtt_start(struct side *side, __u32 id, __u32 by_ts, __u64 now_ns)
 {
 	WRITE_ONCE(side->sample_ns, 0);
 	WRITE_ONCE(side->sample_id, id);
-	WRITE_ONCE(side->bits, (__u16)((side->bits & ~SIDE_SAMPLE_TS) | by_ts));
+	WRITE_ONCE(side->bits, (side->bits & ~(__u32)SIDE_SAMPLE_TS) | by_ts);
 	WRITE_ONCE(side->sample_ns, now_ns);
 }
 
@@ -48,15 +46,20 @@ core_inline int rtt_tsval_is_new(struct side *side, const struct packet *pkt)
 	return 1;
 }
 
-core_inline void rtt_stamp(struct side *side, const struct side *peer, const struct packet *pkt,
-			   enum segment_class class)
+/* Its octets passed before: an ACK may answer the one or the other (Karn). */
+core_inline int rtt_is_repeat(__u8 class)
+{
+	return class == SEGMENT_RETRANSMITTED || class == SEGMENT_COPY || class == SEGMENT_LATE;
+}
+
+core_inline void rtt_stamp(struct side *side, const struct side *peer, const struct packet *pkt)
 {
 	int tsval_is_new = rtt_tsval_is_new(side, pkt);
 	int by_ts = (side->bits & peer->bits & SIDE_TIMESTAMPS) && pkt->has_ts;
 
-	if (class == SEGMENT_RETRANSMITTED && !(side->bits & SIDE_SAMPLE_TS))
+	if (rtt_is_repeat(pkt->verdict.class) && !(side->bits & SIDE_SAMPLE_TS))
 		side->sample_ns = 0;
-	if (class != SEGMENT_NEW || rtt_is_outstanding(side, peer))
+	if (pkt->verdict.class != SEGMENT_NEW || rtt_is_outstanding(side, peer))
 		return;
 	if (!by_ts)
 		rtt_start(side, pkt->seq + packet_seq_len(pkt), 0, pkt->now_ns);

@@ -14,8 +14,12 @@
 /* A flow as it is before its first segment was tracked. */
 core_inline void track_open(struct flow *ret_flow, const struct packet *pkt);
 
-/* Updates the flow; holes as for loss_classify(). Returns the segment's enum segment_class. */
-core_apart int track_segment(struct flow *flow, struct packet *pkt, struct holes *holes);
+/*
+ * Updates the flow and pkt->verdict, and returns the class. holes are those of the sender's direction
+ * as for loss_classify(), peer_holes those of the other one as for window_note().
+ */
+core_apart int track_segment(struct flow *flow, struct packet *pkt, struct holes *holes,
+			     const struct holes *peer_holes);
 
 /* Mid-stream nobody saw who opened: clients use high ports, and usually speak first. */
 core_inline __u8 track_guess_opener(const struct packet *pkt)
@@ -46,6 +50,11 @@ core_inline void track_count(struct side *side, const struct side *peer, const s
 	side->wire_bytes += pkt->wire_bytes;
 	side->payload_bytes += pkt->payload_bytes;
 	side->ecn_ce += pkt->ecn == 3;
+	if (!(pkt->flags & TCP_SYN)) { /* on a SYN they only negotiate (RFC 3168, 6.1.1) */
+		side->ecn_ece += !!(pkt->flags & TCP_ECE);
+		side->ecn_cwr += !!(pkt->flags & TCP_CWR);
+	}
+	side->ttl_changes += (side->bits & SIDE_TTL) && side->ttl != pkt->ttl;
 	side->ttl = pkt->ttl;
 	side->bits |= SIDE_TTL;
 }
@@ -72,10 +81,10 @@ core_inline void track_options(struct side *side, const struct packet *pkt)
 	}
 }
 
-core_apart int track_segment(struct flow *flow, struct packet *pkt, struct holes *holes)
+core_apart int track_segment(struct flow *flow, struct packet *pkt, struct holes *holes,
+			     const struct holes *peer_holes)
 {
 	const struct side *peer;
-	enum segment_class class;
 	struct side *side;
 
 	if (!flow || !pkt)
@@ -87,17 +96,17 @@ core_apart int track_segment(struct flow *flow, struct packet *pkt, struct holes
 	track_options(side, pkt);
 	track_count(side, peer, pkt);
 	handshake_note(flow, pkt);
-	class = loss_classify(side, peer, pkt, holes);
-	class = verifier_joins(&pkt->joint, class);
-	if (class != SEGMENT_SUSPECT) {
+	loss_classify(side, peer, pkt, holes);
+	if (pkt->verdict.class != SEGMENT_SUSPECT) {
 		rtt_answer(side, peer, pkt);
-		rtt_stamp(side, peer, pkt, class);
-		window_note(side, peer, pkt);
+		rtt_stamp(side, peer, pkt);
+		window_note(side, peer, pkt, peer_holes);
+		evidence_note_ip_id(side, pkt);
 		if (!(pkt->flags & (TCP_SYN | TCP_RST)) && side->orderly < 2)
 			side->orderly++;
 	}
 	side->flags |= pkt->flags;
-	return class;
+	return pkt->verdict.class;
 }
 
 #endif

@@ -5,11 +5,16 @@
 
 #include "abi/flow.h"
 #include "core/compiler.h"
+#include "core/holes.h"
 #include "core/packet.h"
 #include "core/seq.h"
 
-/* Takes the acknowledgment and the window of a segment into its side. */
-core_inline void window_note(struct side *side, const struct side *peer, const struct packet *pkt);
+/*
+ * Takes the acknowledgment and the window of a segment into its side. peer_holes: what the peer
+ * repeated, when window_is_dsack() says that this segment reports a duplicate; else NULL.
+ */
+core_inline void window_note(struct side *side, const struct side *peer, const struct packet *pkt,
+			     const struct holes *peer_holes);
 
 /* RFC 5681, 2: same ACK, same window, nothing in it, something outstanding. */
 core_inline int window_is_dup_ack(const struct side *side, const struct side *peer,
@@ -49,21 +54,73 @@ core_inline void window_set(struct side *side, const struct packet *pkt)
 	}
 }
 
-core_inline void window_note(struct side *side, const struct side *peer, const struct packet *pkt)
+/* The first block of a D-SACK is what came twice; the highest of the others is what came out of order. */
+core_inline void window_note_sack(struct side *side, const struct side *peer,
+				  const struct packet *pkt, const struct holes *peer_holes)
 {
+	int dsack = window_is_dsack(pkt);
+	__u32 i;
+
+	side->sacks += pkt->sack_count;
+	side->dsacks += (__u32)dsack;
+	if (dsack && holes_repeated(peer_holes, pkt->sack[0].start, pkt->sack[0].end) == 2)
+		side->dsack_spurious++;
+	for (i = (__u32)dsack; i < 4 && i < pkt->sack_count; i++) {
+		__u32 end = pkt->sack[i].end;
+
+		if (!seq_after(end, pkt->ack) || seq_after(end, READ_ONCE(peer->next)))
+			continue;
+		if (!(side->bits & SIDE_SACK) || seq_after(end, side->sack_high))
+			side->sack_high = end;
+		side->bits |= SIDE_SACK;
+	}
+}
+
+/* The acknowledgment moved: what was asked for before has been answered. */
+core_inline void window_advance(struct side *side, __u32 ack)
+{
+	if (!(side->bits & SIDE_ACK) || ack != side->ack)
+		side->dup_run = 0;
+	side->ack = ack;
+	side->bits |= SIDE_ACK;
+	if ((side->bits & SIDE_SACK) && !seq_after(side->sack_high, ack))
+		side->bits &= ~SIDE_SACK;
+}
+
+/* Does the payload end exactly where the window of the other end does? */
+core_inline int window_is_full(const struct side *side, const struct side *peer,
+			       const struct packet *pkt)
+{
+	__u32 window = READ_ONCE(peer->raw_window);
+
+	if (!pkt->payload_bytes || !window || !(peer->bits & SIDE_WINDOW) ||
+	    !(peer->bits & SIDE_ACK))
+		return 0;
+	if (side->bits & peer->bits & SIDE_WSCALE)
+		window <<= peer->wscale;
+	return pkt->seq + pkt->payload_bytes == READ_ONCE(peer->ack) + window;
+}
+
+core_inline void window_note(struct side *side, const struct side *peer, const struct packet *pkt,
+			     const struct holes *peer_holes)
+{
+	side->window_full += (__u32)window_is_full(side, peer, pkt);
 	if (!(pkt->flags & TCP_ACK) || (pkt->flags & TCP_RST))
 		return;
-	if (window_is_dup_ack(side, peer, pkt))
+	if (window_is_dup_ack(side, peer, pkt)) {
 		side->dup_acks++;
-	side->sacks += pkt->sack_count;
-	side->dsacks += (__u32)window_is_dsack(pkt);
+		/* A D-SACK answers a duplicate; it does not ask for anything. */
+		if (side->dup_run < 255 && !window_is_dsack(pkt))
+			side->dup_run++;
+	}
+	if (pkt->sack_count)
+		window_note_sack(side, peer, pkt, peer_holes);
 	/* An ACK far from anything the peer sent says nothing. */
 	if ((peer->bits & SIDE_SEQ) && !seq_in_reach(pkt->ack, READ_ONCE(peer->next)))
 		return;
 	if ((side->bits & SIDE_ACK) && seq_before(pkt->ack, side->ack))
 		return;
-	side->ack = pkt->ack;
-	side->bits |= SIDE_ACK;
+	window_advance(side, pkt->ack);
 	/* The window of a SYN is not scaled (RFC 7323, 2.2), and data may follow it at once. */
 	if (pkt->flags & TCP_SYN)
 		side->bits &= ~SIDE_WINDOW;

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which of two segments was sent first, whether they are one and the same, and why one came again. */
+#ifndef ACKMON_CORE_EVIDENCE_H
+#define ACKMON_CORE_EVIDENCE_H
+
+#include "abi/flow.h"
+#include "core/compiler.h"
+#include "core/packet.h"
+#include "core/seq.h"
+
+enum sent_order {
+	SENT_UNKNOWN,
+	SENT_BEFORE,
+	SENT_AFTER,
+};
+
+#define EVIDENCE_MS 1000000ull
+
+/* The shortest retransmission timeout in common use (Linux; RFC 6298, 2.4 would have 1 s). */
+#define EVIDENCE_RTO_MIN_NS (200 * EVIDENCE_MS)
+/* Reordering window when no round trip is known. */
+#define EVIDENCE_REORDER_NS (3 * EVIDENCE_MS)
+/* Copies of one packet come this close: with the same IP-ID, and without one. */
+#define EVIDENCE_COPY_US 100000
+#define EVIDENCE_COPY_BARE_US 1000
+
+/* ------------------------------------------------------------------ IP-ID */
+
+/* Do this end's IP-IDs count up? Many stacks count per connection, some send zeros or noise. */
+core_inline int evidence_ip_ids_count_up(const struct side *side)
+{
+	return side->ip_ids >= 4 && side->ip_ids_upward * 4 >= side->ip_ids * 3;
+}
+
+core_inline void evidence_note_ip_id(struct side *side, const struct packet *pkt)
+{
+	__u16 step = (__u16)(pkt->ip_id - side->ip_id);
+
+	/* Copies come late and with the old number: they say nothing of how the sender counts. */
+	if (!pkt->has_ip_id || pkt->verdict.familiar || (!step && (side->bits & SIDE_IP_ID)))
+		return;
+	if (side->bits & SIDE_IP_ID) {
+		side->ip_ids++;
+		side->ip_ids_upward += step <= 64;
+	}
+	side->ip_id = pkt->ip_id;
+	side->bits |= SIDE_IP_ID;
+}
+
+/* ------------------------------------------------------------------ order */
+
+/* Was pkt sent before or after the segment that carried tsval and ip_id? */
+core_inline enum sent_order evidence_order(const struct side *side, const struct packet *pkt,
+					   int has_ts, __u32 tsval, __u16 ip_id)
+{
+	if (has_ts && pkt->has_ts && tsval != pkt->tsval)
+		return seq_after(pkt->tsval, tsval) ? SENT_AFTER : SENT_BEFORE;
+	if (pkt->has_ip_id && ip_id != pkt->ip_id && evidence_ip_ids_count_up(side))
+		return (__s16)(pkt->ip_id - ip_id) > 0 ? SENT_AFTER : SENT_BEFORE;
+	return SENT_UNKNOWN;
+}
+
+/* The shortest way there and back, end to end, when both halves are known; else 0. */
+core_inline __u64 evidence_rtt_min_ns(const struct side *side, const struct side *peer)
+{
+	if (!side->rtt_samples || !peer->rtt_samples)
+		return 0;
+	return side->rtt_min_ns + peer->rtt_min_ns;
+}
+
+/* RFC 8985, 6.2; 3 ms when no round trip is known. */
+core_inline __u64 evidence_reorder_ns(const struct side *side, const struct side *peer)
+{
+	__u64 rtt_ns = evidence_rtt_min_ns(side, peer);
+
+	return rtt_ns ? rtt_ns / 4 : EVIDENCE_REORDER_NS;
+}
+
+/* The receiver has asked for what ends at `end`: three duplicate ACKs, or SACKed data above it. */
+core_inline int evidence_receiver_asked(const struct side *peer, __u32 end)
+{
+	return peer->dup_run >= 3 || ((peer->bits & SIDE_SACK) && seq_after(peer->sack_high, end));
+}
+
+/* Silence of this length is a timer's: what is on its way both ways, twice, and no less than the minimum. */
+core_inline __u64 evidence_rto_ns(const struct side *side, const struct side *peer)
+{
+	__u64 twice_ns = 2 * (side->rtt_smoothed_ns + peer->rtt_smoothed_ns);
+
+	return twice_ns > EVIDENCE_RTO_MIN_NS ? twice_ns : EVIDENCE_RTO_MIN_NS;
+}
+
+/*
+ * Was the segment that fills this hole sent before the one that opened it, or after? Strongest
+ * evidence first: what the sender wrote on both, what the receiver asked for, and how long it took.
+ * Too old for reordering, too young for a timeout and nobody asked: unknown.
+ */
+core_inline enum sent_order evidence_fill_order(const struct side *side, const struct side *peer,
+						const struct packet *pkt, const struct hole *hole,
+						__u32 end)
+{
+	enum sent_order order = evidence_order(side, pkt, hole->has_ts, hole->tsval, hole->ip_id);
+	__u64 rtt_ns = evidence_rtt_min_ns(side, peer), age_ns;
+
+	if (order != SENT_UNKNOWN || pkt->now_ns < hole->opened_ns)
+		return order;
+	age_ns = pkt->now_ns - hole->opened_ns;
+	if (rtt_ns && age_ns >= rtt_ns && evidence_receiver_asked(peer, end))
+		return SENT_AFTER;
+	if (age_ns < evidence_reorder_ns(side, peer))
+		return SENT_BEFORE;
+	return age_ns >= evidence_rto_ns(side, peer) ? SENT_AFTER : SENT_UNKNOWN;
+}
+
+/* The delayed original of something that was lost, as we thought, and came again. */
+core_apart int evidence_is_late(const struct side *side, const struct packet *pkt,
+				const struct holes *holes, __u32 start, __u32 end)
+{
+	__u32 i;
+
+	if (!side || !pkt || !holes)
+		return 0;
+	for (i = 0; i < FILLS_MAX; i++) {
+		const struct fill *fill = &holes->fill[i];
+
+		if (fill->start == fill->end || seq_before(start, fill->start) ||
+		    seq_after(end, fill->end))
+			continue;
+		if (evidence_order(side, pkt, fill->has_ts, fill->tsval, fill->ip_id) ==
+		    SENT_BEFORE)
+			return 1;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------ copies */
+
+enum evidence_twin {
+	TWIN_NONE,  /* nothing with this range passed just now */
+	TWIN_COPY,  /* this very packet did */
+	TWIN_AFTER, /* another packet did, and it was sent after this one */
+	TWIN_OTHER,
+};
+
+core_inline __u32 evidence_us(__u64 ns)
+{
+	return (__u32)(ns >> 10);
+}
+
+core_inline __u16 evidence_shape(const struct packet *pkt)
+{
+	return (__u16)(pkt->payload_bytes ^ (__u32)pkt->flags << 8);
+}
+
+core_inline void evidence_remember(struct side *side, const struct packet *pkt)
+{
+	side->recent[side->recent_next++ % RECENT_SEGMENTS] = (struct recent){
+		.seq = pkt->seq,
+		.tsval = pkt->tsval,
+		.time_us = evidence_us(pkt->now_ns),
+		.ip_id = pkt->ip_id,
+		.shape = evidence_shape(pkt),
+	};
+}
+
+/* A quarter of what is known of the round trip, be it only one half: a shorter time than the whole. */
+core_inline __u64 evidence_copy_ns(const struct side *side, const struct side *peer)
+{
+	__u64 rtt_ns = side->rtt_min_ns + peer->rtt_min_ns;
+
+	return side->rtt_samples || peer->rtt_samples ? rtt_ns / 4 : EVIDENCE_REORDER_NS;
+}
+
+/*
+ * Is the same packet seen again, not one like it sent again? A sender that counts its IP-IDs up never
+ * uses one twice in this time. One that does not count, not yet as far as we know, has sent the same
+ * ID only if nobody could have asked so soon. Without an ID nothing may have come back in between.
+ */
+core_inline int evidence_is_copy_of(const struct side *side, const struct side *peer,
+				    const struct packet *pkt, const struct recent *recent,
+				    __u32 end)
+{
+	__u32 age_us = evidence_us(pkt->now_ns) - recent->time_us;
+
+	if (pkt->ip_id && evidence_ip_ids_count_up(side))
+		return age_us <= EVIDENCE_COPY_US;
+	if (pkt->ip_id && !evidence_receiver_asked(peer, end) &&
+	    age_us <= evidence_us(evidence_copy_ns(side, peer)))
+		return 1;
+	return age_us <= EVIDENCE_COPY_BARE_US &&
+	       (__s32)(evidence_us(peer->last_ns) - recent->time_us) <= 0;
+}
+
+core_apart int evidence_find_twin(const struct side *side, const struct side *peer,
+				  struct packet *pkt, __u32 end)
+{
+	int found = TWIN_NONE;
+	__u32 i;
+
+	if (!side || !peer || !pkt)
+		return TWIN_NONE;
+	for (i = 0; i < RECENT_SEGMENTS; i++) {
+		const struct recent *recent = &side->recent[i];
+
+		if (recent->seq != pkt->seq || recent->shape != evidence_shape(pkt) ||
+		    !(recent->seq | recent->shape))
+			continue;
+		if (recent->ip_id != pkt->ip_id || recent->tsval != pkt->tsval) {
+			found = evidence_order(side, pkt, pkt->has_ts, recent->tsval,
+					       recent->ip_id) == SENT_BEFORE
+					? TWIN_AFTER
+					: TWIN_OTHER;
+			continue;
+		}
+		pkt->verdict.familiar = 1;
+		if (evidence_is_copy_of(side, peer, pkt, recent, end))
+			return TWIN_COPY;
+		found = TWIN_OTHER;
+	}
+	return found;
+}
+
+/*
+ * Sent before the newest segment we saw, and nobody has asked for anything: then no timer and no
+ * signal sent it. It is a packet that took a longer way than `recent` remembers.
+ */
+core_inline int evidence_is_slow(const struct side *side, const struct side *peer,
+				 const struct packet *pkt, __u32 end)
+{
+	if (evidence_receiver_asked(peer, end) || pkt->now_ns < side->octets_ns)
+		return 0;
+	return evidence_order(side, pkt, !!(side->bits & SIDE_TSVAL), side->tsval, side->ip_id) ==
+	       SENT_BEFORE;
+}
+
+/* ------------------------------------------------------------------ cause */
+
+/* Why octets up to `end`, the side having sent up to `next`, were sent again. */
+core_inline enum segment_cause evidence_cause(const struct side *side, const struct side *peer,
+					      const struct packet *pkt, __u32 end, __u32 next)
+{
+	__u64 silence_ns = pkt->now_ns > side->octets_ns ? pkt->now_ns - side->octets_ns : 0;
+
+	if (pkt->flags & TCP_SYN)
+		return CAUSE_RTO;
+	if (silence_ns >= evidence_rto_ns(side, peer))
+		return CAUSE_RTO;
+	if (evidence_receiver_asked(peer, end))
+		return CAUSE_FAST;
+	return end == next && !peer->dup_run ? CAUSE_PROBE : CAUSE_RTO;
+}
+
+#endif
