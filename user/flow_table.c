@@ -54,8 +54,10 @@ void flow_table_close(struct flow_table *table)
 
 		if (!entry)
 			continue;
-		free(entry->holes[0]);
-		free(entry->holes[1]);
+		for (int side = 0; side < 2; side++) {
+			free(entry->holes[side]);
+			free(entry->histograms[side]);
+		}
 	}
 	for (i = 0; i < table->slab_count; i++)
 		free(table->slabs[i]);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "abi/flow.h"
+#include "abi/histogram.h"
 #include "abi/key.h"
 
 struct flow_entry {
@@ -14,6 +15,7 @@ struct flow_entry {
 	uint32_t hash;
 	uint32_t number;         /* position in the slabs */
 	struct holes *holes[2];  /* by direction, NULL until needed; owned */
+	struct histogram *histograms[2]; /* the same */
 	struct flow flow;
 };
 

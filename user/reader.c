@@ -49,6 +49,7 @@ struct reader {
 	int flows_fd;
 	int half_open_fd;
 	int holes_fd;
+	int histograms_fd;
 	int counters_fd;
 	struct monitor_config config;
 	reader_flow_fn on_flow;
@@ -141,20 +142,25 @@ static int walk_flows(struct reader *reader, walk_fn visit, void *context)
 
 /* Single flows */
 
-static void add_gaps(struct reader *reader, const struct flow_key *key, struct flow *flow,
-		     bool is_leaving)
+static void settle(struct reader *reader, const struct flow_key *key, struct flow *flow,
+		   bool is_leaving)
 {
 	for (uint32_t direction = 0; direction < 2; direction++) {
-		struct holes_key holes_key = {.flow = *key, .direction = direction};
-		struct side *side = &flow->side[direction];
+		struct holes_key side_key = {.flow = *key, .direction = direction};
+		uint32_t bits = flow->side[direction].bits;
+		bool has_holes = bits & SIDE_HOLES, has_histogram = bits & SIDE_HISTOGRAM;
+		struct histogram histogram;
 		struct holes holes;
 
-		if (!(side->bits & SIDE_HOLES))
-			continue;
-		if (side->holes && !bpf_map_lookup_elem(reader->holes_fd, &holes_key, &holes))
-			side->gap_bytes += holes_acked_bytes(&holes, flow->side[!direction].ack);
-		if (is_leaving)
-			bpf_map_delete_elem(reader->holes_fd, &holes_key);
+		has_holes = has_holes && !bpf_map_lookup_elem(reader->holes_fd, &side_key, &holes);
+		has_histogram = has_histogram && !bpf_map_lookup_elem(reader->histograms_fd,
+								      &side_key, &histogram);
+		flow_settle(flow, direction, has_holes ? &holes : NULL,
+			    has_histogram ? &histogram : NULL);
+		if (is_leaving && has_holes)
+			bpf_map_delete_elem(reader->holes_fd, &side_key);
+		if (is_leaving && has_histogram)
+			bpf_map_delete_elem(reader->histograms_fd, &side_key);
 	}
 }
 
@@ -195,7 +201,7 @@ static int end_flow(struct reader *reader, int map_fd, const struct flow_key *ke
 	if (map_fd == reader->half_open_fd)
 		reader->half_open_taken++;
 	reader->flows_shown++;
-	add_gaps(reader, key, &flow, true);
+	settle(reader, key, &flow, true);
 	show_flow(reader, key, &flow, close(&flow));
 	return 0;
 }
@@ -314,7 +320,7 @@ int reader_interval(struct reader *reader)
 		    (map_fd == reader->flows_fd ||
 		     bpf_map_lookup_elem(reader->flows_fd, key, &flow)))
 			continue;
-		add_gaps(reader, key, &flow, false);
+		settle(reader, key, &flow, false);
 		show_flow(reader, key, &flow, CLOSE_OPEN);
 	}
 	free(list.entries);
@@ -454,10 +460,11 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 	reader->flows_fd = map_fd(attach, "flows");
 	reader->half_open_fd = map_fd(attach, "half_open");
 	reader->holes_fd = map_fd(attach, "holes");
+	reader->histograms_fd = map_fd(attach, "histograms");
 	reader->counters_fd = map_fd(attach, "counters");
 	err = -EBADF;
 	if (events_fd < 0 || reader->flows_fd < 0 || reader->half_open_fd < 0 ||
-	    reader->holes_fd < 0 || reader->counters_fd < 0)
+	    reader->holes_fd < 0 || reader->histograms_fd < 0 || reader->counters_fd < 0)
 		goto out;
 	err = batch_resize(&reader->batch, BATCH_ENTRIES);
 	if (err)

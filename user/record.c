@@ -397,6 +397,34 @@ static void read_wscale(const struct record_end *end, struct value *ret_value)
 }
 
 /* The flags ever seen, lowest bit first: FIN SYN RST PSH ACK URG ECE CWR. */
+static void value_percentile(const struct side *side, uint64_t ns, struct value *ret_value)
+{
+	if (side->bits & SIDE_QUANTILES)
+		value_number(ret_value, ns);
+	else
+		value_absent(ret_value);
+}
+
+static void read_rtt_p50(const struct record_end *end, struct value *ret_value)
+{
+	value_percentile(end->side, end->side->rtt_p50_ns, ret_value);
+}
+
+static void read_rtt_p95(const struct record_end *end, struct value *ret_value)
+{
+	value_percentile(end->side, end->side->rtt_p95_ns, ret_value);
+}
+
+static void read_response(const struct record_end *end, struct value *ret_value)
+{
+	const struct flow *flow = &end->record->flow;
+
+	if (flow->has_response)
+		value_number(ret_value, flow->response_ns);
+	else
+		value_absent(ret_value);
+}
+
 /* Needless when it passed, and needless as the other end said later. */
 static void read_spurious(const struct record_end *end, struct value *ret_value)
 {
@@ -465,8 +493,8 @@ static void read_flags(const struct record_end *end, struct value *ret_value)
 	END_FIELD(end, "rtt_min_ns", read_rtt_min),                                     \
 	END_FIELD(end, "rtt_mean_ns", read_rtt_mean),                                   \
 	END_FIELD(end, "rtt_max_ns", read_rtt_max),                                     \
-	END_FIELD(end, "rtt_p50_ns", read_unmeasured),                                  \
-	END_FIELD(end, "rtt_p95_ns", read_unmeasured),                                  \
+	END_FIELD(end, "rtt_p50_ns", read_rtt_p50),                                  \
+	END_FIELD(end, "rtt_p95_ns", read_rtt_p95),                                  \
 	END_FIELD(end, "mss", read_mss),                                                \
 	END_FIELD(end, "wscale", read_wscale),                                          \
 	END_FIELD(end, "flags", read_flags)
@@ -497,7 +525,7 @@ static const struct record_field fields[] = {
 	{ "connect_ns", .read = read_connect },
 	{ "responder_handshake_ns", .read = read_responder_handshake },
 	{ "opener_handshake_ns", .read = read_opener_handshake },
-	{ "response_ns", .read = read_unmeasured },
+	{ "response_ns", .read = read_response },
 	{ "syn_retrans", .read = read_syn_retrans },
 	{ "synack_retrans", .read = read_synack_retrans },
 	{ "approximate", .read = read_approximate },

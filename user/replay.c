@@ -56,6 +56,7 @@ static struct flow *host_open_flow(const struct packet *pkt)
 	if (!entry)
 		return NULL;
 	entry->holes[0] = entry->holes[1] = NULL;
+	entry->histograms[0] = entry->histograms[1] = NULL;
 	track_open(&entry->flow, pkt);
 	return &entry->flow;
 }
@@ -73,8 +74,10 @@ static void host_close_flow(const struct flow_key *key, struct flow *flow)
 	struct flow_entry *entry = entry_of(flow);
 
 	(void)key;
-	free(entry->holes[0]);
-	free(entry->holes[1]);
+	for (int side = 0; side < 2; side++) {
+		free(entry->holes[side]);
+		free(entry->histograms[side]);
+	}
 	flow_table_remove(&serving->table, entry);
 }
 
@@ -91,17 +94,27 @@ static struct holes *host_open_holes(const struct flow_key *key, __u32 direction
 	return entry->holes[direction];
 }
 
-/* The flow as the world sees it: what its holes still say is added. */
+static struct histogram *host_find_histogram(const struct flow_key *key, __u32 direction)
+{
+	return flow_table_find(&serving->table, key)->histograms[direction];
+}
+
+static struct histogram *host_open_histogram(const struct flow_key *key, __u32 direction)
+{
+	struct flow_entry *entry = flow_table_find(&serving->table, key);
+
+	entry->histograms[direction] = calloc(1, sizeof(struct histogram));
+	return entry->histograms[direction];
+}
+
+/* The flow as the world sees it: what its entries beside it still say is added. */
 static void show(struct replay *replay, const struct flow_entry *entry, __u8 close)
 {
 	struct flow flow = entry->flow;
-	int i;
+	__u32 i;
 
-	for (i = 0; i < 2; i++) {
-		if (entry->holes[i])
-			flow.side[i].gap_bytes +=
-				holes_acked_bytes(entry->holes[i], flow.side[!i].ack);
-	}
+	for (i = 0; i < 2; i++)
+		flow_settle(&flow, i, entry->holes[i], entry->histograms[i]);
 	flow.close = close;
 	replay->on_flow(replay->context, &entry->key, &flow);
 }

@@ -32,6 +32,14 @@ enum flow_close {
 
 #define RECENT_SEGMENTS 4
 
+#define RTT_PROBES 4
+
+struct rtt_probe { /* a segment that waits for its answer */
+	__u64 sent_ns;
+	__u32 id;    /* TSval at its first sight with by_ts, else the segment's end in sequence space */
+	__u32 by_ts;
+};
+
 struct recent { /* a segment that took sequence space, as far as a copy of it can be told */
 	__u32 seq;
 	__u32 tsval; /* 0 without timestamps */
@@ -47,8 +55,7 @@ enum side_bits {
 	SIDE_WINDOW = 1 << 3,        /* window is valid (never from a SYN, which is not scaled) */
 	SIDE_PROBE_PENDING = 1 << 4, /* the octet at next was only sent as a window probe so far */
 	SIDE_TIMESTAMPS = 1 << 5,    /* segments other than SYN carry timestamps */
-	SIDE_SAMPLE_TS = 1 << 6,     /* the outstanding RTT sample is a TSval, else a sequence number */
-	SIDE_SAMPLE_USED = 1 << 7,   /* sample_taken is valid */
+	SIDE_SPOKE = 1 << 6,         /* sent payload */
 	SIDE_WSCALE = 1 << 8,        /* wscale is valid */
 	SIDE_SACK_PERMITTED = 1 << 9,
 	SIDE_SYNACK = 1 << 10, /* synack_ack is valid */
@@ -58,6 +65,8 @@ enum side_bits {
 	SIDE_HOLES = 1 << 14,  /* a struct holes was opened for this direction, empty by now or not */
 	SIDE_IP_ID = 1 << 15,  /* ip_id is valid */
 	SIDE_SACK = 1 << 16,   /* sack_high is valid */
+	SIDE_HISTOGRAM = 1 << 17, /* a histogram of its round trips was opened */
+	SIDE_QUANTILES = 1 << 18, /* see flow_settle() */
 };
 
 /*
@@ -86,15 +95,22 @@ struct side {
 	__u8 ttl;    /* last TTL or hop limit */
 	__u32 reserved1;
 
-	/* Round trips: what this end sent and waits for, and what its answers told about it. */
-	__u32 sample_id;    /* TSval or sequence end that waits for its echo */
-	__u32 sample_taken; /* the other end's sample_id that was answered last */
-	__u64 sample_ns;    /* when sample_id passed; 0: none outstanding */
+	/* Round trips: what this end sent and waits for, and what its answers told about the other's. */
+	union {
+		struct rtt_probe probe_ring[RTT_PROBES];
+		struct {
+			__u64 rtt_p50_ns; /* only in a flow that leaves, valid with SIDE_QUANTILES */
+			__u64 rtt_p95_ns;
+		};
+	};
+	__u32 probes;        /* ever started; the next goes to probe_ring[probes % RTT_PROBES] */
+	__u32 probes_void;   /* those before it no longer count by sequence number: Karn */
+	__u32 probes_done;   /* how many of the *other* end's were answered or passed by */
+	__u32 rtt_samples;
 	__u64 rtt_sum_ns;
 	__u64 rtt_min_ns;
 	__u64 rtt_max_ns;
 	__u64 rtt_smoothed_ns; /* RFC 6298, 2 */
-	__u32 rtt_samples;
 
 	/* Rare. */
 	__u32 first_seq;
@@ -145,7 +161,7 @@ struct side {
 	__u32 ttl_changes;
 	__u32 holes_checked; /* next when the holes were last looked through for old ones */
 };
-_Static_assert(sizeof(struct side) == 376, "side has no hidden padding");
+_Static_assert(sizeof(struct side) == 440, "side has no hidden padding");
 
 
 /*
@@ -163,6 +179,8 @@ struct flow {
 	__u64 established_ns;  /* opener: the ACK that completes; valid with is_established */
 	__u64 responder_handshake_ns; /* responder; valid when has_responder_handshake */
 	__u64 opener_handshake_ns;    /* opener; valid when has_opener_handshake */
+	__u64 request_ns;  /* opener: its first payload, unless the responder spoke first; 0: none */
+	__u64 response_ns; /* responder: from there to its first payload; valid with has_response */
 	__u32 syn_tsval;              /* of syn_ns, syn_last_ns, synack_ns, synack_last_ns */
 	__u32 syn_last_tsval;
 	__u32 synack_tsval;
@@ -180,12 +198,12 @@ struct flow {
 	__u8 proven; /* lives, or would live but for want of room, in the flow table */
 	__u8 refused; /* the flow table had no room for it */
 	__u8 simultaneous; /* SYNs crossed (RFC 9293, 3.5) */
-	__u8 reserved;
+	__u8 has_response; /* responder */
 	__u16 vlan;   /* outermost VLAN id, 0: none */
 	__u32 syns;    /* opener: SYNs before the answer */
 	__u32 synacks; /* responder: SYN-ACKs before they were acknowledged */
 };
-_Static_assert(sizeof(struct flow) == 856, "flow has no hidden padding");
+_Static_assert(sizeof(struct flow) == 1000, "flow has no hidden padding");
 
 
 #define HOLES_MAX 64
@@ -203,7 +221,7 @@ _Static_assert(sizeof(struct hole) == 24, "hole has no hidden padding");
 
 struct holes_key {
 	struct flow_key flow;
-	__u32 direction; /* index of the side that left the holes */
+	__u32 direction; /* index of the side whose holes, or whose round trips, they are */
 };
 _Static_assert(sizeof(struct holes_key) == 44, "holes_key has no hidden padding");
 

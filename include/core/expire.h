@@ -6,6 +6,7 @@
 #include "abi/config.h"
 #include "abi/flow.h"
 #include "core/compiler.h"
+#include "core/histogram.h"
 #include "core/packet.h"
 #include "core/seq.h"
 
@@ -24,6 +25,13 @@ core_inline __u8 flow_close_reason(const struct flow *flow);
 
 /* Octets of the holes that the other end acknowledged all the same: never seen here, not lost. */
 core_apart __u64 holes_acked_bytes(const struct holes *holes, __u32 acked);
+
+/*
+ * Adds to a copy of a flow on its way out what its entries beside it know of one direction: gap_bytes
+ * and percentiles. Either entry may be NULL.
+ */
+core_inline void flow_settle(struct flow *copy, __u32 direction, const struct holes *holes,
+			     const struct histogram *histogram);
 
 core_inline __u64 flow_last_ns(const struct flow *flow)
 {
@@ -82,6 +90,31 @@ core_apart __u64 holes_acked_bytes(const struct holes *holes, __u32 acked)
 			bytes += seq_min(acked, hole->end) - hole->start;
 	}
 	return bytes;
+}
+
+/* A percentile is a bucket's middle; the extremes are known exactly and bound it. */
+core_inline __u64 flow_percentile_ns(const struct side *side, const struct histogram *histogram,
+				     __u32 percent)
+{
+	__u64 ns = histogram_percentile_ns(histogram, percent);
+
+	if (ns < side->rtt_min_ns)
+		return side->rtt_min_ns;
+	return ns > side->rtt_max_ns ? side->rtt_max_ns : ns;
+}
+
+core_inline void flow_settle(struct flow *copy, __u32 direction, const struct holes *holes,
+			     const struct histogram *histogram)
+{
+	struct side *side = &copy->side[direction];
+
+	if (holes && side->holes)
+		side->gap_bytes += holes_acked_bytes(holes, copy->side[!direction].ack);
+	if (!histogram)
+		return;
+	side->rtt_p50_ns = flow_percentile_ns(side, histogram, 50);
+	side->rtt_p95_ns = flow_percentile_ns(side, histogram, 95);
+	side->bits |= SIDE_QUANTILES;
 }
 
 #endif

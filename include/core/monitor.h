@@ -26,11 +26,14 @@ static struct flow *host_find_flow(const struct flow_key *key);
 static struct flow *host_open_flow(const struct packet *pkt);
 /* Into the flow table, under the same key. NULL: it is full. */
 static struct flow *host_promote_flow(const struct flow_key *key, struct flow *flow);
-/* Out of its room, with its holes. */
+/* Out of its room, with its holes and histograms. */
 static void host_close_flow(const struct flow_key *key, struct flow *flow);
 /* NULL: none, or no room. */
 static struct holes *host_find_holes(const struct flow_key *key, __u32 direction);
 static struct holes *host_open_holes(const struct flow_key *key, __u32 direction);
+/* The same for the round trips to one end. */
+static struct histogram *host_find_histogram(const struct flow_key *key, __u32 direction);
+static struct histogram *host_open_histogram(const struct flow_key *key, __u32 direction);
 /* The flow as it is now, with flow->close set; 0, or -1 when the event was lost. */
 static int host_post_flow(const struct flow_key *key, const struct flow *flow);
 
@@ -150,6 +153,28 @@ core_inline struct holes *monitor_peer_holes(const struct flow *flow, const stru
 	return host_find_holes(&pkt->key, peer);
 }
 
+/* A flow with few samples needs no histogram: its minimum, mean and maximum say as much. */
+#define MONITOR_HISTOGRAM_SAMPLES 32
+
+core_inline void monitor_rtt(__u8 door, struct flow *flow, const struct packet *pkt)
+{
+	struct side *side = &flow->side[pkt->direction & 1];
+	struct histogram *histogram;
+
+	if (!pkt->verdict.has_rtt || side->rtt_samples < MONITOR_HISTOGRAM_SAMPLES)
+		return;
+	histogram = host_find_histogram(&pkt->key, pkt->direction & 1);
+	if (!histogram && side->rtt_samples == MONITOR_HISTOGRAM_SAMPLES) {
+		histogram = host_open_histogram(&pkt->key, pkt->direction & 1);
+		if (!histogram)
+			host_count(door, COUNTER_histograms_refused);
+	}
+	if (!histogram)
+		return;
+	side->bits |= SIDE_HISTOGRAM;
+	histogram_add(histogram, pkt->verdict.rtt_ns);
+}
+
 core_inline void monitor_promote(__u8 door, const struct packet *pkt, struct flow *flow)
 {
 	if (host_promote_flow(&pkt->key, flow)) {
@@ -178,6 +203,7 @@ core_inline void monitor_packet(__u8 door, struct packet *pkt)
 	peer_holes = monitor_peer_holes(flow, pkt);
 	if (track_segment(flow, pkt, holes, peer_holes) == SEGMENT_SUSPECT)
 		host_count(door, COUNTER_segments_suspect);
+	monitor_rtt(door, flow, pkt);
 	if (!flow->proven && !flow->refused && handshake_proves(flow))
 		monitor_promote(door, pkt, flow);
 }

@@ -51,6 +51,9 @@ struct verdict {
 	__u8 spurious; /* all of it was already acknowledged */
 	__u8 familiar; /* a segment just like it passed not long ago, copy or not */
 	__u32 segments; /* wire segments it stands for */
+	__u64 rtt_ns;   /* round trip to its sender that it closed; valid with has_rtt */
+	__u8 has_rtt;
+	__u8 reserved[7];
 };
 
 struct packet {

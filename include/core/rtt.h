@@ -9,29 +9,24 @@
 #include "core/seq.h"
 
 /*
- * One sample at a time per direction, as in RFC 6298: what this end just sent starts one, its echo
- * from the other end closes it. With timestamps on both ends the first sight of a TSval waits for
- * that TSecr (RFC 7323, 4.1); else the end of the segment waits for its ACK, and a repeat cancels it
- * (Karn; RFC 6298, 3). Pure ACKs start nothing: they are not answered.
+ * What an end just sent may start a probe, and its echo from the other end answers it. With
+ * timestamps on both ends the first sight of a TSval waits for that very TSecr (RFC 7323, 4.1): no
+ * repeat can confuse it. Every other segment waits for the ACK of exactly its end; a repeat in its
+ * direction voids it (Karn; RFC 6298, 3), and behind a hole none is started, for its ACK waits for
+ * the hole. Pure ACKs start nothing: they are not answered.
  */
 core_inline void rtt_stamp(struct side *side, const struct side *peer, const struct packet *pkt);
 
-/* Closes the sample that the other end waits for; the round trip is between here and this end. */
-core_inline void rtt_answer(struct side *side, const struct side *peer, const struct packet *pkt);
+/* Answers the other end's probes; the round trip is between here and this end. */
+core_inline void rtt_answer(struct side *side, const struct side *peer, struct packet *pkt);
 
-core_inline int rtt_is_outstanding(const struct side *side, const struct side *peer)
+/*
+ * A ring of one writer and one reader: the side that sends starts probes as long as a place is free,
+ * the other one reads them and says how many it is done with. Nobody writes what the other reads.
+ */
+core_inline int rtt_has_room(const struct side *side, const struct side *peer)
 {
-	return side->sample_ns && !((READ_ONCE(peer->bits) & SIDE_SAMPLE_USED) &&
-				    READ_ONCE(peer->sample_taken) == side->sample_id);
-}
-
-/* The reader checks sample_id before and after sample_ns: a sample being replaced is left alone. */
-core_inline void rtt_start(struct side *side, __u32 id, __u32 by_ts, __u64 now_ns)
-{
-	WRITE_ONCE(side->sample_ns, 0);
-	WRITE_ONCE(side->sample_id, id);
-	WRITE_ONCE(side->bits, (side->bits & ~(__u32)SIDE_SAMPLE_TS) | by_ts);
-	WRITE_ONCE(side->sample_ns, now_ns);
+	return side->probes - READ_ONCE(peer->probes_done) < RTT_PROBES;
 }
 
 /* The first sight of a TSval, on whatever segment. */
@@ -46,7 +41,18 @@ core_inline int rtt_tsval_is_new(struct side *side, const struct packet *pkt)
 	return 1;
 }
 
-/* Its octets passed before: an ACK may answer the one or the other (Karn). */
+core_inline void rtt_start(struct side *side, const struct packet *pkt, __u32 by_ts)
+{
+	struct rtt_probe *probe = &side->probe_ring[side->probes % RTT_PROBES];
+
+	probe->sent_ns = pkt->now_ns;
+	probe->id = by_ts ? pkt->tsval : pkt->seq + packet_seq_len(pkt);
+	probe->by_ts = by_ts;
+	/* The reader looks at a probe only once it is counted. */
+	WRITE_ONCE(side->probes, side->probes + 1);
+}
+
+/* Its octets passed before: an ACK may answer the one or the other. */
 core_inline int rtt_is_repeat(__u8 class)
 {
 	return class == SEGMENT_RETRANSMITTED || class == SEGMENT_COPY || class == SEGMENT_LATE;
@@ -55,19 +61,17 @@ core_inline int rtt_is_repeat(__u8 class)
 core_inline void rtt_stamp(struct side *side, const struct side *peer, const struct packet *pkt)
 {
 	int tsval_is_new = rtt_tsval_is_new(side, pkt);
-	int by_ts = (side->bits & peer->bits & SIDE_TIMESTAMPS) && pkt->has_ts;
+	int by_ts = tsval_is_new && (side->bits & peer->bits & SIDE_TIMESTAMPS);
 
-	if (rtt_is_repeat(pkt->verdict.class) && !(side->bits & SIDE_SAMPLE_TS))
-		side->sample_ns = 0;
-	if (pkt->verdict.class != SEGMENT_NEW || rtt_is_outstanding(side, peer))
+	if (rtt_is_repeat(pkt->verdict.class))
+		WRITE_ONCE(side->probes_void, side->probes);
+	if (pkt->verdict.class != SEGMENT_NEW || !rtt_has_room(side, peer))
 		return;
-	if (!by_ts)
-		rtt_start(side, pkt->seq + packet_seq_len(pkt), 0, pkt->now_ns);
-	else if (tsval_is_new)
-		rtt_start(side, pkt->tsval, SIDE_SAMPLE_TS, pkt->now_ns);
+	if (by_ts || !side->holes)
+		rtt_start(side, pkt, (__u32)by_ts);
 }
 
-core_inline void rtt_sample(struct side *side, __u64 rtt_ns)
+core_inline void rtt_sample(struct side *side, struct packet *pkt, __u64 rtt_ns)
 {
 	if (!side->rtt_samples || rtt_ns < side->rtt_min_ns)
 		side->rtt_min_ns = rtt_ns;
@@ -77,30 +81,48 @@ core_inline void rtt_sample(struct side *side, __u64 rtt_ns)
 		side->rtt_samples ? (side->rtt_smoothed_ns * 7 + rtt_ns) / 8 : rtt_ns;
 	side->rtt_sum_ns += rtt_ns;
 	side->rtt_samples++;
+	pkt->verdict.rtt_ns = rtt_ns;
+	pkt->verdict.has_rtt = 1;
 }
 
-core_inline void rtt_answer(struct side *side, const struct side *peer, const struct packet *pkt)
+/* Has this ACK reached the probe? Then *ret_exact says whether it answers this one and no other. */
+core_inline int rtt_reaches(const struct rtt_probe *probe, const struct packet *pkt, int *ret_exact)
 {
-	__u32 id = READ_ONCE(peer->sample_id);
-	int by_ts = READ_ONCE(peer->bits) & SIDE_SAMPLE_TS;
-	__u64 sent_ns = READ_ONCE(peer->sample_ns);
-	__s32 past;
+	__s32 past = seq_distance(probe->id, probe->by_ts ? pkt->tsecr : pkt->ack);
 
-	if (!sent_ns || !(pkt->flags & TCP_ACK) || (pkt->flags & TCP_RST))
+	*ret_exact = 0;
+	if (probe->by_ts && !pkt->has_ts) /* timestamps have stopped: nothing will ever echo it */
+		return 1;
+	*ret_exact = !past;
+	return past >= 0;
+}
+
+/* One ACK closes every probe it has reached; the newest that it answers exactly is its sample. */
+core_inline void rtt_answer(struct side *side, const struct side *peer, struct packet *pkt)
+{
+	__u32 started = READ_ONCE(peer->probes), first = side->probes_done, i;
+	__u64 sent_ns = 0;
+	int found = 0;
+
+	if (!(pkt->flags & TCP_ACK) || (pkt->flags & TCP_RST) || started == first)
 		return;
-	if ((side->bits & SIDE_SAMPLE_USED) && side->sample_taken == id)
-		return;
-	if (by_ts && !pkt->has_ts)
-		return;
-	past = by_ts ? seq_distance(id, pkt->tsecr) : seq_distance(id, pkt->ack);
-	if (past < 0 || past > (__s32)SEQ_WINDOW_MAX || READ_ONCE(peer->sample_id) != id)
-		return;
-	side->sample_taken = id;
-	side->bits |= SIDE_SAMPLE_USED;
-	/* A later TSecr passed ours by: its echo was lost, or was never sent. */
-	if ((by_ts && past) || pkt->now_ns < sent_ns)
-		return;
-	rtt_sample(side, pkt->now_ns - sent_ns);
+	for (i = 0; i < RTT_PROBES && first + i != started; i++) {
+		const struct rtt_probe *probe = &peer->probe_ring[(first + i) % RTT_PROBES];
+		int exact;
+
+		if (!rtt_reaches(probe, pkt, &exact))
+			break;
+		if (!probe->by_ts && (__s32)(first + i - READ_ONCE(peer->probes_void)) < 0)
+			exact = 0;
+		if (exact) {
+			sent_ns = probe->sent_ns;
+			found = 1;
+		}
+	}
+	/* Done with these: their places are free again, so nothing of them is read from here on. */
+	WRITE_ONCE(side->probes_done, first + i);
+	if (found && pkt->now_ns >= sent_ns)
+		rtt_sample(side, pkt, pkt->now_ns - sent_ns);
 }
 
 #endif

@@ -81,6 +81,27 @@ core_inline void track_options(struct side *side, const struct packet *pkt)
 	}
 }
 
+/* First request byte to first response byte, less the way there and back as far as it is known. */
+core_inline void track_response(struct flow *flow, struct side *side, const struct side *peer,
+				const struct packet *pkt)
+{
+	if (!pkt->payload_bytes || (side->bits & SIDE_SPOKE))
+		return;
+	side->bits |= SIDE_SPOKE;
+	if (flow->role != ROLE_SEEN || (pkt->flags & TCP_SYN))
+		return;
+	if ((pkt->direction & 1) == flow->opener) {
+		if (!(peer->bits & SIDE_SPOKE))
+			flow->request_ns = pkt->now_ns;
+	} else if (flow->request_ns && pkt->now_ns >= flow->request_ns) {
+		__u64 waited_ns = pkt->now_ns - flow->request_ns;
+		__u64 network_ns = side->rtt_samples ? side->rtt_min_ns : 0;
+
+		flow->response_ns = waited_ns > network_ns ? waited_ns - network_ns : 0;
+		flow->has_response = 1;
+	}
+}
+
 core_apart int track_segment(struct flow *flow, struct packet *pkt, struct holes *holes,
 			     const struct holes *peer_holes)
 {
@@ -102,6 +123,7 @@ core_apart int track_segment(struct flow *flow, struct packet *pkt, struct holes
 		rtt_stamp(side, peer, pkt);
 		window_note(side, peer, pkt, peer_holes);
 		evidence_note_ip_id(side, pkt);
+		track_response(flow, side, peer, pkt);
 		if (!(pkt->flags & (TCP_SYN | TCP_RST)) && side->orderly < 2)
 			side->orderly++;
 	}

@@ -53,19 +53,22 @@ core_inline struct flow *host_promote_flow(const struct flow_key *key, struct fl
 	return proven;
 }
 
-core_inline void host_close_holes(const struct flow_key *key, __u32 direction)
+/* The entries beside a flow, where it owns any. */
+core_inline void host_close_side(const struct flow_key *key, const struct flow *flow,
+				 __u32 direction)
 {
 	struct holes_key holes_key = {.flow = *key, .direction = direction};
 
-	bpf_map_delete_elem(&holes, &holes_key);
+	if (flow->side[direction].bits & SIDE_HOLES)
+		bpf_map_delete_elem(&holes, &holes_key);
+	if (flow->side[direction].bits & SIDE_HISTOGRAM)
+		bpf_map_delete_elem(&histograms, &holes_key);
 }
 
 core_inline void host_close_flow(const struct flow_key *key, struct flow *flow)
 {
-	if (flow->side[0].bits & SIDE_HOLES)
-		host_close_holes(key, 0);
-	if (flow->side[1].bits & SIDE_HOLES)
-		host_close_holes(key, 1);
+	host_close_side(key, flow, 0);
+	host_close_side(key, flow, 1);
 	if (flow->proven)
 		bpf_map_delete_elem(&flows, key);
 	else
@@ -91,15 +94,33 @@ core_inline struct holes *host_open_holes(const struct flow_key *key, __u32 dire
 	return bpf_map_lookup_elem(&holes, &holes_key);
 }
 
-core_inline __u64 host_gap_bytes(const struct flow_key *key, const struct flow *flow,
-				 __u32 direction)
+core_inline struct histogram *host_find_histogram(const struct flow_key *key, __u32 direction)
 {
-	struct holes *list;
+	struct holes_key holes_key = {.flow = *key, .direction = direction};
 
-	if (!flow->side[direction].holes)
-		return 0;
-	list = host_find_holes(key, direction);
-	return list ? holes_acked_bytes(list, flow->side[!direction].ack) : 0;
+	return bpf_map_lookup_elem(&histograms, &holes_key);
+}
+
+core_inline struct histogram *host_open_histogram(const struct flow_key *key, __u32 direction)
+{
+	struct holes_key holes_key = {.flow = *key, .direction = direction};
+	__u32 zero = 0;
+	struct histogram *empty = bpf_map_lookup_elem(&no_samples, &zero);
+
+	if (!empty)
+		return (struct histogram *)0;
+	bpf_map_update_elem(&histograms, &holes_key, empty, BPF_ANY);
+	return bpf_map_lookup_elem(&histograms, &holes_key);
+}
+
+core_inline void host_settle(const struct flow_key *key, struct flow *copy, __u32 direction)
+{
+	__u32 bits = copy->side[direction].bits;
+
+	flow_settle(copy, direction,
+		    bits & SIDE_HOLES ? host_find_holes(key, direction) : (struct holes *)0,
+		    bits & SIDE_HISTOGRAM ? host_find_histogram(key, direction)
+					  : (struct histogram *)0);
 }
 
 core_apart int host_post_apart(const struct flow_key *key, const struct flow *flow)
@@ -115,8 +136,8 @@ core_apart int host_post_apart(const struct flow_key *key, const struct flow *fl
 	event->reserved = 0;
 	event->key = *key;
 	event->flow = *flow;
-	event->flow.side[0].gap_bytes += host_gap_bytes(key, flow, 0);
-	event->flow.side[1].gap_bytes += host_gap_bytes(key, flow, 1);
+	host_settle(key, &event->flow, 0);
+	host_settle(key, &event->flow, 1);
 	/* Waking the reader costs 9 us; it comes by on its own timer. */
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	return 0;

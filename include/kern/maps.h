@@ -10,6 +10,7 @@
 #include "abi/counters.h"
 #include "abi/event.h"
 #include "abi/flow.h"
+#include "abi/histogram.h"
 #include "abi/key.h"
 #include "core/packet.h"
 
@@ -37,6 +38,15 @@ struct {
 	__type(key, struct holes_key);
 	__type(value, struct holes);
 } holes __weak SEC(".maps");
+
+/* Round trips of flows with many samples. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, struct holes_key);
+	__type(value, struct histogram);
+} histograms __weak SEC(".maps");
 
 /* By enum door. */
 struct {
@@ -67,13 +77,20 @@ struct {
 	__type(value, struct scratch);
 } scratch __weak SEC(".maps");
 
-/* What a new hole list looks like; never written. */
+/* What a new hole list, and a new histogram, look like; never written. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct holes);
 } no_holes __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct histogram);
+} no_samples __weak SEC(".maps");
 
 const volatile struct monitor_config config __weak = {};
 struct rehearsal rehearsal __weak = {};

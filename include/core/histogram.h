@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Log-linear histograms of times: where a value goes, and what lies below a quantile. */
+#ifndef ACKMON_CORE_HISTOGRAM_H
+#define ACKMON_CORE_HISTOGRAM_H
+
+#include <linux/types.h>
+
+#include "abi/histogram.h"
+#include "core/compiler.h"
+
+/*
+ * Buckets grow by 2^(1/16), 4.4%: the edges of OpenTelemetry's exponential and Prometheus' native
+ * histograms at scale 4, in seconds, so that they merge with others without being cut anew. Given
+ * back is the geometric middle of a bucket, at most 2.2% from any value in it.
+ */
+core_inline void histogram_add(struct histogram *histogram, __u64 ns);
+
+/* The value below which `percent` of the counted ones lie; 0 when there are none. */
+core_apart __u64 histogram_percentile_ns(const struct histogram *histogram, __u32 percent);
+
+/* 2^(j/16), j = 1..15, and the middles 2^((j+0.5)/16), j = 0..15, with 31 bits behind the point. */
+static const __u32 histogram_edges[15] = {
+	2242560871u, 2341847523u, 2445529971u, 2553802833u, 2666869344u, 2784941737u,
+	2908241642u, 3037000499u, 3171459999u, 3311872529u, 3458501653u, 3611622602u,
+	3771522796u, 3938502375u, 4112874773u,
+};
+static const __u32 histogram_middles[16] = {
+	2194507417u, 2291666561u, 2393127307u, 2499080105u, 2609723834u, 2725266179u,
+	2845924021u, 2971923842u, 3103502151u, 3240905930u, 3384393094u, 3534232978u,
+	3690706840u, 3854108391u, 4024744348u, 4202935003u,
+};
+
+/* Seconds with 57 bits behind the point: ns * 2^57 / 10^9, good to 5 parts in 10^10. */
+#define HISTOGRAM_POINT 57
+#define HISTOGRAM_PER_NS 144115188ull
+#define HISTOGRAM_LOWEST (HISTOGRAM_POINT - 20) /* bit of 2^-20 s */
+#define HISTOGRAM_NS_MAX 63000000000ull
+
+core_inline __u32 histogram_highest_bit(__u64 x)
+{
+	__u32 bit = 0;
+
+	if (x >> 32) {
+		bit += 32;
+		x >>= 32;
+	}
+	if (x >> 16) {
+		bit += 16;
+		x >>= 16;
+	}
+	if (x >> 8) {
+		bit += 8;
+		x >>= 8;
+	}
+	if (x >> 4) {
+		bit += 4;
+		x >>= 4;
+	}
+	if (x >> 2) {
+		bit += 2;
+		x >>= 2;
+	}
+	return bit + (__u32)(x >> 1);
+}
+
+/* Values outside the range go to the bucket at its end. */
+core_apart __u32 histogram_bucket(__u64 ns)
+{
+	__u64 value = (ns < HISTOGRAM_NS_MAX ? ns : HISTOGRAM_NS_MAX) * HISTOGRAM_PER_NS;
+	__u32 bit = histogram_highest_bit(value), part = 0, mantissa, j;
+
+	if (bit < HISTOGRAM_LOWEST)
+		return 0;
+	mantissa = (__u32)(value >> (bit - 31));
+	for (j = 0; j < 15; j++)
+		part += mantissa > histogram_edges[j];
+	return (bit - HISTOGRAM_LOWEST) << HISTOGRAM_SCALE | part;
+}
+
+core_inline void histogram_add(struct histogram *histogram, __u64 ns)
+{
+	__u32 bucket = histogram_bucket(ns);
+
+	if (bucket < HISTOGRAM_BUCKETS)
+		histogram->count[bucket]++;
+}
+
+core_inline __u64 histogram_middle_ns(__u32 bucket)
+{
+	__u32 bit = (bucket >> HISTOGRAM_SCALE) + HISTOGRAM_LOWEST;
+	__u64 mantissa = histogram_middles[bucket & 15];
+
+	return mantissa * 1000000000ull >> (31 + HISTOGRAM_POINT - bit);
+}
+
+core_apart __u64 histogram_percentile_ns(const struct histogram *histogram, __u32 percent)
+{
+	__u64 total = 0, below = 0, wanted;
+	__u32 i;
+
+	if (!histogram)
+		return 0;
+	for (i = 0; i < HISTOGRAM_BUCKETS; i++)
+		total += histogram->count[i];
+	wanted = (total * percent + 99) / 100;
+	for (i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		below += histogram->count[i];
+		if (below >= wanted && below)
+			return histogram_middle_ns(i);
+	}
+	return 0;
+}
+
+#endif
