@@ -30,6 +30,7 @@ static const struct costly_driver {
 /* `skel` holds the maps and the TC programs; XDP has a copy for each interface. */
 struct attach {
 	struct monitor *skel;
+	struct monitor_config config;
 	bool is_loaded;
 	struct place *places;
 	size_t place_count;
@@ -106,22 +107,40 @@ static bool has_capability(const struct __user_cap_data_struct *data, unsigned i
 	return data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
 }
 
+/*
+ * CAP_PERFMON too: without it the verifier forbids the pointer arithmetic that finds a flow's side.
+ * CAP_SYS_ADMIN stands for both BPF ones, as the kernel has it.
+ */
 static int check_capabilities(char *ret_error, size_t error_size)
 {
+	static const struct {
+		unsigned int capability;
+		const char *name;
+		bool sys_admin_will_do;
+	} wanted[] = {
+		{CAP_BPF, "CAP_BPF", true},
+		{CAP_PERFMON, "CAP_PERFMON", true},
+		{CAP_NET_ADMIN, "CAP_NET_ADMIN", false},
+	};
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
-	bool bpf, net_admin;
+	char missing[64] = "";
 
 	if (syscall(SYS_capget, &header, data))
 		return 0; /* the kernel will say it itself */
-	bpf = has_capability(data, CAP_BPF) || has_capability(data, CAP_SYS_ADMIN);
-	net_admin = has_capability(data, CAP_NET_ADMIN);
-	if (bpf && net_admin)
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
+		size_t len = strlen(missing);
+
+		if (has_capability(data, wanted[i].capability) ||
+		    (wanted[i].sys_admin_will_do && has_capability(data, CAP_SYS_ADMIN)))
+			continue;
+		snprintf(missing + len, sizeof(missing) - len, "%s%s", len ? ", " : "",
+			 wanted[i].name);
+	}
+	if (!missing[0])
 		return 0;
 	return attach_fail(ret_error, error_size, -EPERM,
-			   "watching live needs %s%s%s; try sudo, or replay a capture with -r",
-			   bpf ? "" : "CAP_BPF", bpf || net_admin ? "" : " and ",
-			   net_admin ? "" : "CAP_NET_ADMIN");
+			   "watching live needs %s; try sudo, or replay a capture with -r", missing);
 }
 
 static int open_programs(struct attach *attach, const struct monitor_config *config)
@@ -129,7 +148,8 @@ static int open_programs(struct attach *attach, const struct monitor_config *con
 	attach->skel = monitor__open();
 	if (!attach->skel)
 		return -errno;
-	memcpy((void *)&attach->skel->rodata->config, config, sizeof(*config));
+	attach->config = *config;
+	attach->skel->rodata->config = *config;
 	return bpf_program__set_autoload(attach->skel->progs.ackmon_xdp, false);
 }
 
@@ -167,14 +187,14 @@ static int load_programs(struct attach *attach, char *ret_error, size_t error_si
 		return attach_fail(ret_error, error_size, err,
 				   "the verifier of this kernel gives up on the BPF programs; "
 				   "please report it with uname -r");
-	if (err == -EPERM)
+	if (err == -EPERM || err == -EACCES)
 		return attach_fail(ret_error, error_size, err,
 				   "the kernel does not let us load BPF programs; outside of a "
 				   "container and with CAP_PERFMON and CAP_SYS_RESOURCE too it "
 				   "may");
 	if (err)
 		return attach_fail(ret_error, error_size, err,
-				   "the kernel refuses the BPF programs: %s; Linux 5.10 or newer "
+				   "the kernel refuses the BPF programs: %s; Linux 5.12 or newer "
 				   "is needed, and -v shows what it said",
 				   strerror(-err));
 	attach->is_loaded = true;
@@ -191,12 +211,16 @@ int attach_program_fd(const struct attach *attach, const char *name)
 	return bpf_program__fd(bpf_object__find_program_by_name(attach->skel->obj, name));
 }
 
-struct monitor *attach_copy_open(struct bpf_object **ret_object)
+struct monitor *attach_copy_open(const struct attach *attach, bool has_frags,
+				 struct bpf_object **ret_object)
 {
 	struct monitor *copy = monitor__open();
 
-	if (copy)
-		*ret_object = copy->obj;
+	if (!copy)
+		return NULL;
+	copy->rodata->config = attach->config;
+	copy->rodata->config.has_frags = has_frags;
+	*ret_object = copy->obj;
 	return copy;
 }
 

@@ -39,7 +39,9 @@ struct place {
 int attach_program_fd(const struct attach *attach, const char *name);
 
 /* All programs and maps once more, not loaded, for what one interface needs to itself. */
-struct monitor *attach_copy_open(struct bpf_object **ret_object); /* NULL: errno says why */
+/* Configured as the original, and for multi-buffer frames or not. NULL: errno says why. */
+struct monitor *attach_copy_open(const struct attach *attach, bool has_frags,
+				 struct bpf_object **ret_object);
 void attach_copy_close(struct monitor *copy);			  /* accepts NULL */
 
 int attach_program_name(uint32_t id, char ret_name[BPF_OBJ_NAME_LEN]);

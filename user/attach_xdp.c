@@ -14,7 +14,7 @@ static const char xdp_program_name[] = "ackmon_xdp";
  * one interface's dispatcher, and what could not be loaded in one way cannot be loaded again in
  * another.
  */
-static int open_copy(const struct attach *attach, struct place *place,
+static int open_copy(const struct attach *attach, struct place *place, bool frags,
 		     struct bpf_object **ret_object)
 {
 	struct bpf_object *object;
@@ -22,7 +22,7 @@ static int open_copy(const struct attach *attach, struct place *place,
 	struct bpf_map *map;
 	int err;
 
-	place->xdp_copy = attach_copy_open(&object);
+	place->xdp_copy = attach_copy_open(attach, frags, &object);
 	if (!place->xdp_copy)
 		return -errno;
 	bpf_object__for_each_program(program, object) {
@@ -33,6 +33,8 @@ static int open_copy(const struct attach *attach, struct place *place,
 			return err;
 	}
 	bpf_object__for_each_map(map, object) {
+		if (bpf_map__is_internal(map)) /* the configuration is the copy's own */
+			continue;
 		err = bpf_map__reuse_fd(map, bpf_map__fd(attach_map(attach, bpf_map__name(map))));
 		if (err)
 			return err;
@@ -55,7 +57,7 @@ static int try_attach(const struct attach *attach, struct place *place, enum xdp
 	struct xdp_program_opts opts = {.sz = sizeof(opts), .prog_name = xdp_program_name};
 	int err;
 
-	err = open_copy(attach, place, &opts.obj);
+	err = open_copy(attach, place, frags, &opts.obj);
 	if (err)
 		return err;
 	place->xdp = xdp_program__create(&opts);

@@ -50,10 +50,9 @@ int output_open(struct output *output, const struct options *options)
 	return EXIT_FAILED;
 }
 
-void output_record(struct output *output, const struct record *record)
+void output_record(struct output *output, const struct record *record, bool is_interval)
 {
-	if (record->flow.close != CLOSE_OPEN)
-		output->flows++;
+	output->flows += !is_interval;
 	if (sink_error(output->sink)) {
 		output->lost++;
 		return;
@@ -64,6 +63,16 @@ void output_record(struct output *output, const struct record *record)
 int output_flush(struct output *output)
 {
 	return sink_flush(output->sink);
+}
+
+void output_reopen(struct output *output)
+{
+	int err;
+
+	sink_flush(output->sink);
+	err = sink_reopen(output->sink);
+	if (err)
+		log_error("%s: cannot be opened again: %s", sink_name(output->sink), strerror(-err));
 }
 
 int output_close(struct output *output)

@@ -3,6 +3,7 @@
 #ifndef ACKMON_OUTPUT_H
 #define ACKMON_OUTPUT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cli.h"
@@ -12,15 +13,17 @@
 struct output {
 	struct sink *sink;
 	struct exporter *exporter;
-	uint64_t flows;    /* records of flows that ended */
+	uint64_t flows;    /* records of flows that left, intervals apart */
 	uint64_t lost;     /* records the sink could not take */
 };
 
 /* EXIT_DONE, or what the program ends with; the sentence has been printed. */
 int output_open(struct output *output, const struct options *options);
 
-void output_record(struct output *output, const struct record *record);
+/* is_interval: the flow goes on and will be shown again. */
+void output_record(struct output *output, const struct record *record, bool is_interval);
 int output_flush(struct output *output);
+void output_reopen(struct output *output); /* what -w named, for a file that was moved away */
 
 /* Writes the rest and closes. EXIT_DONE, or EXIT_FAILED with a sentence when records were lost. */
 int output_close(struct output *output);

@@ -27,6 +27,7 @@ struct player {
 	uint64_t bytes_before; /* in the captures already played */
 	uint64_t size;         /* of all captures; 0: unknown */
 	uint64_t interval_end_ns;
+	size_t opened; /* captures */
 	int exit_code;
 };
 
@@ -47,6 +48,7 @@ static void catch_signals(void)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
 	action.sa_flags = SA_RESTART;
 	sigaction(SIGUSR1, &action, NULL);
 }
@@ -56,7 +58,7 @@ static void on_flow(void *context, const struct flow_key *key, const struct flow
 	struct player *player = context;
 	struct record record = {.key = *key, .flow = *flow};
 
-	output_record(&player->output, &record);
+	output_record(&player->output, &record, flow->close == CLOSE_OPEN);
 }
 
 static void print_summary(const struct player *player)
@@ -133,6 +135,7 @@ static void play_capture(struct player *player, const char *path)
 	int selected, got;
 
 	got = pcap_source_open(&source, path, player->options->filter, error, sizeof(error));
+	player->opened += !got;
 	if (got) {
 		log_error("%s", error);
 		note_exit(player, got == -EINVAL ? EXIT_USAGE : EXIT_FAILED);
@@ -193,7 +196,7 @@ int play(const struct options *options)
 		play_capture(&player, options->captures[i]);
 	replay_finish(player.replay);
 	note_exit(&player, output_close(&player.output));
-	if (player.exit_code != EXIT_USAGE)
+	if (player.opened)
 		print_summary(&player);
 	replay_close(player.replay);
 	return player.exit_code;

@@ -55,6 +55,21 @@ int sink_open(struct sink **ret_sink, const char *path)
 	return 0;
 }
 
+int sink_reopen(struct sink *sink)
+{
+	int fd;
+
+	if (!sink->path)
+		return 0;
+	fd = open(sink->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	close(sink->fd);
+	sink->fd = fd;
+	sink->error = 0; /* a full disk may have been made room on */
+	return 0;
+}
+
 /* Everything, through interruptions and short writes; 0 or -errno. */
 static int write_all(int fd, const char *bytes, size_t len)
 {

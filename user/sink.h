@@ -15,6 +15,12 @@ int sink_open(struct sink **ret_sink, const char *path);
 void sink_write(struct sink *sink, const void *bytes, size_t len);
 void sink_text(struct sink *sink, const char *text);
 
+/*
+ * Opens the path again, appending, for a file that was moved away; stdout stays. Flush first.
+ * 0 or -errno: then the old file goes on.
+ */
+int sink_reopen(struct sink *sink);
+
 int sink_flush(struct sink *sink); /* 0 or the first error as -errno */
 int sink_error(const struct sink *sink);
 const char *sink_name(const struct sink *sink); /* "standard output" or the path */

@@ -114,6 +114,8 @@ static void say_lost(struct sentence *sentence, const struct summary *summary)
 		{ summary->half_open_evicted, "half-open flow forgotten early, its room was full" },
 		{ summary_count(summary, COUNTER_holes_refused),
 		  "hole list that found no room; the flow is approximate" },
+		{ summary_count(summary, COUNTER_histograms_refused),
+		  "histogram that found no room; the flow has no percentiles" },
 		{ summary->records_lost, "record the output could not take" },
 	};
 
@@ -122,10 +124,11 @@ static void say_lost(struct sentence *sentence, const struct summary *summary)
 
 void summary_print(const struct summary *summary)
 {
+	uint64_t seen = summary_count(summary, FRAMES_SEEN);
 	struct sentence sentence = { .len = 0 };
 
-	say_number(&sentence, summary_count(summary, FRAMES_SEEN));
-	say(&sentence, " frames seen");
+	say_number(&sentence, seen);
+	say(&sentence, seen == 1 ? " frame seen" : " frames seen");
 	say_doors(&sentence, summary);
 	say(&sentence, ", ");
 	say_number(&sentence, summary_count(summary, FRAMES_TRACKED));

@@ -4,6 +4,7 @@
 
 #include <net/if.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "attach.h"
@@ -27,6 +28,7 @@ struct watcher {
 	struct reader *reader;
 	struct loop *loop;
 	int64_t wall_offset_ns;
+	bool in_interval; /* the flows shown now go on */
 	char iface[IF_NAMESIZE]; /* name of iface_index, kept: most records follow one of their own kind */
 	unsigned int iface_index;
 };
@@ -51,7 +53,7 @@ static void on_flow(void *context, const struct flow_key *key, const struct flow
 		.iface = iface_name(watcher, key->ifindex),
 	};
 
-	output_record(&watcher->output, &record);
+	output_record(&watcher->output, &record, watcher->in_interval);
 }
 
 static void read_summary(struct watcher *watcher, struct summary *ret_summary)
@@ -109,7 +111,9 @@ static void on_interval(void *context)
 {
 	struct watcher *watcher = context;
 
+	watcher->in_interval = true;
 	reader_interval(watcher->reader);
+	watcher->in_interval = false;
 	output_flush(&watcher->output);
 }
 
@@ -118,6 +122,17 @@ static void on_stop(void *context)
 	struct watcher *watcher = context;
 
 	loop_stop(watcher->loop);
+}
+
+/* A file is opened again, as after logrotate. A terminal that hung up ends the watch. */
+static void on_hangup(void *context)
+{
+	struct watcher *watcher = context;
+
+	if (watcher->options->output_path)
+		output_reopen(&watcher->output);
+	else
+		loop_stop(watcher->loop);
 }
 
 static void on_summary(void *context)
@@ -138,7 +153,7 @@ static int open_loop(struct watcher *watcher)
 	if (!err)
 		err = loop_on_signal(watcher->loop, SIGTERM, on_stop, watcher);
 	if (!err)
-		err = loop_on_signal(watcher->loop, SIGHUP, on_stop, watcher);
+		err = loop_on_signal(watcher->loop, SIGHUP, on_hangup, watcher);
 	if (!err)
 		err = loop_on_signal(watcher->loop, SIGUSR1, on_summary, watcher);
 	if (!err)
@@ -177,7 +192,7 @@ static int attach_all(struct watcher *watcher, const struct monitor_config *conf
 static int run(struct watcher *watcher, const struct monitor_config *config)
 {
 	struct summary summary;
-	int err;
+	int err, columns;
 
 	/* Signals first: from the first program on, none may end us without taking it back. */
 	err = open_loop(watcher);
@@ -190,6 +205,9 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 		log_error("cannot read the flow table: %s", strerror(-err));
 		return EXIT_FAILED;
 	}
+	if (sink_is_terminal(watcher->output.sink, &columns))
+		log_info("a connection is shown when it is over; -I 10 also shows the open ones every "
+			 "10 s; Ctrl-C ends");
 	err = loop_run(watcher->loop);
 	/* What comes from here on belongs to nobody's record: stop counting before the last look. */
 	attach_stop(watcher->attach);

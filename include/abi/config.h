@@ -33,8 +33,9 @@ struct monitor_config {
 	__u64 half_open_timeout_ns; /* one that is opening, or whose FINs nobody acknowledged */
 	__u64 closed_timeout_ns;    /* one that is closed for good waits for stragglers */
 	struct filter_term filter[FILTER_TERMS_MAX];
+	__u8 has_frags;  /* XDP programs see multi-buffer frames and can ask for their length (5.18) */
 	__u8 rehearsing; /* time and wire length come from `rehearsal`, not from the kernel (tests) */
-	__u8 reserved[7];
+	__u8 reserved[6];
 };
 
 /* A frame of a test run: what a capture knows and BPF_PROG_RUN cannot pass. */

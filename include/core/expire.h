@@ -7,6 +7,7 @@
 #include "abi/flow.h"
 #include "core/compiler.h"
 #include "core/histogram.h"
+#include "core/holes.h"
 #include "core/packet.h"
 #include "core/seq.h"
 
@@ -22,9 +23,6 @@ core_inline int flow_is_over(const struct flow *flow,
 
 /* Why a flow that is over, or was stopped being watched, has ended; enum flow_close. */
 core_inline __u8 flow_close_reason(const struct flow *flow);
-
-/* Octets of the holes that the other end acknowledged all the same: never seen here, not lost. */
-core_apart __u64 holes_acked_bytes(const struct holes *holes, __u32 acked);
 
 /*
  * Adds to a copy of a flow on its way out what its entries beside it know of one direction: gap_bytes
@@ -54,6 +52,8 @@ core_inline int flow_is_settled(const struct flow *flow)
 
 	if ((a->flags | b->flags) & TCP_RST)
 		return 1;
+	if (!(a->bits & b->bits & SIDE_ACK) || !(a->bits & b->bits & SIDE_SEQ))
+		return 0;
 	return flow_is_closed(flow) && !seq_before(b->ack, a->next) && !seq_before(a->ack, b->next);
 }
 
@@ -76,22 +76,6 @@ core_inline __u8 flow_close_reason(const struct flow *flow)
 	return flow_is_closed(flow) ? CLOSE_FIN : CLOSE_IDLE;
 }
 
-core_apart __u64 holes_acked_bytes(const struct holes *holes, __u32 acked)
-{
-	__u64 bytes = 0;
-	__u32 i;
-
-	if (!holes)
-		return 0;
-	for (i = 0; i < HOLES_MAX && i < holes->used; i++) {
-		const struct hole *hole = &holes->slot[i];
-
-		if (seq_after(acked, hole->start))
-			bytes += seq_min(acked, hole->end) - hole->start;
-	}
-	return bytes;
-}
-
 /* A percentile is a bucket's middle; the extremes are known exactly and bound it. */
 core_inline __u64 flow_percentile_ns(const struct side *side, const struct histogram *histogram,
 				     __u32 percent)
@@ -108,7 +92,7 @@ core_inline void flow_settle(struct flow *copy, __u32 direction, const struct ho
 {
 	struct side *side = &copy->side[direction];
 
-	if (holes && side->holes)
+	if (holes && side->holes && (copy->side[!direction].bits & SIDE_ACK))
 		side->gap_bytes += holes_acked_bytes(holes, copy->side[!direction].ack);
 	if (!histogram)
 		return;

@@ -8,6 +8,23 @@
 #include "core/packet.h"
 #include "core/seq.h"
 
+/* Octets of the holes that the other end acknowledged all the same: never seen here, not lost. */
+core_apart __u64 holes_acked_bytes(const struct holes *holes, __u32 acked)
+{
+	__u64 bytes = 0;
+	__u32 i;
+
+	if (!holes)
+		return 0;
+	for (i = 0; i < HOLES_MAX && i < holes->used; i++) {
+		const struct hole *hole = &holes->slot[i];
+
+		if (seq_after(acked, hole->start))
+			bytes += seq_min(acked, hole->end) - hole->start;
+	}
+	return bytes;
+}
+
 /* Remembers [start, end) as passed by. Without a free slot the oldest hole is given up. */
 core_apart int holes_add(struct holes *holes, struct side *side, __u32 acked,
 			 const struct hole *wanted)

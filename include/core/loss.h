@@ -41,6 +41,8 @@ core_inline int loss_needs_holes(const struct side *side, const struct packet *p
 {
 	if (loss_holes_are_old(side))
 		return 1;
+	if ((side->bits & SIDE_SEQ) && !seq_in_reach(pkt->seq, side->next))
+		return !!side->holes; /* should this be where the stream has moved to */
 	if (pkt->seq == side->next || !loss_is_placeable(side, pkt) || pkt->flags & TCP_RST)
 		return 0;
 	if (seq_after(pkt->seq, side->next))
@@ -62,6 +64,14 @@ core_inline int loss_is_acked(const struct side *peer, __u32 end)
 	return (peer->bits & SIDE_ACK) && !seq_before(READ_ONCE(peer->ack), end);
 }
 
+/* What the peer acknowledged of this side; before anything remembered when it acknowledged nothing. */
+core_inline __u32 loss_acked(const struct side *side, const struct side *peer)
+{
+	if (peer->bits & SIDE_ACK)
+		return READ_ONCE(peer->ack);
+	return side->next - SEQ_WINDOW_MAX / 4 * 7;
+}
+
 core_inline void loss_gap(struct side *side, const struct side *peer, const struct packet *pkt,
 			  struct holes *holes, __u32 start, __u32 end, __u8 before_start)
 {
@@ -76,9 +86,19 @@ core_inline void loss_gap(struct side *side, const struct side *peer, const stru
 	};
 
 	if (holes)
-		holes_add(holes, side, READ_ONCE(peer->ack), &hole);
+		holes_add(holes, side, loss_acked(side, peer), &hole);
 	else
 		side->holes_dropped++;
+}
+
+core_inline void loss_advance(struct side *side, __u32 end)
+{
+	if (!seq_after(end, side->next))
+		return;
+	side->next = end;
+	side->bits &= ~SIDE_PROBE_PENDING; /* its octet was passed by, or came again in this one */
+	if (end - side->first_seq > SEQ_WINDOW_MAX)
+		side->bits &= ~SIDE_FLOOR;
 }
 
 /* A window probe's octet counts as seen once it was acknowledged or passed by. */
@@ -88,9 +108,8 @@ core_inline void loss_settle_probe(struct side *side, const struct side *peer, _
 
 	if (!loss_is_acked(peer, end) && seq_before(seq, end))
 		return;
-	side->next = end;
+	loss_advance(side, end);
 	side->unique_bytes++;
-	side->bits &= ~SIDE_PROBE_PENDING;
 }
 
 /* Nothing in it: a keepalive or window probe below next, or an ACK that shows we missed something. */
@@ -99,7 +118,7 @@ core_inline enum segment_class loss_classify_empty(struct side *side, const stru
 {
 	if (seq_after(pkt->seq, side->next)) {
 		loss_gap(side, peer, pkt, holes, side->next, pkt->seq, 0);
-		side->next = pkt->seq;
+		loss_advance(side, pkt->seq);
 		return SEGMENT_PLAIN;
 	}
 	if (pkt->seq == side->next || (side->flags & TCP_FIN))
@@ -117,7 +136,7 @@ core_inline enum segment_class loss_classify_empty(struct side *side, const stru
 core_inline __u32 loss_fill(struct side *side, const struct side *peer, const struct packet *pkt,
 			    struct holes *holes, __u32 start, __u32 end)
 {
-	__u32 acked = READ_ONCE(peer->ack), filled = 0;
+	__u32 acked = loss_acked(side, peer), filled = 0;
 
 	if (holes && side->holes)
 		filled = holes_fill(holes, side, acked, start, end);
@@ -133,16 +152,6 @@ core_inline __u32 loss_fill(struct side *side, const struct side *peer, const st
 		}
 	}
 	return filled;
-}
-
-core_inline void loss_advance(struct side *side, __u32 end)
-{
-	if (!seq_after(end, side->next))
-		return;
-	side->next = end;
-	side->bits &= ~SIDE_PROBE_PENDING; /* its octet was passed by, or came again in this one */
-	if (end - side->first_seq > SEQ_WINDOW_MAX)
-		side->bits &= ~SIDE_FLOOR;
 }
 
 /* Wire segments a frame stands for, where the door could not say (DESIGN 3). */
@@ -320,8 +329,21 @@ core_inline void loss_begin(struct side *side, __u32 seq)
 	side->bits |= SIDE_SEQ | SIDE_FLOOR;
 }
 
+/* The stream moved: what was remembered of it is settled and forgotten. */
+core_inline void loss_move(struct side *side, const struct side *peer, struct holes *holes,
+			   __u32 seq)
+{
+	if (holes && side->holes)
+		side->gap_bytes += holes_acked_bytes(holes, loss_acked(side, peer));
+	side->next = seq;
+	side->bits &= ~(SIDE_FLOOR | SIDE_PROBE_PENDING);
+	side->holes = 0;
+	side->suspect_run = 0;
+}
+
 /* Far outside: not ours, until several in a row show that the stream really moved. */
-core_inline int loss_is_suspect(struct side *side, const struct packet *pkt)
+core_inline int loss_is_suspect(struct side *side, const struct side *peer,
+				const struct packet *pkt, struct holes *holes)
 {
 	if (seq_in_reach(pkt->seq, side->next)) {
 		side->suspect_run = 0;
@@ -330,10 +352,7 @@ core_inline int loss_is_suspect(struct side *side, const struct packet *pkt)
 	side->suspects++;
 	if (pkt->flags & TCP_RST || ++side->suspect_run < LOSS_SUSPECTS_MAX)
 		return 1;
-	side->suspect_run = 0;
-	side->next = pkt->seq;
-	side->bits &= ~(SIDE_FLOOR | SIDE_PROBE_PENDING);
-	side->holes = 0;
+	loss_move(side, peer, holes, pkt->seq);
 	return 0;
 }
 
@@ -350,7 +369,7 @@ core_inline void loss_place(struct side *side, const struct side *peer, struct p
 	if (holes) {
 		holes->filled.end = holes->filled.start;
 		if (!(side->bits & SIDE_HOLES) || loss_holes_are_old(side)) {
-			holes_forget_old(holes, side, READ_ONCE(peer->ack));
+			holes_forget_old(holes, side, loss_acked(side, peer));
 			side->holes_checked = side->next;
 		}
 	}
@@ -377,7 +396,7 @@ core_inline void loss_classify(struct side *side, const struct side *peer, struc
 		if (pkt->flags & TCP_RST) /* its number may be anything (RFC 9293, 3.10.7.1) */
 			return;
 		loss_begin(side, pkt->seq);
-	} else if (loss_is_suspect(side, pkt)) {
+	} else if (loss_is_suspect(side, peer, pkt, holes)) {
 		pkt->verdict.class = SEGMENT_SUSPECT;
 		return;
 	}

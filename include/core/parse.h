@@ -226,8 +226,8 @@ core_inline enum counter parse_ipv6(struct cursor *cursor, struct packet *pkt,
 }
 
 /* Steps over the link header and its tags; *ret_eth_type is what follows. */
-core_inline enum counter parse_ethernet(struct cursor *cursor, struct packet *pkt,
-					__u16 *ret_eth_type)
+core_inline enum counter parse_ethernet(const struct frame *frame, struct cursor *cursor,
+					struct packet *pkt, __u16 *ret_eth_type)
 {
 	const __u8 *eth = cursor_peek(cursor, ETH_HLEN);
 	__u16 eth_type;
@@ -237,7 +237,8 @@ core_inline enum counter parse_ethernet(struct cursor *cursor, struct packet *pk
 		return COUNTER_frames_truncated;
 	eth_type = load_u16(eth + offsetof(struct ethhdr, h_proto));
 	cursor_step(cursor, ETH_HLEN);
-	for (i = 0; eth_type == ETH_P_8021Q || eth_type == ETH_P_8021AD; i++) {
+	/* A tag that was moved out of the frame counts as well. */
+	for (i = !!frame->has_vlan_tci; eth_type == ETH_P_8021Q || eth_type == ETH_P_8021AD; i++) {
 		const __u8 *tag = cursor_peek(cursor, 4);
 
 		if (i == PARSE_VLANS_MAX)
@@ -259,7 +260,7 @@ core_inline enum counter parse_link(const struct frame *frame, struct cursor *cu
 	const __u8 *first;
 
 	if (frame->link == LINK_ETHERNET)
-		return parse_ethernet(cursor, pkt, ret_eth_type);
+		return parse_ethernet(frame, cursor, pkt, ret_eth_type);
 	first = cursor_peek(cursor, 1);
 	if (!first)
 		return COUNTER_frames_truncated;

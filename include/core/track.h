@@ -126,8 +126,8 @@ core_apart int track_segment(struct flow *flow, struct packet *pkt, struct holes
 		track_response(flow, side, peer, pkt);
 		if (!(pkt->flags & (TCP_SYN | TCP_RST)) && side->orderly < 2)
 			side->orderly++;
+		side->flags |= pkt->flags; /* not of a suspect: its FIN or RST closes nothing (RFC 5961, 3.2) */
 	}
-	side->flags |= pkt->flags;
 	return pkt->verdict.class;
 }
 

@@ -118,7 +118,9 @@ core_inline void window_note(struct side *side, const struct side *peer, const s
 	/* An ACK far from anything the peer sent says nothing. */
 	if ((peer->bits & SIDE_SEQ) && !seq_in_reach(pkt->ack, READ_ONCE(peer->next)))
 		return;
-	if ((side->bits & SIDE_ACK) && seq_before(pkt->ack, side->ack))
+	/* An old one, unless the peer's stream has moved and took the acknowledgments along. */
+	if ((side->bits & SIDE_ACK) && seq_before(pkt->ack, side->ack) &&
+	    seq_in_reach(pkt->ack, side->ack))
 		return;
 	window_advance(side, pkt->ack);
 	/* The window of a SYN is not scaled (RFC 7323, 2.2), and data may follow it at once. */
