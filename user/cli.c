@@ -11,7 +11,6 @@
 
 #include "log.h"
 
-#define VERSION "0.1.0"
 #define NS_PER_S 1000000000ull
 #define GO_ON (-1)
 
@@ -38,6 +37,8 @@ static const char help_text[] =
 	"  -H                no header line\n"
 	"  -w FILE           to FILE; .csv, .ndjson and .json choose the format, too\n"
 	"  -I TIME           also show connections still open, every TIME\n"
+	"  --events          instead of records a line for each thing that happened: opened,\n"
+	"                    refused, retransmitted, recovered, reordered, zero_window, closed\n"
 	"  -n                addresses and ports as numbers\n"
 	"\n"
 	"Other\n"
@@ -56,6 +57,7 @@ static const char help_text[] =
 
 enum { /* options without a letter */
 	OPTION_DURATION = 256,
+	OPTION_EVENTS,
 };
 
 static const struct option long_options[] = {
@@ -72,6 +74,7 @@ static const struct option long_options[] = {
 	{ "numeric", no_argument, NULL, 'n' },
 	{ "list-interfaces", no_argument, NULL, 'D' },
 	{ "duration", required_argument, NULL, OPTION_DURATION },
+	{ "events", no_argument, NULL, OPTION_EVENTS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "version", no_argument, NULL, 'V' },
@@ -410,6 +413,9 @@ static void take_option(struct reading *reading, int option, char **fields)
 	case OPTION_DURATION:
 		set_time(reading, "--duration", optarg, &options->duration_ns);
 		break;
+	case OPTION_EVENTS:
+		options->events = true;
+		break;
 	case 'v':
 		options->verbosity++;
 		break;
@@ -445,7 +451,7 @@ static int read_words(struct reading *reading, int argc, char **argv, char **fie
 			return EXIT_DONE;
 		}
 		if (option == 'V') {
-			puts("ackmon " VERSION);
+			puts("ackmon " ACKMON_VERSION);
 			return EXIT_DONE;
 		}
 		if (option == 1)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "export_events.h"
 #include "log.h"
 #include "record.h"
 
@@ -30,7 +31,7 @@ int output_open(struct output *output, const struct options *options)
 	const char *bad_field;
 	int err;
 
-	*output = (struct output){0};
+	*output = (struct output){.events = options->events};
 	/* Before -w is opened: a slip of the finger must not empty the file. */
 	err = check_fields(options);
 	if (err)
@@ -57,7 +58,15 @@ void output_record(struct output *output, const struct record *record, bool is_i
 		output->lost++;
 		return;
 	}
-	export_record(output->exporter, record);
+	if (!output->events)
+		export_record(output->exporter, record);
+	else if (!is_interval)
+		export_closed_event(output->sink, record);
+}
+
+void output_event(struct output *output, const struct segment_event *event, int64_t wall_offset_ns)
+{
+	export_segment_event(output->sink, event, wall_offset_ns);
 }
 
 int output_flush(struct output *output)

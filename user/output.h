@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "abi/event.h"
 #include "cli.h"
 #include "export.h"
 #include "sink.h"
@@ -13,6 +14,7 @@
 struct output {
 	struct sink *sink;
 	struct exporter *exporter;
+	bool events; /* instead of records */
 	uint64_t flows;    /* records of flows that left, intervals apart */
 	uint64_t lost;     /* records the sink could not take */
 };
@@ -22,6 +24,10 @@ int output_open(struct output *output, const struct options *options);
 
 /* is_interval: the flow goes on and will be shown again. */
 void output_record(struct output *output, const struct record *record, bool is_interval);
+/* What happened to a segment, with --events. */
+void output_event(struct output *output, const struct segment_event *event,
+		  int64_t wall_offset_ns);
+
 int output_flush(struct output *output);
 void output_reopen(struct output *output); /* what -w named, for a file that was moved away */
 

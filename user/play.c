@@ -61,6 +61,13 @@ static void on_flow(void *context, const struct flow_key *key, const struct flow
 	output_record(&player->output, &record, flow->close == CLOSE_OPEN);
 }
 
+static void on_event(void *context, const struct segment_event *event)
+{
+	struct player *player = context;
+
+	output_event(&player->output, event, 0);
+}
+
 static void print_summary(const struct player *player)
 {
 	struct summary summary = {
@@ -185,7 +192,8 @@ int play(const struct options *options)
 	err = output_open(&player.output, options);
 	if (err)
 		return err;
-	err = replay_open(&player.replay, &config, on_flow, &player);
+	config.events = options->events;
+	err = replay_open(&player.replay, &config, on_flow, on_event, &player);
 	if (err) {
 		log_error("replay: %s", strerror(-err));
 		output_close(&player.output);

@@ -21,6 +21,9 @@
 /* A sweep may cost this part of the time between two of them. */
 #define SWEEP_SHARE 20
 
+/* How often holes without an owner are looked for. */
+#define ORPHANS_EVERY_NS (30 * 1000000000ull)
+
 /* The kernel's own "not supported", which errno.h does not know. */
 #define KERNEL_ENOTSUPP 524
 
@@ -53,11 +56,13 @@ struct reader {
 	int counters_fd;
 	struct monitor_config config;
 	reader_flow_fn on_flow;
+	reader_event_fn on_event; /* NULL: config.events is 0 */
 	void *context;
 	struct batch batch;
 	bool takes_in_one; /* LOOKUP_AND_DELETE of hash maps: Linux 5.14 and newer */
 	uint64_t swept_ns; /* when the last sweep ended, and what it cost */
 	uint64_t sweep_cost_ns;
+	uint64_t orphans_dropped_ns; /* when this was last looked after */
 	uint64_t half_open_taken;
 	uint64_t flows_shown; /* that left */
 };
@@ -235,6 +240,26 @@ static int end_if_over(struct reader *reader, int map_fd, const struct flow_key 
 	return end_flow(reader, map_fd, key, close_over);
 }
 
+/* A flow that the full half-open room forgot leaves its holes behind: they go when nobody owns them. */
+static void drop_orphans(struct reader *reader)
+{
+	struct holes_key key, next;
+	bool has_key = false, is_orphan = false;
+	struct flow flow;
+
+	/* Deleted one step late: from a key that is gone the walk would begin anew. */
+	while (!bpf_map_get_next_key(reader->holes_fd, has_key ? &key : NULL, &next)) {
+		if (is_orphan)
+			bpf_map_delete_elem(reader->holes_fd, &key);
+		is_orphan = bpf_map_lookup_elem(reader->flows_fd, &next.flow, &flow) &&
+			    bpf_map_lookup_elem(reader->half_open_fd, &next.flow, &flow);
+		key = next;
+		has_key = true;
+	}
+	if (is_orphan)
+		bpf_map_delete_elem(reader->holes_fd, &key);
+}
+
 int reader_sweep(struct reader *reader, uint64_t now_ns)
 {
 	uint64_t begin_ns = clock_monotonic_ns();
@@ -245,6 +270,10 @@ int reader_sweep(struct reader *reader, uint64_t now_ns)
 	err = walk_flows(reader, end_if_over, &now_ns);
 	reader->swept_ns = clock_monotonic_ns();
 	reader->sweep_cost_ns = reader->swept_ns - begin_ns;
+	if (now_ns - reader->orphans_dropped_ns > ORPHANS_EVERY_NS) {
+		drop_orphans(reader);
+		reader->orphans_dropped_ns = now_ns;
+	}
 	return err;
 }
 
@@ -348,17 +377,24 @@ int reader_finish(struct reader *reader, uint64_t now_ns)
 
 /* Events */
 
+static void take_flow_event(struct reader *reader, const struct flow_event *event)
+{
+	struct flow flow = event->flow;
+
+	reader->flows_shown++;
+	show_flow(reader, &event->key, &flow, flow.close);
+}
+
 static int take_event(void *context, void *data, size_t size)
 {
 	struct reader *reader = context;
-	const struct event *event = data;
-	struct flow flow;
+	const uint32_t *type = data;
 
-	if (size < sizeof(*event) || event->type != EVENT_FLOW_CLOSED)
-		return 0;
-	flow = event->flow;
-	reader->flows_shown++;
-	show_flow(reader, &event->key, &flow, flow.close);
+	if (size >= sizeof(struct flow_event) && *type == EVENT_FLOW_CLOSED)
+		take_flow_event(reader, data);
+	else if (size >= sizeof(struct segment_event) && *type != EVENT_FLOW_CLOSED &&
+		 reader->on_event)
+		reader->on_event(reader->context, data);
 	return 0;
 }
 
@@ -445,7 +481,8 @@ static int map_fd(const struct attach *attach, const char *name)
 }
 
 int reader_open(struct reader **ret_reader, struct attach *attach,
-		const struct monitor_config *config, reader_flow_fn on_flow, void *context)
+		const struct monitor_config *config, reader_flow_fn on_flow,
+		reader_event_fn on_event, void *context)
 {
 	struct reader *reader = calloc(1, sizeof(*reader));
 	int events_fd = map_fd(attach, "events");
@@ -455,6 +492,7 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 		return -ENOMEM;
 	reader->config = *config;
 	reader->on_flow = on_flow;
+	reader->on_event = on_event;
 	reader->context = context;
 	reader->takes_in_one = true;
 	reader->flows_fd = map_fd(attach, "flows");

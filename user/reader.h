@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "abi/config.h"
+#include "abi/event.h"
 #include "abi/flow.h"
 #include "attach.h"
 #include "summary.h"
@@ -15,8 +16,12 @@ struct reader;
 /* Times in flow are monotonic. flow->close says why it left; CLOSE_OPEN: it is still there. */
 typedef void (*reader_flow_fn)(void *context, const struct flow_key *key, const struct flow *flow);
 
+/* What happened to a segment, when config.events asks for it. */
+typedef void (*reader_event_fn)(void *context, const struct segment_event *event);
+
 int reader_open(struct reader **ret_reader, struct attach *attach,
-		const struct monitor_config *config, reader_flow_fn on_flow, void *context);
+		const struct monitor_config *config, reader_flow_fn on_flow,
+		reader_event_fn on_event, void *context);
 
 int reader_poll(struct reader *reader);                     /* takes what the ring buffer holds */
 int reader_sweep(struct reader *reader, uint64_t now_ns);   /* flows that are over leave */

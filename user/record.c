@@ -96,19 +96,24 @@ static uint64_t mix64(uint64_t state, uint64_t word)
  * The interface is left out: the same connection seen at two points has one id. Without the SYN the
  * monotonic start stands in for its number; the wall clock may be set between two records.
  */
+uint64_t record_flow_id(const struct flow_key *key, bool has_opener_seq, uint32_t opener_seq,
+			uint64_t start_ns)
+{
+	uint64_t words[4], state = 0;
+
+	memcpy(words, key->addr, sizeof(words));
+	for (int i = 0; i < 4; i++)
+		state = mix64(state, words[i]);
+	state = mix64(state, (uint64_t)ntohs(key->port_be16[0]) << 16 | ntohs(key->port_be16[1]));
+	return has_opener_seq ? mix64(state, opener_seq) : mix64(~state, start_ns);
+}
+
 uint64_t record_id(const struct record *record)
 {
 	const struct side *opener = record_opener(record);
-	uint64_t words[4], state = 0;
 
-	memcpy(words, record->key.addr, sizeof(words));
-	for (int i = 0; i < 4; i++)
-		state = mix64(state, words[i]);
-	state = mix64(state, (uint64_t)ntohs(record->key.port_be16[0]) << 16 |
-				     ntohs(record->key.port_be16[1]));
-	if (opener->bits & SIDE_ISN)
-		return mix64(state, opener->first_seq);
-	return mix64(~state, record->flow.start_ns);
+	return record_flow_id(&record->key, opener->bits & SIDE_ISN, opener->first_seq,
+			      record->flow.start_ns);
 }
 
 static bool addr_is_ipv4(const struct ip_addr *addr)

@@ -3,6 +3,7 @@
 #ifndef ACKMON_RECORD_H
 #define ACKMON_RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,5 +66,7 @@ const char *record_close(const struct record *record);
 
 /* Stable for a connection: same key, same initial sequence number or start, same id. */
 uint64_t record_id(const struct record *record);
+uint64_t record_flow_id(const struct flow_key *key, bool has_opener_seq, uint32_t opener_seq,
+			uint64_t start_ns);
 
 #endif

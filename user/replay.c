@@ -15,6 +15,7 @@ struct replay {
 	struct flow_table table;
 	struct packet pkt;
 	replay_flow_fn on_flow;
+	replay_event_fn on_event;
 	void *context;
 	uint64_t frames_since_sweep;
 	uint64_t swept_ns;
@@ -126,10 +127,19 @@ static int host_post_flow(const struct flow_key *key, const struct flow *flow)
 	return 0;
 }
 
+static int host_post_notice(enum event_type type, const struct flow *flow, const struct packet *pkt)
+{
+	struct segment_event event;
+
+	notice_fill(&event, type, flow, pkt);
+	serving->on_event(serving->context, &event);
+	return 0;
+}
+
 /* ------------------------------------------------------------------ public */
 
 int replay_open(struct replay **ret_replay, const struct monitor_config *config,
-		replay_flow_fn on_flow, void *context)
+		replay_flow_fn on_flow, replay_event_fn on_event, void *context)
 {
 	struct replay *replay = calloc(1, sizeof(*replay));
 	int err;
@@ -138,6 +148,7 @@ int replay_open(struct replay **ret_replay, const struct monitor_config *config,
 		return -ENOMEM;
 	replay->config = *config;
 	replay->on_flow = on_flow;
+	replay->on_event = on_event;
 	replay->context = context;
 	err = flow_table_open(&replay->table);
 	if (err) {

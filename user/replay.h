@@ -7,6 +7,7 @@
 
 #include "abi/config.h"
 #include "abi/counters.h"
+#include "abi/event.h"
 #include "abi/flow.h"
 #include "core/frame.h"
 
@@ -15,9 +16,12 @@ struct replay;
 /* Called once for each flow that leaves; flow->close says why. */
 typedef void (*replay_flow_fn)(void *context, const struct flow_key *key, const struct flow *flow);
 
-/* 0 or -ENOMEM. config is copied. */
+/* Called for what happens to segments, when config.events asks for it. */
+typedef void (*replay_event_fn)(void *context, const struct segment_event *event);
+
+/* 0 or -ENOMEM. config is copied. on_event may be NULL when config.events is 0. */
 int replay_open(struct replay **ret_replay, const struct monitor_config *config,
-		replay_flow_fn on_flow, void *context);
+		replay_flow_fn on_flow, replay_event_fn on_event, void *context);
 
 void replay_frame(struct replay *replay, const struct frame *frame);
 void replay_filtered(struct replay *replay); /* counts a frame the filter did not select */

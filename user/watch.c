@@ -56,6 +56,13 @@ static void on_flow(void *context, const struct flow_key *key, const struct flow
 	output_record(&watcher->output, &record, watcher->in_interval);
 }
 
+static void on_event(void *context, const struct segment_event *event)
+{
+	struct watcher *watcher = context;
+
+	output_event(&watcher->output, event, watcher->wall_offset_ns);
+}
+
 static void read_summary(struct watcher *watcher, struct summary *ret_summary)
 {
 	*ret_summary = (struct summary){0};
@@ -200,7 +207,7 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 		err = attach_all(watcher, config);
 	if (err)
 		return EXIT_FAILED;
-	err = reader_open(&watcher->reader, watcher->attach, config, on_flow, watcher);
+	err = reader_open(&watcher->reader, watcher->attach, config, on_flow, on_event, watcher);
 	if (err) {
 		log_error("cannot read the flow table: %s", strerror(-err));
 		return EXIT_FAILED;
@@ -231,6 +238,7 @@ int watch(const struct options *options)
 		log_error("%s", error);
 		return EXIT_USAGE;
 	}
+	config.events = options->events;
 	exit_code = output_open(&watcher.output, options);
 	if (exit_code)
 		return exit_code;

@@ -34,8 +34,9 @@ struct monitor_config {
 	__u64 closed_timeout_ns;    /* one that is closed for good waits for stragglers */
 	struct filter_term filter[FILTER_TERMS_MAX];
 	__u8 has_frags;  /* XDP programs see multi-buffer frames and can ask for their length (5.18) */
+	__u8 events;     /* post what happens to segments, not only flows that are over */
 	__u8 rehearsing; /* time and wire length come from `rehearsal`, not from the kernel (tests) */
-	__u8 reserved[6];
+	__u8 reserved[5];
 };
 
 /* A frame of a test run: what a capture knows and BPF_PROG_RUN cannot pass. */

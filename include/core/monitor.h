@@ -9,6 +9,7 @@
 #include "core/compiler.h"
 #include "core/expire.h"
 #include "core/frame.h"
+#include "core/notice.h"
 #include "core/packet.h"
 #include "core/parse.h"
 #include "core/track.h"
@@ -36,6 +37,9 @@ static struct histogram *host_find_histogram(const struct flow_key *key, __u32 d
 static struct histogram *host_open_histogram(const struct flow_key *key, __u32 direction);
 /* The flow as it is now, with flow->close set; 0, or -1 when the event was lost. */
 static int host_post_flow(const struct flow_key *key, const struct flow *flow);
+/* The same for what happened to a segment; the event is the host's to fill, see notice_fill(). */
+static int host_post_notice(enum event_type type, const struct flow *flow,
+			    const struct packet *pkt);
 
 /* Every frame comes through here once. pkt is working space, which the host owns. */
 core_inline void monitor_frame(const struct frame *frame, struct packet *pkt);
@@ -175,20 +179,49 @@ core_inline void monitor_rtt(__u8 door, struct flow *flow, const struct packet *
 	histogram_add(histogram, pkt->verdict.rtt_ns);
 }
 
-core_inline void monitor_promote(__u8 door, const struct packet *pkt, struct flow *flow)
+core_inline void monitor_notice(__u8 door, enum event_type type, const struct flow *flow,
+				const struct packet *pkt)
 {
-	if (host_promote_flow(&pkt->key, flow)) {
+	if (host_post_notice(type, flow, pkt))
+		host_count(door, COUNTER_events_lost);
+}
+
+core_inline void monitor_notices(__u8 door, const struct notice_before *before,
+				 const struct flow *flow, const struct packet *pkt)
+{
+	const struct side *side = &flow->side[pkt->direction & 1];
+
+	if (!before->proven && flow->proven)
+		monitor_notice(door, EVENT_OPENED, flow, pkt);
+	if (notice_is_refusal(before, flow, pkt))
+		monitor_notice(door, EVENT_REFUSED, flow, pkt);
+	if (notice_is_about_segment(pkt))
+		monitor_notice(door, EVENT_SEGMENT, flow, pkt);
+	if (side->dsack_spurious != before->dsack_spurious)
+		monitor_notice(door, EVENT_SPURIOUS, flow, pkt);
+	if (side->zero_windows != before->zero_windows)
+		monitor_notice(door, EVENT_ZERO_WINDOW, flow, pkt);
+}
+
+/* Into the flow table, once the flow has proved itself. Returns where it is now. */
+core_inline struct flow *monitor_promote(__u8 door, const struct packet *pkt, struct flow *flow)
+{
+	struct flow *proven = host_promote_flow(&pkt->key, flow);
+
+	if (proven) {
 		host_count(door, COUNTER_flows_promoted);
-		return;
+		return proven;
 	}
 	flow->refused = 1;
 	host_count(door, COUNTER_flows_refused);
+	return flow;
 }
 
 core_inline void monitor_packet(__u8 door, struct packet *pkt)
 {
 	struct flow *flow = monitor_flow(door, pkt);
 	struct holes *holes, *peer_holes;
+	struct notice_before before;
 
 	if (!flow) {
 		host_count(door, COUNTER_frames_no_room);
@@ -199,13 +232,16 @@ core_inline void monitor_packet(__u8 door, struct packet *pkt)
 		host_count(door, COUNTER_frames_first_fragments);
 	if (pkt->now_ns < flow_last_ns(flow))
 		host_count(door, COUNTER_times_backwards);
+	before = notice_before(flow, pkt);
 	holes = monitor_holes(door, flow, pkt);
 	peer_holes = monitor_peer_holes(flow, pkt);
 	if (track_segment(flow, pkt, holes, peer_holes) == SEGMENT_SUSPECT)
 		host_count(door, COUNTER_segments_suspect);
 	monitor_rtt(door, flow, pkt);
 	if (!flow->proven && !flow->refused && handshake_proves(flow))
-		monitor_promote(door, pkt, flow);
+		flow = monitor_promote(door, pkt, flow);
+	if (host_config()->events)
+		monitor_notices(door, &before, flow, pkt);
 }
 
 core_inline void monitor_frame(const struct frame *frame, struct packet *pkt)

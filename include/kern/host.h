@@ -125,7 +125,7 @@ core_inline void host_settle(const struct flow_key *key, struct flow *copy, __u3
 
 core_apart int host_post_apart(const struct flow_key *key, const struct flow *flow)
 {
-	struct event *event;
+	struct flow_event *event;
 
 	if (!key || !flow)
 		return -1;
@@ -146,6 +146,19 @@ core_apart int host_post_apart(const struct flow_key *key, const struct flow *fl
 core_inline int host_post_flow(const struct flow_key *key, const struct flow *flow)
 {
 	return host_post_apart(key, flow);
+}
+
+core_inline int host_post_notice(enum event_type type, const struct flow *flow,
+				 const struct packet *pkt)
+{
+	struct segment_event *event;
+
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event)
+		return -1;
+	notice_fill(event, type, flow, pkt);
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	return 0;
 }
 
 /* Working space of this door and CPU. */
