@@ -22,7 +22,8 @@ struct replay {
 	uint64_t newest_ns; /* time of the newest frame */
 };
 
-/* The core is compiled into this file with these services; whom they serve is set for each frame. */
+/* The core is compiled into this file with these services; whom they serve is set for each frame.
+ */
 static struct replay *serving;
 
 /* ------------------------------------------------------------------ services of the hall */
@@ -82,28 +83,36 @@ static void host_close_flow(const struct flow_key *key, struct flow *flow)
 	flow_table_remove(&serving->table, entry);
 }
 
-static struct holes *host_find_holes(const struct flow_key *key, __u32 direction)
+static struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,
+				     __u32 direction)
 {
-	return flow_table_find(&serving->table, key)->holes[direction];
+	(void)key;
+	return entry_of(flow)->holes[direction];
 }
 
-static struct holes *host_open_holes(const struct flow_key *key, __u32 direction)
+static struct holes *host_open_holes(const struct flow_key *key, const struct flow *flow,
+				     __u32 direction)
 {
-	struct flow_entry *entry = flow_table_find(&serving->table, key);
+	struct flow_entry *entry = entry_of(flow);
 
+	(void)key;
 	entry->holes[direction] = calloc(1, sizeof(struct holes));
 	return entry->holes[direction];
 }
 
-static struct histogram *host_find_histogram(const struct flow_key *key, __u32 direction)
+static struct histogram *host_find_histogram(const struct flow_key *key, const struct flow *flow,
+					     __u32 direction)
 {
-	return flow_table_find(&serving->table, key)->histograms[direction];
+	(void)key;
+	return entry_of(flow)->histograms[direction];
 }
 
-static struct histogram *host_open_histogram(const struct flow_key *key, __u32 direction)
+static struct histogram *host_open_histogram(const struct flow_key *key, const struct flow *flow,
+					     __u32 direction)
 {
-	struct flow_entry *entry = flow_table_find(&serving->table, key);
+	struct flow_entry *entry = entry_of(flow);
 
+	(void)key;
 	entry->histograms[direction] = calloc(1, sizeof(struct histogram));
 	return entry->histograms[direction];
 }
@@ -174,7 +183,8 @@ void replay_filtered(struct replay *replay)
 	replay->counters.value[COUNTER_frames_filtered]++;
 }
 
-/* A walk visits every entry, so it waits until as many frames have passed: constant cost a frame. */
+/* A walk visits every entry, so it waits until as many frames have passed: constant cost a frame.
+ */
 static int sweep_is_due(const struct replay *replay, uint64_t now_ns)
 {
 	return replay->frames_since_sweep >= replay->table.carved &&

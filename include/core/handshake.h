@@ -15,7 +15,7 @@
  */
 core_apart int handshake_reopens(const struct flow *flow, const struct packet *pkt);
 
-/* Ends, times and counts of the opening. Call before the segment changes its side. */
+/* Ends, times and counts of the opening. */
 core_inline void handshake_note(struct flow *flow, const struct packet *pkt);
 
 /* Has the flow shown that both ends, or one end twice, mean it? (DESIGN 7: the second room) */

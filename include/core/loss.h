@@ -335,6 +335,8 @@ core_inline void loss_move(struct side *side, const struct side *peer, struct ho
 {
 	if (holes && side->holes)
 		side->gap_bytes += holes_acked_bytes(holes, loss_acked(side, peer));
+	if (holes)
+		holes->used = 0;
 	side->next = seq;
 	side->bits &= ~(SIDE_FLOOR | SIDE_PROBE_PENDING);
 	side->holes = 0;

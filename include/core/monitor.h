@@ -29,12 +29,16 @@ static struct flow *host_open_flow(const struct packet *pkt);
 static struct flow *host_promote_flow(const struct flow_key *key, struct flow *flow);
 /* Out of its room, with its holes and histograms. */
 static void host_close_flow(const struct flow_key *key, struct flow *flow);
-/* NULL: none, or no room. */
-static struct holes *host_find_holes(const struct flow_key *key, __u32 direction);
-static struct holes *host_open_holes(const struct flow_key *key, __u32 direction);
+/* NULL: none, or no room. A host that keeps them with the flow needs no key. */
+static struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,
+				     __u32 direction);
+static struct holes *host_open_holes(const struct flow_key *key, const struct flow *flow,
+				     __u32 direction);
 /* The same for the round trips to one end. */
-static struct histogram *host_find_histogram(const struct flow_key *key, __u32 direction);
-static struct histogram *host_open_histogram(const struct flow_key *key, __u32 direction);
+static struct histogram *host_find_histogram(const struct flow_key *key, const struct flow *flow,
+					     __u32 direction);
+static struct histogram *host_open_histogram(const struct flow_key *key, const struct flow *flow,
+					     __u32 direction);
 /* The flow as it is now, with flow->close set; 0, or -1 when the event was lost. */
 static int host_post_flow(const struct flow_key *key, const struct flow *flow);
 /* The same for what happened to a segment; the event is the host's to fill, see notice_fill(). */
@@ -111,7 +115,8 @@ core_inline void monitor_end_flow(__u8 door, const struct flow_key *key, struct 
 	host_close_flow(key, flow);
 }
 
-/* The flow this packet belongs to: found, or opened after its predecessor on the tuple was ended. */
+/* The flow this packet belongs to: found, or opened after its predecessor on the tuple was ended.
+ */
 core_inline struct flow *monitor_flow(__u8 door, const struct packet *pkt)
 {
 	struct flow *flow = host_find_flow(&pkt->key);
@@ -131,17 +136,18 @@ core_inline struct flow *monitor_flow(__u8 door, const struct packet *pkt)
 	return flow;
 }
 
-core_inline struct holes *monitor_holes(__u8 door, const struct flow *flow, const struct packet *pkt)
+core_inline struct holes *monitor_holes(__u8 door, const struct flow *flow,
+					const struct packet *pkt)
 {
 	const struct side *side = &flow->side[pkt->direction & 1];
 	struct holes *holes;
 
 	if (!loss_needs_holes(side, pkt))
 		return (struct holes *)0;
-	holes = host_find_holes(&pkt->key, pkt->direction & 1);
+	holes = host_find_holes(&pkt->key, flow, pkt->direction & 1);
 	if (holes)
 		return holes;
-	holes = host_open_holes(&pkt->key, pkt->direction & 1);
+	holes = host_open_holes(&pkt->key, flow, pkt->direction & 1);
 	if (!holes)
 		host_count(door, COUNTER_holes_refused);
 	return holes;
@@ -154,7 +160,7 @@ core_inline struct holes *monitor_peer_holes(const struct flow *flow, const stru
 
 	if (!window_is_dsack(pkt) || !(flow->side[peer].bits & SIDE_HOLES))
 		return (struct holes *)0;
-	return host_find_holes(&pkt->key, peer);
+	return host_find_holes(&pkt->key, flow, peer);
 }
 
 /* A flow with few samples needs no histogram: its minimum, mean and maximum say as much. */
@@ -167,9 +173,9 @@ core_inline void monitor_rtt(__u8 door, struct flow *flow, const struct packet *
 
 	if (!pkt->verdict.has_rtt || side->rtt_samples < MONITOR_HISTOGRAM_SAMPLES)
 		return;
-	histogram = host_find_histogram(&pkt->key, pkt->direction & 1);
+	histogram = host_find_histogram(&pkt->key, flow, pkt->direction & 1);
 	if (!histogram && side->rtt_samples == MONITOR_HISTOGRAM_SAMPLES) {
-		histogram = host_open_histogram(&pkt->key, pkt->direction & 1);
+		histogram = host_open_histogram(&pkt->key, flow, pkt->direction & 1);
 		if (!histogram)
 			host_count(door, COUNTER_histograms_refused);
 	}

@@ -68,7 +68,8 @@ core_inline void window_note_sack(struct side *side, const struct side *peer,
 	for (i = (__u32)dsack; i < 4 && i < pkt->sack_count; i++) {
 		__u32 end = pkt->sack[i].end;
 
-		if (!seq_after(end, pkt->ack) || seq_after(end, READ_ONCE(peer->next)))
+		if (!seq_after(end, pkt->ack) ||
+		    ((peer->bits & SIDE_SEQ) && seq_after(end, READ_ONCE(peer->next))))
 			continue;
 		if (!(side->bits & SIDE_SACK) || seq_after(end, side->sack_high))
 			side->sack_high = end;

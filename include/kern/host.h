@@ -75,38 +75,46 @@ core_inline void host_close_flow(const struct flow_key *key, struct flow *flow)
 		bpf_map_delete_elem(&half_open, key);
 }
 
-core_inline struct holes *host_find_holes(const struct flow_key *key, __u32 direction)
+core_inline struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,
+					  __u32 direction)
 {
 	struct holes_key holes_key = {.flow = *key, .direction = direction};
 
+	(void)flow;
 	return bpf_map_lookup_elem(&holes, &holes_key);
 }
 
-core_inline struct holes *host_open_holes(const struct flow_key *key, __u32 direction)
+core_inline struct holes *host_open_holes(const struct flow_key *key, const struct flow *flow,
+					  __u32 direction)
 {
 	struct holes_key holes_key = {.flow = *key, .direction = direction};
 	__u32 zero = 0;
 	struct holes *empty = bpf_map_lookup_elem(&no_holes, &zero);
 
+	(void)flow;
 	if (!empty)
 		return (struct holes *)0;
 	bpf_map_update_elem(&holes, &holes_key, empty, BPF_ANY);
 	return bpf_map_lookup_elem(&holes, &holes_key);
 }
 
-core_inline struct histogram *host_find_histogram(const struct flow_key *key, __u32 direction)
+core_inline struct histogram *host_find_histogram(const struct flow_key *key,
+						  const struct flow *flow, __u32 direction)
 {
 	struct holes_key holes_key = {.flow = *key, .direction = direction};
 
+	(void)flow;
 	return bpf_map_lookup_elem(&histograms, &holes_key);
 }
 
-core_inline struct histogram *host_open_histogram(const struct flow_key *key, __u32 direction)
+core_inline struct histogram *host_open_histogram(const struct flow_key *key,
+						  const struct flow *flow, __u32 direction)
 {
 	struct holes_key holes_key = {.flow = *key, .direction = direction};
 	__u32 zero = 0;
 	struct histogram *empty = bpf_map_lookup_elem(&no_samples, &zero);
 
+	(void)flow;
 	if (!empty)
 		return (struct histogram *)0;
 	bpf_map_update_elem(&histograms, &holes_key, empty, BPF_ANY);
@@ -118,8 +126,8 @@ core_inline void host_settle(const struct flow_key *key, struct flow *copy, __u3
 	__u32 bits = copy->side[direction].bits;
 
 	flow_settle(copy, direction,
-		    bits & SIDE_HOLES ? host_find_holes(key, direction) : (struct holes *)0,
-		    bits & SIDE_HISTOGRAM ? host_find_histogram(key, direction)
+		    bits & SIDE_HOLES ? host_find_holes(key, copy, direction) : (struct holes *)0,
+		    bits & SIDE_HISTOGRAM ? host_find_histogram(key, copy, direction)
 					  : (struct histogram *)0);
 }
 
