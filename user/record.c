@@ -493,13 +493,14 @@ static void read_flags(const struct record_end *end, struct value *ret_value)
 	END_FIELD(end, "ecn_ce", SIDE_NUMBER(ecn_ce)),                                  \
 	END_FIELD(end, "ecn_ece", SIDE_NUMBER(ecn_ece)),                                \
 	END_FIELD(end, "ecn_cwr", SIDE_NUMBER(ecn_cwr)),                                \
+	END_FIELD(end, "suspects", SIDE_NUMBER(suspects)),                              \
 	END_FIELD(end, "ttl_changes", SIDE_NUMBER(ttl_changes)),                        \
 	END_FIELD(end, "rtt_samples", SIDE_NUMBER(rtt_samples)),                        \
 	END_FIELD(end, "rtt_min_ns", read_rtt_min),                                     \
 	END_FIELD(end, "rtt_mean_ns", read_rtt_mean),                                   \
 	END_FIELD(end, "rtt_max_ns", read_rtt_max),                                     \
-	END_FIELD(end, "rtt_p50_ns", read_rtt_p50),                                  \
-	END_FIELD(end, "rtt_p95_ns", read_rtt_p95),                                  \
+	END_FIELD(end, "rtt_p50_ns", read_rtt_p50),                                     \
+	END_FIELD(end, "rtt_p95_ns", read_rtt_p95),                                     \
 	END_FIELD(end, "mss", read_mss),                                                \
 	END_FIELD(end, "wscale", read_wscale),                                          \
 	END_FIELD(end, "flags", read_flags)
