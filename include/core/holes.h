@@ -86,6 +86,8 @@ core_apart __u32 holes_fill(struct holes *holes, struct side *side, __u32 acked,
 		if (i >= holes->used)
 			break;
 		hole = &holes->slot[i];
+		if (hole->start == hole->end)
+			continue;
 		from = seq_max(start, hole->start);
 		to = seq_min(end, hole->end);
 		if (!seq_before(from, to))
