@@ -19,6 +19,7 @@ ARCH_INCLUDE := -I/usr/include/$(shell uname -m)-linux-gnu
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARNINGS) -Iinclude $(ARCH_INCLUDE)
 
 include tests/netns/netns.mk
+include tests/kernel/kernel.mk
 
 BUILD_PACKAGES := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libbpf-dev libxdp-dev \
 	libpcap-dev libelf-dev zlib1g-dev libzstd-dev libmd-dev iproute2
@@ -75,8 +76,9 @@ endef
 deps:
 	$(call install,$(BUILD_PACKAGES))
 
+# The fuzzers need the runtime of whatever clang there is.
 test-deps: deps
-	$(call install,$(TEST_PACKAGES))
+	$(call install,$(TEST_PACKAGES) libclang-rt-$$($(CLANG) -dumpversion | cut -d. -f1)-dev)
 
 bench-deps: test-deps
 	$(call install,$(BENCH_PACKAGES))
@@ -126,10 +128,10 @@ unit: $(UNIT_TESTS)
 
 test:
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory test-deps; fi
-	@$(MAKE) --no-print-directory all $(UNIT_TESTS) $(NETNS_TOOLS)
+	@$(MAKE) --no-print-directory all $(UNIT_TESTS) $(NETNS_TOOLS) $(KERNEL_TOOLS)
 	tests/run.sh
 
-check: all
+check: all $(KERNEL_TOOLS)
 	tests/check.sh
 
 bench:

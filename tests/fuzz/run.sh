@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Builds each fuzzer and lets it search for FUZZ_SECONDS (20). What crashed is kept in build/fuzz/.
+set -u
+exec </dev/null
+cd "$(dirname "$0")/../.." || exit 1
+
+SECONDS_EACH=${FUZZ_SECONDS:-20}
+OUT=build/fuzz
+CLANG=${CLANG:-clang}
+FLAGS="-std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+	-Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude -Iuser -Itests/unit"
+REPLAY="user/replay.c user/flow_table.c"
+
+export ASAN_OPTIONS=allocator_may_return_null=1:${ASAN_OPTIONS:-}
+
+skip() { # WHY
+	echo "1..0 # SKIP $1"
+	exit 0
+}
+
+# The runtime is a package of its own; without it nothing here can be built.
+check_compiler() {
+	echo 'int LLVMFuzzerTestOneInput(const char *p, long n) { return !p && n; }' >"$OUT/probe.c"
+	$CLANG -fsanitize=fuzzer,address,undefined -o "$OUT/probe" "$OUT/probe.c" 2>/dev/null ||
+		skip "$CLANG has no fuzzer runtime; install libclang-rt-14-dev"
+}
+
+build() { # NAME SOURCES AND LIBRARIES...
+	local name=$1
+	shift
+	# shellcheck disable=SC2086
+	$CLANG $FLAGS -o "$OUT/$name" "tests/fuzz/$name.c" "$@" >"$OUT/$name.log" 2>&1
+}
+
+# What earlier runs found comes first: it must stay repaired.
+replay_old_crashes() { # NAME
+	local old
+	for old in "$OUT/$1"-crash-* "$OUT/$1"-leak-* "$OUT/$1"-timeout-* "$OUT/$1"-oom-*; do
+		[ -e "$old" ] || continue
+		"$OUT/$1" "$old" >"$OUT/$1.log" 2>&1 || return 1
+		rm -f "$old"
+	done
+}
+
+search() { # NAME MAX_LEN SEEDS...
+	local name=$1 max_len=$2
+	shift 2
+	mkdir -p "$OUT/$name.corpus"
+	replay_old_crashes "$name" &&
+		"$OUT/$name" -max_total_time="$SECONDS_EACH" -max_len="$max_len" -timeout=10 \
+			-rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix="$OUT/$name-" \
+			"$OUT/$name.corpus" "$@" >"$OUT/$name.log" 2>&1
+}
+
+report() { # NUMBER NAME CLAIM STATUS
+	if [ "$4" = 0 ]; then
+		echo "ok $1 - $2: $3"
+		sed -n 's/^stat::number_of_executed_units: */# inputs tried: /p' "$OUT/$2.log"
+		return
+	fi
+	echo "not ok $1 - $2: $3"
+	failed=1
+	grep -E 'error:|not true|differs|SUMMARY|Test unit written' "$OUT/$2.log" |
+		head -n 8 | sed 's/^/# /'
+}
+
+mkdir -p "$OUT"
+check_compiler
+failed=0
+echo 1..2
+
+# shellcheck disable=SC2086
+build track_fuzz $REPLAY && search track_fuzz 4096
+report 1 track_fuzz "any segments leave flows that make sense" $?
+
+# shellcheck disable=SC2086
+build capture_fuzz $REPLAY user/pcap_source.c -lpcap -lz -lzstd && search capture_fuzz 65536 pcaps
+report 2 capture_fuzz "any file ends in counted frames or a sentence" $?
+
+exit $failed

@@ -1,0 +1,662 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The hall with arrays for a host: where each frame is counted, and what full rooms do. */
+#include "core.h"
+
+#include "core/monitor.h"
+
+/* ------------------------------------------------------------------ the host */
+
+struct room_entry {
+	int is_used;
+	struct flow_key key;
+	struct flow flow;
+	struct holes holes[2];
+	struct histogram histograms[2];
+	int has_holes[2], has_histogram[2];
+};
+
+#define ROOM_MAX 8
+
+static struct room_entry half_open[ROOM_MAX], proven[ROOM_MAX];
+static size_t half_open_room, proven_room; /* how many entries each takes */
+static int holes_room;			   /* how many hole lists there may be */
+static int histogram_room;
+static int mail_is_full;
+
+static struct monitor_config config;
+static uint64_t counters[COUNTER_COUNT];
+static struct flow posted[ROOM_MAX];
+static int posted_count;
+static int notices[EVENT_ZERO_WINDOW + 1];
+
+static const volatile struct monitor_config *host_config(void)
+{
+	return &config;
+}
+
+static void host_count(__u8 door, enum counter counter)
+{
+	assert_int_equal(door, DOOR_CAPTURE);
+	counters[counter]++;
+}
+
+static struct room_entry *entry_in(struct room_entry *room, const struct flow_key *key)
+{
+	size_t i;
+
+	for (i = 0; i < ROOM_MAX; i++) {
+		if (room[i].is_used && !memcmp(&room[i].key, key, sizeof(*key)))
+			return &room[i];
+	}
+	return NULL;
+}
+
+static struct room_entry *entry_of(const struct flow_key *key)
+{
+	struct room_entry *entry = entry_in(proven, key);
+
+	return entry ? entry : entry_in(half_open, key);
+}
+
+static struct room_entry *take_place(struct room_entry *room, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size; i++) {
+		if (!room[i].is_used)
+			return &room[i];
+	}
+	return NULL;
+}
+
+static struct flow *host_find_flow(const struct flow_key *key)
+{
+	struct room_entry *entry = entry_of(key);
+
+	return entry ? &entry->flow : NULL;
+}
+
+static struct flow *host_open_flow(const struct packet *pkt)
+{
+	struct room_entry *entry = take_place(half_open, half_open_room);
+
+	if (!entry)
+		return NULL;
+	*entry = (struct room_entry){.is_used = 1, .key = pkt->key};
+	track_open(&entry->flow, pkt);
+	return &entry->flow;
+}
+
+static struct flow *host_promote_flow(const struct flow_key *key, struct flow *flow)
+{
+	struct room_entry *from = entry_of(key), *to = take_place(proven, proven_room);
+
+	if (!to)
+		return NULL;
+	assert_ptr_equal(&from->flow, flow);
+	*to = *from;
+	to->flow.proven = 1;
+	from->is_used = 0;
+	return &to->flow;
+}
+
+static void host_close_flow(const struct flow_key *key, struct flow *flow)
+{
+	struct room_entry *entry = entry_of(key);
+
+	assert_ptr_equal(&entry->flow, flow);
+	holes_room += entry->has_holes[0] + entry->has_holes[1];
+	entry->is_used = 0;
+}
+
+static struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,
+				     __u32 direction)
+{
+	struct room_entry *entry = entry_of(key);
+
+	assert_ptr_equal(&entry->flow, flow);
+	return entry->has_holes[direction] ? &entry->holes[direction] : NULL;
+}
+
+static struct holes *host_open_holes(const struct flow_key *key, const struct flow *flow,
+				     __u32 direction)
+{
+	struct room_entry *entry = entry_of(key);
+
+	assert_ptr_equal(&entry->flow, flow);
+	if (!holes_room)
+		return NULL;
+	holes_room--;
+	entry->has_holes[direction] = 1;
+	return &entry->holes[direction];
+}
+
+static struct histogram *host_find_histogram(const struct flow_key *key, const struct flow *flow,
+					     __u32 direction)
+{
+	struct room_entry *entry = entry_of(key);
+
+	assert_ptr_equal(&entry->flow, flow);
+	return entry->has_histogram[direction] ? &entry->histograms[direction] : NULL;
+}
+
+static struct histogram *host_open_histogram(const struct flow_key *key, const struct flow *flow,
+					     __u32 direction)
+{
+	struct room_entry *entry = entry_of(key);
+
+	assert_ptr_equal(&entry->flow, flow);
+	if (!histogram_room)
+		return NULL;
+	entry->has_histogram[direction] = 1;
+	return &entry->histograms[direction];
+}
+
+static int host_post_flow(const struct flow_key *key, const struct flow *flow)
+{
+	(void)key;
+	if (mail_is_full)
+		return -1;
+	posted[posted_count++] = *flow;
+	return 0;
+}
+
+static int host_post_notice(enum event_type type, const struct flow *flow, const struct packet *pkt)
+{
+	(void)flow;
+	(void)pkt;
+	if (mail_is_full)
+		return -1;
+	notices[type]++;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ what tests say */
+
+static int open_house(void **state)
+{
+	(void)state;
+	memset(half_open, 0, sizeof(half_open));
+	memset(proven, 0, sizeof(proven));
+	memset(counters, 0, sizeof(counters));
+	memset(posted, 0, sizeof(posted));
+	memset(notices, 0, sizeof(notices));
+	half_open_room = proven_room = ROOM_MAX;
+	holes_room = ROOM_MAX;
+	histogram_room = 1;
+	mail_is_full = posted_count = 0;
+	config = (struct monitor_config){
+		.idle_timeout_ns = 100 * S,
+		.half_open_timeout_ns = 30 * S,
+		.closed_timeout_ns = 5 * S,
+	};
+	return 0;
+}
+
+#define hall_test(name) cmocka_unit_test_setup(name, open_house)
+
+static void pass_frame(const struct frame *frame)
+{
+	static struct packet pkt;
+
+	monitor_frame(frame, &pkt);
+}
+
+static void pass_segment(const struct segment *segment)
+{
+	__u8 buffer[FRAME_MAX];
+	struct frame frame = segment_frame(segment, buffer);
+
+	pass_frame(&frame);
+}
+
+#define pass(end, ...) pass_segment(&a_segment(end, __VA_ARGS__))
+
+/* Opens the connection of this client port, which begins at start_us. */
+static void connect_port(__u16 port, __u64 start_us)
+{
+	pass(CLIENT, .client_port = port, seq(999), flags(TCP_SYN), at_us(start_us));
+	pass(SERVER, .client_port = port, seq(4999), ack(1000), flags(SYN_ACK),
+	     at_us(start_us + 100));
+	pass(CLIENT, .client_port = port, seq(1000), ack(5000), at_us(start_us + 150));
+}
+
+static struct room_entry *in_room(struct room_entry *room, __u16 port)
+{
+	struct segment any = {.client_port = port};
+	struct flow_key key = segment_key(&any);
+
+	return entry_in(room, &key);
+}
+
+static uint64_t reasons(void)
+{
+	uint64_t sum = 0;
+	int i;
+
+	for (i = FRAMES_TRACKED + 1; i <= COUNTER_REASONS_LAST; i++)
+		sum += counters[i];
+	return sum;
+}
+
+/* ------------------------------------------------------------------ rooms */
+
+static void a_syn_opens_a_flow_in_the_half_open_room(void **state)
+{
+	(void)state;
+	pass(CLIENT, .client_port = 1, seq(999), flags(TCP_SYN), at_us(10));
+	assert_non_null(in_room(half_open, 1));
+	assert_int_equal(counters[COUNTER_flows_opened], 1);
+	assert_int_equal(counters[COUNTER_flows_promoted], 0);
+}
+
+static void a_completed_handshake_moves_to_the_flow_table(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	assert_null(in_room(half_open, 1));
+	assert_non_null(in_room(proven, 1));
+	assert_int_equal(counters[COUNTER_flows_promoted], 1);
+}
+
+static void what_was_learned_moves_along(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(1));
+	assert_int_equal(in_room(proven, 1)->flow.responder_handshake_ns, 100 * US);
+	assert_int_equal(in_room(proven, 1)->flow.side[CLIENT].unique_bytes, 100);
+}
+
+static void a_flood_of_syns_never_enters_the_flow_table(void **state)
+{
+	__u16 port;
+
+	(void)state;
+	for (port = 1; port <= 100; port++)
+		pass(CLIENT, .client_port = port, seq(999), flags(TCP_SYN), at_us(10));
+	assert_int_equal(counters[COUNTER_flows_promoted], 0);
+	assert_int_equal(counters[COUNTER_frames_no_room], 100 - ROOM_MAX);
+}
+
+static void without_room_a_new_flow_is_counted_and_nothing_else(void **state)
+{
+	(void)state;
+	half_open_room = 0;
+	pass(CLIENT, seq(999), flags(TCP_SYN), at_us(10));
+	assert_int_equal(counters[COUNTER_frames_no_room], 1);
+	assert_int_equal(counters[FRAMES_TRACKED], 0);
+	assert_int_equal(counters[COUNTER_flows_opened], 0);
+}
+
+static void a_full_flow_table_refuses_once_and_tracks_on(void **state)
+{
+	(void)state;
+	proven_room = 0;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(1));
+	assert_int_equal(counters[COUNTER_flows_refused], 1);
+	assert_int_equal(counters[COUNTER_flows_promoted], 0);
+	assert_int_equal(in_room(half_open, 1)->flow.side[CLIENT].unique_bytes, 100);
+}
+
+static void a_full_flow_table_forgets_nobody(void **state)
+{
+	(void)state;
+	proven_room = 1;
+	connect_port(1, 10);
+	connect_port(2, 20);
+	assert_non_null(in_room(proven, 1));
+	assert_non_null(in_room(half_open, 2));
+}
+
+static void tuples_do_not_mix(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	connect_port(2, 20);
+	pass(CLIENT, .client_port = 2, seq(1000), ack(5000), bytes(100), at_ms(1));
+	assert_int_equal(in_room(proven, 1)->flow.side[CLIENT].unique_bytes, 0);
+	assert_int_equal(in_room(proven, 2)->flow.side[CLIENT].unique_bytes, 100);
+}
+
+/* ------------------------------------------------------------------ the end of flows */
+
+static void another_syn_ends_the_flow_as_reused(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), flags(FIN_ACK), at_ms(1));
+	pass(SERVER, .client_port = 1, seq(5000), ack(1001), flags(FIN_ACK), at_ms(2));
+	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_ms(3));
+	assert_int_equal(posted_count, 1);
+	assert_int_equal(posted[0].close, CLOSE_REUSED);
+	assert_int_equal(counters[COUNTER_flows_ended], 1);
+	assert_int_equal(in_room(half_open, 1)->flow.syn_ns, 3 * MS);
+}
+
+static void a_frame_after_long_silence_opens_another_flow(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_s(200));
+	assert_int_equal(posted_count, 1);
+	assert_int_equal(posted[0].close, CLOSE_IDLE);
+	assert_int_equal(in_room(half_open, 1)->flow.role, ROLE_GUESSED);
+}
+
+static void a_straggler_of_a_reset_flow_stays_with_it(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	pass(SERVER, .client_port = 1, seq(5000), ack(1000), flags(RST_ACK), at_s(1));
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_s(2));
+	assert_int_equal(posted_count, 0);
+	assert_int_equal(counters[COUNTER_flows_opened], 1);
+}
+
+static void a_half_open_flow_that_ends_is_counted_as_half_open(void **state)
+{
+	(void)state;
+	pass(CLIENT, .client_port = 1, seq(999), flags(TCP_SYN), at_s(1));
+	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_s(2));
+	assert_int_equal(counters[COUNTER_half_open_ended], 1);
+	assert_int_equal(counters[COUNTER_flows_ended], 0);
+	assert_int_equal(posted[0].close, CLOSE_REUSED);
+}
+
+static void mail_that_found_no_room_is_counted(void **state)
+{
+	(void)state;
+	mail_is_full = 1;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_s(200));
+	assert_int_equal(counters[COUNTER_events_lost], 1);
+	assert_int_equal(counters[COUNTER_flows_opened], 2);
+}
+
+/* ------------------------------------------------------------------ notices */
+
+static void nobody_asked_for_notices(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	assert_int_equal(notices[EVENT_OPENED], 0);
+}
+
+static void a_proven_flow_is_noticed_once(void **state)
+{
+	(void)state;
+	config.events = 1;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(1));
+	assert_int_equal(notices[EVENT_OPENED], 1);
+	assert_int_equal(notices[EVENT_SEGMENT], 0);
+}
+
+static void a_repeat_is_noticed(void **state)
+{
+	(void)state;
+	config.events = 1;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(1));
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(300));
+	assert_int_equal(notices[EVENT_SEGMENT], 1);
+}
+
+static void a_refusal_is_noticed(void **state)
+{
+	(void)state;
+	config.events = 1;
+	pass(CLIENT, .client_port = 1, seq(999), flags(TCP_SYN), at_us(10));
+	pass(SERVER, .client_port = 1, seq(0), ack(1000), flags(RST_ACK), at_us(90));
+	assert_int_equal(notices[EVENT_REFUSED], 1);
+}
+
+static void a_window_that_closes_is_noticed(void **state)
+{
+	(void)state;
+	config.events = 1;
+	connect_port(1, 10);
+	pass(SERVER, .client_port = 1, seq(5000), ack(1000), window(0), at_ms(1));
+	assert_int_equal(notices[EVENT_ZERO_WINDOW], 1);
+}
+
+/* ------------------------------------------------------------------ holes */
+
+static void an_orderly_flow_owns_no_hole_list(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(1));
+	pass(CLIENT, .client_port = 1, seq(1100), ack(5000), bytes(100), at_ms(2));
+	assert_int_equal(holes_room, ROOM_MAX);
+}
+
+static void a_hole_opens_a_list_for_its_direction_only(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(1100), ack(5000), bytes(100), at_ms(1));
+	pass(CLIENT, .client_port = 1, seq(1300), ack(5000), bytes(100), at_ms(2));
+	assert_true(in_room(proven, 1)->has_holes[CLIENT]);
+	assert_false(in_room(proven, 1)->has_holes[SERVER]);
+	assert_int_equal(holes_room, ROOM_MAX - 1);
+}
+
+static void a_hole_list_without_room_is_counted_and_the_flow_says_so(void **state)
+{
+	(void)state;
+	holes_room = 0;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(1100), ack(5000), bytes(100), at_ms(1));
+	assert_int_equal(counters[COUNTER_holes_refused], 1);
+	assert_int_equal(in_room(proven, 1)->flow.side[CLIENT].holes_dropped, 1);
+	assert_int_equal(counters[FRAMES_TRACKED], 4);
+}
+
+static void the_hole_list_goes_with_its_flow(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(1100), ack(5000), bytes(100), at_ms(1));
+	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_s(200));
+	assert_int_equal(holes_room, ROOM_MAX);
+}
+
+/* ------------------------------------------------------------------ counters */
+
+static void every_frame_is_tracked_or_has_a_reason(void **state)
+{
+	__u8 buffer[FRAME_MAX];
+	struct segment data = a_segment(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(1));
+	struct frame frame = segment_frame(&data, buffer);
+	const __u8 *cut;
+
+	(void)state;
+	for (cut = buffer; cut <= buffer + 14 + 40; cut++) {
+		frame.end = cut;
+		pass_frame(&frame);
+	}
+	assert_int_equal(counters[FRAMES_SEEN], 14 + 40 + 1);
+	assert_int_equal(counters[FRAMES_TRACKED], 1);
+	assert_int_equal(counters[COUNTER_frames_truncated], 14 + 40);
+	assert_int_equal(counters[FRAMES_TRACKED] + reasons(), counters[FRAMES_SEEN]);
+}
+
+static void a_first_fragment_is_tracked_and_noted(void **state)
+{
+	__u8 buffer[FRAME_MAX];
+	struct segment data = a_segment(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(1));
+	struct frame frame = segment_frame(&data, buffer);
+
+	(void)state;
+	buffer[14 + 6] = 0x20;
+	pass_frame(&frame);
+	assert_int_equal(counters[COUNTER_frames_first_fragments], 1);
+	assert_int_equal(counters[FRAMES_TRACKED], 1);
+}
+
+static void a_suspect_segment_is_counted(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(0x90000000u), ack(5000), bytes(100), at_ms(1));
+	assert_int_equal(counters[COUNTER_segments_suspect], 1);
+	assert_int_equal(counters[FRAMES_TRACKED], 4);
+}
+
+static void a_frame_older_than_its_flow_is_counted(void **state)
+{
+	(void)state;
+	connect_port(1, 1000);
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_us(900));
+	assert_int_equal(counters[COUNTER_times_backwards], 1);
+}
+
+/* ------------------------------------------------------------------ the filter */
+
+static void ask_for_port(int term, __u16 first, __u16 last)
+{
+	config.filter[term] = (struct filter_term){
+		.kind = FILTER_PORT,
+		.port_first = first,
+		.port_last = last,
+	};
+}
+
+static void ask_for_net(int term, __u32 addr, __u32 prefix_len)
+{
+	struct filter_term *net = &config.filter[term];
+
+	*net = (struct filter_term){.kind = FILTER_NET, .addr = ipv4_addr(addr)};
+	memset(net->mask.bytes, 0xff, 12);
+	net->mask.words_be32[3] = __builtin_bswap32(~0u << (32 - prefix_len));
+	net->addr.words_be32[3] &= net->mask.words_be32[3];
+}
+
+static int is_selected(void)
+{
+	uint64_t before = counters[FRAMES_TRACKED];
+
+	pass(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(1));
+	return counters[FRAMES_TRACKED] != before;
+}
+
+static void no_filter_selects_everything(void **state)
+{
+	(void)state;
+	assert_true(is_selected());
+}
+
+static void a_filtered_frame_is_counted_as_such(void **state)
+{
+	(void)state;
+	ask_for_port(0, 443, 443);
+	assert_false(is_selected());
+	assert_int_equal(counters[COUNTER_frames_filtered], 1);
+	assert_int_equal(counters[COUNTER_flows_opened], 0);
+}
+
+static void a_port_of_either_end_selects(void **state)
+{
+	(void)state;
+	ask_for_port(0, SERVER_PORT, SERVER_PORT);
+	assert_true(is_selected());
+	ask_for_port(0, CLIENT_PORT, CLIENT_PORT);
+	assert_true(is_selected());
+}
+
+static void a_range_of_ports_includes_both_its_ends(void **state)
+{
+	(void)state;
+	ask_for_port(0, 70, 80);
+	assert_true(is_selected());
+	ask_for_port(0, 80, 90);
+	assert_true(is_selected());
+	ask_for_port(0, 81, 90);
+	assert_false(is_selected());
+}
+
+static void a_net_of_either_end_selects(void **state)
+{
+	(void)state;
+	ask_for_net(0, SERVER_ADDR, 32);
+	assert_true(is_selected());
+	ask_for_net(0, CLIENT_ADDR, 8);
+	assert_true(is_selected());
+	ask_for_net(0, 0xc0a80000, 16); /* 192.168/16 */
+	assert_false(is_selected());
+}
+
+static void versions_select(void **state)
+{
+	(void)state;
+	config.filter[0].kind = FILTER_IP4;
+	assert_true(is_selected());
+	config.filter[0].kind = FILTER_IP6;
+	assert_false(is_selected());
+}
+
+static void all_terms_must_match(void **state)
+{
+	(void)state;
+	ask_for_net(0, CLIENT_ADDR, 32);
+	ask_for_port(1, SERVER_PORT, SERVER_PORT);
+	assert_true(is_selected());
+	ask_for_port(2, 443, 443);
+	assert_false(is_selected());
+}
+
+static void four_terms_fit(void **state)
+{
+	(void)state;
+	ask_for_net(0, CLIENT_ADDR, 32);
+	ask_for_net(1, SERVER_ADDR, 32);
+	config.filter[2].kind = FILTER_IP4;
+	ask_for_port(3, 443, 443);
+	assert_false(is_selected());
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		hall_test(a_syn_opens_a_flow_in_the_half_open_room),
+		hall_test(a_completed_handshake_moves_to_the_flow_table),
+		hall_test(what_was_learned_moves_along),
+		hall_test(a_flood_of_syns_never_enters_the_flow_table),
+		hall_test(without_room_a_new_flow_is_counted_and_nothing_else),
+		hall_test(a_full_flow_table_refuses_once_and_tracks_on),
+		hall_test(a_full_flow_table_forgets_nobody),
+		hall_test(tuples_do_not_mix),
+		hall_test(another_syn_ends_the_flow_as_reused),
+		hall_test(a_frame_after_long_silence_opens_another_flow),
+		hall_test(a_straggler_of_a_reset_flow_stays_with_it),
+		hall_test(a_half_open_flow_that_ends_is_counted_as_half_open),
+		hall_test(mail_that_found_no_room_is_counted),
+		hall_test(nobody_asked_for_notices),
+		hall_test(a_proven_flow_is_noticed_once),
+		hall_test(a_repeat_is_noticed),
+		hall_test(a_refusal_is_noticed),
+		hall_test(a_window_that_closes_is_noticed),
+		hall_test(an_orderly_flow_owns_no_hole_list),
+		hall_test(a_hole_opens_a_list_for_its_direction_only),
+		hall_test(a_hole_list_without_room_is_counted_and_the_flow_says_so),
+		hall_test(the_hole_list_goes_with_its_flow),
+		hall_test(every_frame_is_tracked_or_has_a_reason),
+		hall_test(a_first_fragment_is_tracked_and_noted),
+		hall_test(a_suspect_segment_is_counted),
+		hall_test(a_frame_older_than_its_flow_is_counted),
+		hall_test(no_filter_selects_everything),
+		hall_test(a_filtered_frame_is_counted_as_such),
+		hall_test(a_port_of_either_end_selects),
+		hall_test(a_range_of_ports_includes_both_its_ends),
+		hall_test(a_net_of_either_end_selects),
+		hall_test(versions_select),
+		hall_test(all_terms_must_match),
+		hall_test(four_terms_fit),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("monitor", tests, NULL, NULL);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What every segment adds to its flow, and what a segment that is not of the flow must not. */
+#include "core.h"
+
+static void mid_stream_the_higher_port_is_the_guessed_opener(void **state)
+{
+	(void)state;
+	send(SERVER, seq(5000), ack(1000), bytes(100), at_ms(1));
+	assert_int_equal(flow.role, ROLE_GUESSED);
+	assert_int_equal(flow.opener, CLIENT);
+}
+
+static void with_equal_ports_the_first_sender_is_the_guessed_opener(void **state)
+{
+	(void)state;
+	send(SERVER, .client_port = SERVER_PORT, seq(5000), ack(1000), bytes(100), at_ms(1));
+	assert_int_equal(flow.opener, SERVER);
+}
+
+static void the_flow_starts_with_its_first_frame(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(7));
+	send(CLIENT, seq(1100), ack(5000), bytes(100), at_ms(9));
+	assert_int_equal(flow.start_ns, 7 * MS);
+	assert_int_equal(client->last_ns, 9 * MS);
+}
+
+static void a_frame_from_before_the_first_moves_the_start(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(7));
+	send(SERVER, seq(5000), ack(1000), at_ms(6));
+	assert_int_equal(flow.start_ns, 6 * MS);
+}
+
+static void an_older_frame_does_not_turn_back_the_last_time(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(7));
+	send(CLIENT, seq(1100), ack(5000), bytes(100), at_ms(6));
+	assert_int_equal(client->last_ns, 7 * MS);
+}
+
+static void frames_and_bytes_are_counted_for_the_sender(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(1));
+	send(CLIENT, seq(1100), ack(5000), bytes(50), at_ms(2));
+	assert_int_equal(client->frames, 2);
+	assert_int_equal(client->payload_bytes, 150);
+	assert_int_equal(client->wire_bytes, 54 + 100 + 54 + 50);
+	assert_int_equal(server->frames, 0);
+}
+
+static void a_super_segment_is_one_frame_of_many_segments(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), ack(5000), bytes(14480), segments(10), at_ms(1));
+	assert_int_equal(client->frames, 1);
+	assert_int_equal(client->segments, 10);
+}
+
+static void the_options_of_a_syn_are_its_senders(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(999), flags(TCP_SYN), mss(1460), wscale(7), .sack_permitted = 1,
+	     at_us(10));
+	assert_int_equal(client->mss, 1460);
+	assert_int_equal(client->wscale, 7);
+	assert_true(client->bits & SIDE_WSCALE);
+	assert_true(client->bits & SIDE_SACK_PERMITTED);
+	assert_int_equal(server->mss, 0);
+}
+
+static void an_mss_outside_a_syn_is_ignored(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), ack(5000), mss(1460), at_us(10));
+	assert_int_equal(client->mss, 0);
+}
+
+static void timestamps_on_a_syn_are_only_an_offer(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(999), flags(TCP_SYN), ts(1, 0), at_us(10));
+	assert_false(client->bits & SIDE_TIMESTAMPS);
+}
+
+static void congestion_marks_are_counted(void **state)
+{
+	(void)state; /* RFC 3168, 5: only 3 is CE */
+	send(CLIENT, seq(1000), ack(5000), bytes(100), .ecn = 2, at_ms(1));
+	send(CLIENT, seq(1100), ack(5000), bytes(100), .ecn = 3, at_ms(2));
+	assert_int_equal(client->ecn_ce, 1);
+}
+
+static void flags_are_remembered(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), ack(5000), flags(PSH_ACK), bytes(100), at_ms(1));
+	send(CLIENT, seq(1100), ack(5000), flags(FIN_ACK), at_ms(2));
+	assert_int_equal(client->flags, TCP_PSH | TCP_ACK | TCP_FIN);
+}
+
+static void a_suspect_segment_gives_no_unique_bytes(void **state)
+{
+	(void)state;
+	connect_with(1000, 5000);
+	send(CLIENT, seq(1000 + 0x80000000u), ack(5000), bytes(100), at_ms(1));
+	assert_int_equal(client->unique_bytes, 0);
+	assert_int_equal(client->frames, 3);
+}
+
+static void a_suspect_fin_closes_nothing(void **state)
+{
+	(void)state;
+	connect_with(1000, 5000);
+	send(CLIENT, seq(1000 + 0x80000000u), ack(5000), flags(FIN_ACK), at_ms(1));
+	assert_false(client->flags & TCP_FIN);
+}
+
+static void a_suspect_reset_closes_nothing(void **state)
+{
+	(void)state; /* RFC 5961, 3.2: no end would believe it */
+	connect_with(1000, 5000);
+	send(CLIENT, seq(1000 + 0x80000000u), ack(5000), flags(RST_ACK), at_ms(1));
+	assert_false(flow_is_closed(&flow));
+}
+
+static void unique_bytes_never_exceed_payload_bytes(void **state)
+{
+	(void)state;
+	connect_with(1000, 5000);
+	send(CLIENT, seq(1000), ack(5000), bytes(100), flags(FIN_ACK), at_ms(1));
+	send(CLIENT, seq(1000), ack(5000), bytes(100), flags(FIN_ACK), at_ms(300));
+	assert_int_equal(client->unique_bytes, 100);
+	assert_int_equal(client->payload_bytes, 200);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		core_test(mid_stream_the_higher_port_is_the_guessed_opener),
+		core_test(with_equal_ports_the_first_sender_is_the_guessed_opener),
+		core_test(the_flow_starts_with_its_first_frame),
+		core_test(a_frame_from_before_the_first_moves_the_start),
+		core_test(an_older_frame_does_not_turn_back_the_last_time),
+		core_test(frames_and_bytes_are_counted_for_the_sender),
+		core_test(a_super_segment_is_one_frame_of_many_segments),
+		core_test(the_options_of_a_syn_are_its_senders),
+		core_test(an_mss_outside_a_syn_is_ignored),
+		core_test(timestamps_on_a_syn_are_only_an_offer),
+		core_test(congestion_marks_are_counted),
+		core_test(flags_are_remembered),
+		core_test(a_suspect_segment_gives_no_unique_bytes),
+		core_test(a_suspect_fin_closes_nothing),
+		core_test(a_suspect_reset_closes_nothing),
+		core_test(unique_bytes_never_exceed_payload_bytes),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("track", tests, NULL, NULL);
+}

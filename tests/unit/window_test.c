@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What an end says as receiver: ACKs, duplicates, SACK and D-SACK blocks, zero windows. */
+#include "core.h"
+
+/* 200 octets are under way from the client; the server has acknowledged the first 100. */
+static void half_acknowledged(void)
+{
+	connect_with(1000, 5000);
+	send(CLIENT, seq(1000), ack(5000), bytes(200), at_ms(1));
+	send(SERVER, seq(5000), ack(1100), at_ms(2));
+}
+
+/* ------------------------------------------------------------------ acknowledgments */
+
+static void the_highest_ack_is_kept(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1200), at_ms(3));
+	assert_int_equal(server->ack, 1200);
+}
+
+static void an_older_ack_takes_nothing_back(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1050), at_ms(3));
+	assert_int_equal(server->ack, 1100);
+}
+
+static void acks_advance_across_zero(void **state)
+{
+	(void)state;
+	connect_with(0xffffffce, 5000);
+	send(CLIENT, seq(0xffffffce), ack(5000), bytes(100), at_ms(1));
+	send(SERVER, seq(5000), ack(50), at_ms(2));
+	assert_int_equal(server->ack, 50);
+}
+
+static void an_ack_far_from_anything_sent_says_nothing(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1200 + 0x50000000u), at_ms(3));
+	assert_int_equal(server->ack, 1100);
+}
+
+static void an_ack_follows_a_stream_that_moved_back(void **state)
+{
+	const __u32 moved = 1200 - 0x50000000u; /* out of reach, and before what was acknowledged */
+	int i;
+
+	(void)state;
+	half_acknowledged();
+	for (i = 0; i < 4; i++)
+		send(CLIENT, seq(moved), ack(5000), bytes(100), at_ms(10 + i));
+	send(SERVER, seq(5000), ack(moved + 100), at_ms(20));
+	assert_int_equal(server->ack, moved + 100);
+}
+
+static void the_number_without_the_ack_flag_is_no_ack(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1200), flags(TCP_PSH), at_ms(3));
+	assert_int_equal(server->ack, 1100);
+}
+
+static void a_reset_acknowledges_nothing(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1200), flags(RST_ACK), at_ms(3));
+	assert_int_equal(server->ack, 1100);
+}
+
+/* ------------------------------------------------------- duplicate ACKs (RFC 5681, 2) */
+
+static void the_same_ack_with_data_outstanding_is_a_duplicate(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1100), at_ms(3));
+	assert_int_equal(server->dup_acks, 1);
+}
+
+static void a_first_ack_is_no_duplicate(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	assert_int_equal(server->dup_acks, 0);
+}
+
+static void with_nothing_outstanding_no_ack_is_a_duplicate(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1200), at_ms(3));
+	send(SERVER, seq(5000), ack(1200), at_ms(4));
+	assert_int_equal(server->dup_acks, 0);
+}
+
+static void a_changed_window_makes_an_update_not_a_duplicate(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1100), window(2000), at_ms(3));
+	assert_int_equal(server->dup_acks, 0);
+}
+
+static void data_makes_no_duplicate(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1100), bytes(10), at_ms(3));
+	assert_int_equal(server->dup_acks, 0);
+}
+
+static void a_fin_makes_no_duplicate(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1100), flags(FIN_ACK), at_ms(3));
+	assert_int_equal(server->dup_acks, 0);
+}
+
+static void an_older_ack_is_no_duplicate(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1050), at_ms(3));
+	assert_int_equal(server->dup_acks, 0);
+}
+
+/* ------------------------------------------------------------------ SACK */
+
+static void sack_blocks_are_counted(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1100), two_sacks(1150, 1160, 1180, 1200), at_ms(3));
+	assert_int_equal(server->sacks, 2);
+	assert_int_equal(server->dsacks, 0);
+}
+
+static void a_first_block_below_the_ack_is_a_dsack(void **state)
+{
+	(void)state; /* RFC 2883, 4 */
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1100), sack(1000, 1100), at_ms(3));
+	assert_int_equal(server->dsacks, 1);
+}
+
+static void a_first_block_inside_the_second_is_a_dsack(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1100), two_sacks(1150, 1160, 1140, 1200), at_ms(3));
+	assert_int_equal(server->dsacks, 1);
+}
+
+static void blocks_beside_each_other_are_no_dsack(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1100), two_sacks(1150, 1160, 1160, 1200), at_ms(3));
+	assert_int_equal(server->dsacks, 0);
+}
+
+static void a_dsack_across_zero_is_one(void **state)
+{
+	(void)state;
+	connect_with(0xffffffce, 5000);
+	send(CLIENT, seq(0xffffffce), ack(5000), bytes(100), at_ms(1));
+	send(SERVER, seq(5000), ack(50), sack(0xffffffce, 50), at_ms(2));
+	assert_int_equal(server->dsacks, 1);
+}
+
+/* ------------------------------------------------------------------ zero windows */
+
+static void a_closed_window_is_an_episode_until_it_opens(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1200), window(0), at_ms(10));
+	send(SERVER, seq(5000), ack(1200), window(500), at_ms(35));
+	assert_int_equal(server->zero_windows, 1);
+	assert_int_equal(server->zero_window_ns, 25 * MS);
+}
+
+static void a_closed_window_repeated_is_the_same_episode(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1200), window(0), at_ms(10));
+	send(SERVER, seq(5000), ack(1200), window(0), at_ms(20));
+	send(SERVER, seq(5000), ack(1200), window(500), at_ms(35));
+	assert_int_equal(server->zero_windows, 1);
+	assert_int_equal(server->zero_window_ns, 25 * MS);
+}
+
+static void episodes_add_up(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1200), window(0), at_ms(10));
+	send(SERVER, seq(5000), ack(1200), window(500), at_ms(20));
+	send(SERVER, seq(5000), ack(1200), window(0), at_ms(30));
+	send(SERVER, seq(5000), ack(1200), window(500), at_ms(35));
+	assert_int_equal(server->zero_windows, 2);
+	assert_int_equal(server->zero_window_ns, 15 * MS);
+}
+
+static void the_window_of_an_older_ack_is_ignored(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1050), window(0), at_ms(10));
+	assert_int_equal(server->zero_windows, 0);
+}
+
+static void a_reset_closes_no_window(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1100), flags(RST_ACK), window(0), at_ms(10));
+	assert_int_equal(server->zero_windows, 0);
+}
+
+static void a_syn_says_nothing_about_the_scaled_window(void **state)
+{
+	(void)state; /* RFC 7323, 2.2; data may follow at once */
+	send(CLIENT, seq(999), flags(TCP_SYN), at_us(10));
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), window(0), at_us(20));
+	assert_int_equal(server->zero_windows, 0);
+	assert_false(server->bits & SIDE_WINDOW);
+}
+
+static void a_suspect_segment_changes_no_ack_and_no_window(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000 + 0x80000000u), ack(1200), window(0), at_ms(10));
+	assert_int_equal(server->ack, 1100);
+	assert_int_equal(server->zero_windows, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		core_test(the_highest_ack_is_kept),
+		core_test(an_older_ack_takes_nothing_back),
+		core_test(acks_advance_across_zero),
+		core_test(an_ack_far_from_anything_sent_says_nothing),
+		core_test(an_ack_follows_a_stream_that_moved_back),
+		core_test(the_number_without_the_ack_flag_is_no_ack),
+		core_test(a_reset_acknowledges_nothing),
+		core_test(the_same_ack_with_data_outstanding_is_a_duplicate),
+		core_test(a_first_ack_is_no_duplicate),
+		core_test(with_nothing_outstanding_no_ack_is_a_duplicate),
+		core_test(a_changed_window_makes_an_update_not_a_duplicate),
+		core_test(data_makes_no_duplicate),
+		core_test(a_fin_makes_no_duplicate),
+		core_test(an_older_ack_is_no_duplicate),
+		core_test(sack_blocks_are_counted),
+		core_test(a_first_block_below_the_ack_is_a_dsack),
+		core_test(a_first_block_inside_the_second_is_a_dsack),
+		core_test(blocks_beside_each_other_are_no_dsack),
+		core_test(a_dsack_across_zero_is_one),
+		core_test(a_closed_window_is_an_episode_until_it_opens),
+		core_test(a_closed_window_repeated_is_the_same_episode),
+		core_test(episodes_add_up),
+		core_test(the_window_of_an_older_ack_is_ignored),
+		core_test(a_reset_closes_no_window),
+		core_test(a_syn_says_nothing_about_the_scaled_window),
+		core_test(a_suspect_segment_changes_no_ack_and_no_window),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("window", tests, NULL, NULL);
+}
