@@ -11,6 +11,7 @@
 #define HISTOGRAM_BUCKETS (HISTOGRAM_OCTAVES << HISTOGRAM_SCALE)
 
 struct histogram {
+	__u32 total; /* of all counts */
 	__u32 count[HISTOGRAM_BUCKETS]; /* bucket i holds (2^(i/16 - 20), 2^((i+1)/16 - 20)] seconds */
 };
 

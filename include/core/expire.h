@@ -77,11 +77,8 @@ core_inline __u8 flow_close_reason(const struct flow *flow)
 }
 
 /* A percentile is a bucket's middle; the extremes are known exactly and bound it. */
-core_inline __u64 flow_percentile_ns(const struct side *side, const struct histogram *histogram,
-				     __u32 percent)
+core_inline __u64 flow_bound_ns(const struct side *side, __u64 ns)
 {
-	__u64 ns = histogram_percentile_ns(histogram, percent);
-
 	if (ns < side->rtt_min_ns)
 		return side->rtt_min_ns;
 	return ns > side->rtt_max_ns ? side->rtt_max_ns : ns;
@@ -91,13 +88,15 @@ core_inline void flow_settle(struct flow *copy, __u32 direction, const struct ho
 			     const struct histogram *histogram)
 {
 	struct side *side = &copy->side[direction];
+	struct percentiles percentiles;
 
 	if (holes && side->holes && (copy->side[!direction].bits & SIDE_ACK))
 		side->gap_bytes += holes_acked_bytes(holes, copy->side[!direction].ack);
 	if (!histogram)
 		return;
-	side->rtt_p50_ns = flow_percentile_ns(side, histogram, 50);
-	side->rtt_p95_ns = flow_percentile_ns(side, histogram, 95);
+	percentiles = histogram_percentiles(histogram);
+	side->rtt_p50_ns = flow_bound_ns(side, percentiles.p50_ns);
+	side->rtt_p95_ns = flow_bound_ns(side, percentiles.p95_ns);
 	side->bits |= SIDE_QUANTILES;
 }
 

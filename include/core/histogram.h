@@ -15,8 +15,13 @@
  */
 core_inline void histogram_add(struct histogram *histogram, __u64 ns);
 
-/* The value below which `percent` of the counted ones lie; 0 when there are none. */
-core_apart __u64 histogram_percentile_ns(const struct histogram *histogram, __u32 percent);
+struct percentiles {
+	__u64 p50_ns;
+	__u64 p95_ns;
+};
+
+/* The values below which 50% and 95% of the counted ones lie; 0 when there are none. */
+core_inline struct percentiles histogram_percentiles(const struct histogram *histogram);
 
 /* 2^(j/16), j = 1..15, and the middles 2^((j+0.5)/16), j = 0..15, with 31 bits behind the point. */
 static const __u32 histogram_edges[15] = {
@@ -83,6 +88,7 @@ core_inline void histogram_add(struct histogram *histogram, __u64 ns)
 
 	if (bucket < HISTOGRAM_BUCKETS)
 		histogram->count[bucket]++;
+	histogram->total++;
 }
 
 core_inline __u64 histogram_middle_ns(__u32 bucket)
@@ -93,22 +99,35 @@ core_inline __u64 histogram_middle_ns(__u32 bucket)
 	return mantissa * 1000000000ull >> (31 + HISTOGRAM_POINT - bit);
 }
 
-core_apart __u64 histogram_percentile_ns(const struct histogram *histogram, __u32 percent)
+/* Both buckets in one walk: p50's below, p95's above. */
+core_apart __u32 histogram_find(const struct histogram *histogram)
 {
-	__u64 total = 0, below = 0, wanted;
-	__u32 i;
+	__u32 i, below = 0, p50 = 0, wanted50, wanted95;
 
 	if (!histogram)
 		return 0;
-	for (i = 0; i < HISTOGRAM_BUCKETS; i++)
-		total += histogram->count[i];
-	wanted = (total * percent + 99) / 100;
+	wanted50 = histogram->total - histogram->total / 2;
+	wanted95 = histogram->total - histogram->total / 20;
 	for (i = 0; i < HISTOGRAM_BUCKETS; i++) {
 		below += histogram->count[i];
-		if (below >= wanted && below)
-			return histogram_middle_ns(i);
+		if (below < wanted50)
+			p50 = i + 1;
+		if (below >= wanted95)
+			break;
 	}
-	return 0;
+	return i << 16 | p50;
+}
+
+core_inline struct percentiles histogram_percentiles(const struct histogram *histogram)
+{
+	__u32 found = histogram_find(histogram);
+
+	if (!histogram || !histogram->total)
+		return (struct percentiles){0};
+	return (struct percentiles){
+		.p50_ns = histogram_middle_ns(found & 0xffff),
+		.p95_ns = histogram_middle_ns(found >> 16),
+	};
 }
 
 #endif

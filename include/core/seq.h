@@ -25,14 +25,19 @@ core_inline int seq_after(__u32 a, __u32 b)
 	return seq_distance(b, a) > 0;
 }
 
+/* Without a branch, which the verifier would walk both ways in every loop. */
 core_inline __u32 seq_max(__u32 a, __u32 b)
 {
-	return seq_after(a, b) ? a : b;
+	__s32 above = seq_distance(b, a);
+
+	return b + (__u32)(above & ~(above >> 31));
 }
 
 core_inline __u32 seq_min(__u32 a, __u32 b)
 {
-	return seq_before(a, b) ? a : b;
+	__s32 below = seq_distance(a, b);
+
+	return b - (__u32)(below & ~(below >> 31));
 }
 
 core_inline int seq_in_reach(__u32 seq, __u32 of)
