@@ -187,7 +187,7 @@ static int load_programs(struct attach *attach, char *ret_error, size_t error_si
 		return attach_fail(ret_error, error_size, err,
 				   "the verifier of this kernel gives up on the BPF programs; "
 				   "please report it with uname -r");
-	if (err == -EPERM || err == -EACCES)
+	if (err == -EPERM)
 		return attach_fail(ret_error, error_size, err,
 				   "the kernel does not let us load BPF programs; outside of a "
 				   "container and with CAP_PERFMON and CAP_SYS_RESOURCE too it "

@@ -73,6 +73,7 @@ int export_open(struct exporter **ret_exporter, enum output_format format, struc
 		free(exporter);
 		return err;
 	}
+	export_begin(exporter);
 	*ret_exporter = exporter;
 	return 0;
 }
@@ -80,6 +81,12 @@ int export_open(struct exporter **ret_exporter, enum output_format format, struc
 void export_record(struct exporter *exporter, const struct record *record)
 {
 	exporter->writer->record(exporter, record);
+}
+
+void export_begin(struct exporter *exporter)
+{
+	if (exporter->header && exporter->writer->begin)
+		exporter->writer->begin(exporter);
 }
 
 void export_finish(struct exporter *exporter)

@@ -21,6 +21,8 @@ int export_open(struct exporter **ret_exporter, enum output_format format, struc
 		bool header, const char *const *fields, size_t field_count,
 		const char **ret_bad_field);
 void export_record(struct exporter *exporter, const struct record *record);
+/* The sink was opened again and is empty: what a file begins with comes once more. */
+void export_begin(struct exporter *exporter);
 void export_finish(struct exporter *exporter);
 void export_close(struct exporter *exporter); /* accepts NULL */
 

@@ -56,8 +56,6 @@ static int csv_open(struct exporter *exporter)
 	exporter->state = malloc(exporter->field_count * CELL_MAX + sizeof(LINE_END));
 	if (!exporter->state)
 		return -ENOMEM;
-	if (exporter->header)
-		csv_header(exporter);
 	return 0;
 }
 
@@ -83,6 +81,7 @@ static void csv_close(struct exporter *exporter)
 
 const struct export_writer export_csv = {
 	.open = csv_open,
+	.begin = csv_header,
 	.record = csv_record,
 	.close = csv_close,
 };

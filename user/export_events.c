@@ -137,7 +137,7 @@ void export_closed_event(struct sink *sink, const struct record *record)
 	at = put_head(line, end_ns.number, "closed", record_id(record), &record->key,
 		      record->flow.opener & 1);
 	at = put_text(at, "close", record_close(record));
-	if (record_outcome(record))
+	if (*record_outcome(record))
 		at = put_text(at, "outcome", record_outcome(record));
 	at = format_text(at, "}\n");
 	sink_write(sink, line, (size_t)(at - line));

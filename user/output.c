@@ -60,7 +60,7 @@ void output_record(struct output *output, const struct record *record, bool is_i
 	}
 	if (!output->events)
 		export_record(output->exporter, record);
-	else if (!is_interval)
+	else if (record->flow.close != CLOSE_OPEN)
 		export_closed_event(output->sink, record);
 }
 
@@ -80,7 +80,9 @@ void output_reopen(struct output *output)
 
 	sink_flush(output->sink);
 	err = sink_reopen(output->sink);
-	if (err)
+	if (err > 0 && !output->events)
+		export_begin(output->exporter);
+	if (err < 0)
 		log_error("%s: cannot be opened again: %s", sink_name(output->sink), strerror(-err));
 }
 

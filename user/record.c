@@ -401,7 +401,6 @@ static void read_wscale(const struct record_end *end, struct value *ret_value)
 		value_absent(ret_value);
 }
 
-/* The flags ever seen, lowest bit first: FIN SYN RST PSH ACK URG ECE CWR. */
 static void value_percentile(const struct side *side, uint64_t ns, struct value *ret_value)
 {
 	if (side->bits & SIDE_QUANTILES)
@@ -440,6 +439,7 @@ static void read_spurious(const struct record_end *end, struct value *ret_value)
 	value_number(ret_value, (uint64_t)end->side->spurious + other->dsack_spurious);
 }
 
+/* The flags ever seen, lowest bit first: FIN SYN RST PSH ACK URG ECE CWR. */
 static void read_flags(const struct record_end *end, struct value *ret_value)
 {
 	char *at = ret_value->text;

@@ -67,7 +67,7 @@ int sink_reopen(struct sink *sink)
 	close(sink->fd);
 	sink->fd = fd;
 	sink->error = 0; /* a full disk may have been made room on */
-	return 0;
+	return lseek(fd, 0, SEEK_END) == 0;
 }
 
 /* Everything, through interruptions and short writes; 0 or -errno. */

@@ -17,7 +17,7 @@ void sink_text(struct sink *sink, const char *text);
 
 /*
  * Opens the path again, appending, for a file that was moved away; stdout stays. Flush first.
- * 0 or -errno: then the old file goes on.
+ * 1: it is empty, 0: it is not, -errno: the old file goes on.
  */
 int sink_reopen(struct sink *sink);
 

@@ -24,7 +24,7 @@ struct flow_event {
 	struct flow_key key;
 	struct flow flow;
 };
-_Static_assert(sizeof(struct flow_event) == 1048, "flow_event has no hidden padding");
+_Static_assert(sizeof(struct flow_event) == 968, "flow_event has no hidden padding");
 
 struct segment_event {
 	__u32 type;       /* enum event_type */
@@ -37,7 +37,7 @@ struct segment_event {
 	__u32 segments; /* wire segments, as they were counted */
 	__u8 has_opener_seq;
 	__u8 opener;    /* side of the opener */
-	__u8 direction; /* side that sent the segment; of a D-SACK, that sent what it names */
+	__u8 direction; /* side that sent the segment, be it a D-SACK that names the other one's */
 	__u8 class;     /* enum segment_class */
 	__u8 cause;     /* enum segment_cause */
 	__u8 spurious;

@@ -30,15 +30,8 @@ enum flow_close {
 	CLOSE_END_OF_CAPTURE,
 };
 
-#define RECENT_SEGMENTS 4
-
 #define RTT_PROBES 4
-
-struct rtt_probe { /* a segment that waits for its answer */
-	__u64 sent_ns;
-	__u32 id;    /* TSval at its first sight with by_ts, else the segment's end in sequence space */
-	__u32 by_ts;
-};
+#define RECENT_SEGMENTS 3
 
 struct recent { /* a segment that took sequence space, as far as a copy of it can be told */
 	__u32 seq;
@@ -87,81 +80,82 @@ struct side {
 	__u32 raw_window; /* window field of the last segment that set it, unscaled */
 	__u32 dup_acks;   /* RFC 5681, 2 */
 	__u32 bits;       /* enum side_bits */
+	__u32 tsval;      /* newest TSval sent; valid with SIDE_TSVAL */
 	__u16 holes;      /* open holes in this direction; their list is in struct holes */
-	__u16 reserved0;
-	__u8 flags;       /* TCP flags ever seen */
-	__u8 suspect_run;
+	__u16 ip_id;      /* newest; valid with SIDE_IP_ID */
+	__u16 mss;
+	__u8 flags; /* TCP flags ever seen */
+	__u8 ttl;   /* last TTL or hop limit */
 	__u8 wscale; /* RFC 7323, 2.2 */
-	__u8 ttl;    /* last TTL or hop limit */
-	__u32 reserved1;
+	__u8 suspect_run;
+	__u8 orderly;      /* plain segments inside the window, counted up to 2: they prove a flow */
+	__u8 dup_run;      /* duplicate ACKs since the acknowledgment moved, counted up to 255 */
+	__u8 recent_next;  /* where the next one goes in recent */
+	__u8 probes_by_ts; /* bit i: probe i waits for the echo of a TSval */
+	__u16 dsack_count; /* how often dsack_start was counted in dsack_spurious */
 
 	/* Round trips: what this end sent and waits for, and what its answers told about the other's. */
 	union {
-		struct rtt_probe probe_ring[RTT_PROBES];
+		__u64 probe_sent_ns[RTT_PROBES];
 		struct {
 			__u64 rtt_p50_ns; /* only in a flow that leaves, valid with SIDE_QUANTILES */
 			__u64 rtt_p95_ns;
 		};
 	};
-	__u32 probes;        /* ever started; the next goes to probe_ring[probes % RTT_PROBES] */
-	__u32 probes_void;   /* those before it no longer count by sequence number: Karn */
-	__u32 probes_done;   /* how many of the *other* end's were answered or passed by */
+	__u32 probe_id[RTT_PROBES]; /* a TSval at its first sight, or a segment's end in sequence space */
+	__u32 probes;      /* ever started; the next goes to probes % RTT_PROBES */
+	__u32 probes_void; /* those before it no longer count by sequence number: Karn */
+	__u32 probes_done; /* how many of the *other* end's were answered or passed by */
 	__u32 rtt_samples;
 	__u64 rtt_sum_ns;
 	__u64 rtt_min_ns;
 	__u64 rtt_max_ns;
 	__u64 rtt_smoothed_ns; /* RFC 6298, 2 */
 
+	/* Which repeat is what: see core/evidence.h. */
+	__u64 octets_ns;     /* last segment that took sequence space */
+	struct recent recent[RECENT_SEGMENTS]; /* the last such segments */
+	__u32 sack_high;     /* highest SACKed sequence end this end reported; valid with SIDE_SACK */
+	__u32 ip_ids;        /* IPv4 segments whose IP-ID was compared with the one before ... */
+	__u32 ip_ids_upward; /* ... and lay a little above it */
+	__u32 holes_checked; /* next when the holes were last looked through for old ones */
+
 	/* Rare. */
-	__u32 first_seq;
-	__u32 synack_ack; /* acknowledgment of the SYN-ACK this end sent last */
-	__u32 retransmitted_segments;
 	__u64 retransmitted_bytes;
+	__u64 recovered_bytes;
 	__u64 gap_bytes;
 	__u64 zero_window_ns;
 	__u64 zero_window_since_ns; /* 0: the window is open */
-	__u32 syn_retrans;          /* SYN or SYN-ACK, whichever this end sent */
-	__u32 fin_retrans;
-	__u32 unresolved;
-	__u32 holes_dropped;
-	__u32 keepalives;
-	__u32 window_probes;
-	__u32 zero_windows;
-	__u32 sacks;
-	__u32 dsacks;
-	__u32 ecn_ce;
-	__u32 suspects;
-	__u32 tsval; /* newest TSval sent; valid with SIDE_TSVAL */
-	__u16 mss;
-	__u8 orderly; /* plain segments inside the window, counted up to 2: they prove a flow */
-	__u8 dup_run; /* duplicate ACKs since the acknowledgment moved, counted up to 255 */
-
-	/* Which repeat is what: see core/evidence.h. */
-	__u32 sack_high;    /* highest SACKed sequence end this end reported; valid with SIDE_SACK */
-	__u32 ip_ids;       /* IPv4 segments whose IP-ID was compared with the one before ... */
-	__u32 ip_ids_upward; /* ... and lay a little above it */
-	__u16 ip_id;        /* newest; valid with SIDE_IP_ID */
-	__u8 recent_next;   /* where the next one goes in recent */
-	__u8 reserved;
-	__u64 octets_ns;    /* last segment that took sequence space */
-	struct recent recent[RECENT_SEGMENTS]; /* the last such segments */
-	__u64 recovered_bytes;
+	__u32 first_seq;
+	__u32 synack_ack; /* acknowledgment of the SYN-ACK this end sent last */
+	__u32 retransmitted_segments;
 	__u32 recovered_segments;
-	__u32 reordered;
-	__u32 late;
-	__u32 copies;
+	__u32 syn_retrans; /* SYN or SYN-ACK, whichever this end sent */
+	__u32 fin_retrans;
 	__u32 fast;
 	__u32 rto;
 	__u32 probe;
 	__u32 spurious;       /* repeats that were already acknowledged when they passed */
 	__u32 dsack_spurious; /* repeats of the *other* end that this end's D-SACKs called needless */
+	__u32 reordered;
+	__u32 late;
+	__u32 copies;
+	__u32 unresolved;
+	__u32 holes_dropped;
+	__u32 keepalives;
+	__u32 window_probes;
+	__u32 zero_windows;
 	__u32 window_full;
+	__u32 sacks;
+	__u32 dsacks;
+	__u32 ecn_ce;
 	__u32 ecn_ece;
 	__u32 ecn_cwr;
 	__u32 ttl_changes;
-	__u32 holes_checked; /* next when the holes were last looked through for old ones */
+	__u32 suspects;
+	__u32 dsack_start; /* first octet of the last D-SACK that was counted there */
 };
-_Static_assert(sizeof(struct side) == 440, "side has no hidden padding");
+_Static_assert(sizeof(struct side) == 400, "side has no hidden padding");
 
 
 /*
@@ -203,7 +197,9 @@ struct flow {
 	__u32 syns;    /* opener: SYNs before the answer */
 	__u32 synacks; /* responder: SYN-ACKs before they were acknowledged */
 };
-_Static_assert(sizeof(struct flow) == 1000, "flow has no hidden padding");
+_Static_assert(sizeof(struct flow) == 920, "flow has no hidden padding");
+/* The kernel takes memory in powers of two: with key and head, 936 bytes still fit into 1,024. */
+_Static_assert(sizeof(struct flow) <= 936, "a flow takes 1 kB of kernel memory, not 2");
 
 
 #define HOLES_MAX 64
@@ -232,6 +228,7 @@ struct fill { /* octets that came again after their first copy was lost before t
 	__u32 start;
 	__u32 end;
 	__u32 tsval;
+	__u32 time_us; /* see evidence_us() */
 	__u16 ip_id;
 	__u8 has_ts;
 	__u8 reserved;

@@ -21,8 +21,13 @@ enum sent_order {
 /* Reordering window when no round trip is known. */
 #define EVIDENCE_REORDER_NS (3 * EVIDENCE_MS)
 /* Copies of one packet come this close: with the same IP-ID, and without one. */
-#define EVIDENCE_COPY_US 100000
+#define EVIDENCE_COPY_US 100000 /* of 1,024 ns, as below */
 #define EVIDENCE_COPY_BARE_US 1000
+
+core_inline __u32 evidence_us(__u64 ns)
+{
+	return (__u32)(ns >> 10);
+}
 
 /* ------------------------------------------------------------------ IP-ID */
 
@@ -37,11 +42,14 @@ core_inline void evidence_note_ip_id(struct side *side, const struct packet *pkt
 	__u16 step = (__u16)(pkt->ip_id - side->ip_id);
 
 	/* Copies come late and with the old number: they say nothing of how the sender counts. */
-	if (!pkt->has_ip_id || pkt->verdict.familiar || (!step && (side->bits & SIDE_IP_ID)))
+	if (!pkt->has_ip_id || pkt->verdict.familiar || pkt->verdict.class == SEGMENT_COPY ||
+	    pkt->verdict.class == SEGMENT_LATE || (!step && (side->bits & SIDE_IP_ID)))
 		return;
 	if (side->bits & SIDE_IP_ID) {
 		side->ip_ids++;
 		side->ip_ids_upward += step <= 64;
+		if (step > 0x8000 && evidence_ip_ids_count_up(side)) /* reordered: not the newest */
+			return;
 	}
 	side->ip_id = pkt->ip_id;
 	side->bits |= SIDE_IP_ID;
@@ -102,6 +110,10 @@ core_inline enum sent_order evidence_fill_order(const struct side *side, const s
 	enum sent_order order = evidence_order(side, pkt, hole->has_ts, hole->tsval, hole->ip_id);
 	__u64 rtt_ns = evidence_rtt_min_ns(side, peer), age_ns;
 
+	/* With the tick of the segment behind the hole, and newer ticks seen since: it was overtaken. */
+	if (order == SENT_UNKNOWN && hole->has_ts && pkt->has_ts &&
+	    seq_after(side->tsval, pkt->tsval))
+		return SENT_BEFORE;
 	if (order != SENT_UNKNOWN || pkt->now_ns < hole->opened_ns)
 		return order;
 	age_ns = pkt->now_ns - hole->opened_ns;
@@ -114,20 +126,29 @@ core_inline enum sent_order evidence_fill_order(const struct side *side, const s
 
 /* The delayed original of something that was lost, as we thought, and came again. */
 core_apart int evidence_is_late(const struct side *side, const struct packet *pkt,
-				const struct holes *holes, __u32 start, __u32 end)
+				const struct holes *holes, __u64 rtt_ns, __u32 end)
 {
-	__u32 i;
+	__u32 i, start;
 
 	if (!side || !pkt || !holes)
 		return 0;
+	start = pkt->seq;
 	for (i = 0; i < FILLS_MAX; i++) {
 		const struct fill *fill = &holes->fill[i];
 
 		if (fill->start == fill->end || seq_before(start, fill->start) ||
 		    seq_after(end, fill->end))
 			continue;
-		if (evidence_order(side, pkt, fill->has_ts, fill->tsval, fill->ip_id) ==
-		    SENT_BEFORE)
+		switch (evidence_order(side, pkt, fill->has_ts, fill->tsval, fill->ip_id)) {
+		case SENT_BEFORE:
+			return 1;
+		case SENT_AFTER:
+			continue;
+		default:
+			break;
+		}
+		/* Nobody can have asked for it again within a round trip: this one was under way. */
+		if (evidence_us(pkt->now_ns) - fill->time_us < evidence_us(rtt_ns))
 			return 1;
 	}
 	return 0;
@@ -136,16 +157,11 @@ core_apart int evidence_is_late(const struct side *side, const struct packet *pk
 /* ------------------------------------------------------------------ copies */
 
 enum evidence_twin {
-	TWIN_NONE,  /* nothing with this range passed just now */
-	TWIN_COPY,  /* this very packet did */
-	TWIN_AFTER, /* another packet did, and it was sent after this one */
-	TWIN_OTHER,
+	TWIN_NONE,   /* nothing with this range passed just now, or nobody knows in which order */
+	TWIN_COPY,   /* this very packet did */
+	TWIN_BEFORE, /* another packet did, and was sent before this one */
+	TWIN_AFTER,  /* ... after this one */
 };
-
-core_inline __u32 evidence_us(__u64 ns)
-{
-	return (__u32)(ns >> 10);
-}
 
 core_inline __u16 evidence_shape(const struct packet *pkt)
 {
@@ -154,7 +170,12 @@ core_inline __u16 evidence_shape(const struct packet *pkt)
 
 core_inline void evidence_remember(struct side *side, const struct packet *pkt)
 {
-	side->recent[side->recent_next++ % RECENT_SEGMENTS] = (struct recent){
+	__u32 at = side->recent_next;
+
+	if (at >= RECENT_SEGMENTS) /* the ring is closed here, where the verifier sees it */
+		at = 0;
+	side->recent_next = (__u8)(at + 1);
+	side->recent[at] = (struct recent){
 		.seq = pkt->seq,
 		.tsval = pkt->tsval,
 		.time_us = evidence_us(pkt->now_ns),
@@ -174,7 +195,8 @@ core_inline __u64 evidence_copy_ns(const struct side *side, const struct side *p
 /*
  * Is the same packet seen again, not one like it sent again? A sender that counts its IP-IDs up never
  * uses one twice in this time. One that does not count, not yet as far as we know, has sent the same
- * ID only if nobody could have asked so soon. Without an ID nothing may have come back in between.
+ * ID or TSval again only if somebody asked, or a timer ran out: neither happens so soon. Without ID and
+ * TSval nothing may have come back in between.
  */
 core_inline int evidence_is_copy_of(const struct side *side, const struct side *peer,
 				    const struct packet *pkt, const struct recent *recent,
@@ -184,11 +206,24 @@ core_inline int evidence_is_copy_of(const struct side *side, const struct side *
 
 	if (pkt->ip_id && evidence_ip_ids_count_up(side))
 		return age_us <= EVIDENCE_COPY_US;
-	if (pkt->ip_id && !evidence_receiver_asked(peer, end) &&
+	if ((pkt->ip_id || pkt->has_ts) && !evidence_receiver_asked(peer, end) &&
 	    age_us <= evidence_us(evidence_copy_ns(side, peer)))
 		return 1;
 	return age_us <= EVIDENCE_COPY_BARE_US &&
 	       (__s32)(evidence_us(peer->last_ns) - recent->time_us) <= 0;
+}
+
+core_inline int evidence_twin_order(const struct side *side, const struct packet *pkt,
+				    const struct recent *recent)
+{
+	switch (evidence_order(side, pkt, pkt->has_ts, recent->tsval, recent->ip_id)) {
+	case SENT_BEFORE:
+		return TWIN_AFTER;
+	case SENT_AFTER:
+		return TWIN_BEFORE;
+	default:
+		return TWIN_NONE;
+	}
 }
 
 core_apart int evidence_find_twin(const struct side *side, const struct side *peer,
@@ -206,16 +241,12 @@ core_apart int evidence_find_twin(const struct side *side, const struct side *pe
 		    !(recent->seq | recent->shape))
 			continue;
 		if (recent->ip_id != pkt->ip_id || recent->tsval != pkt->tsval) {
-			found = evidence_order(side, pkt, pkt->has_ts, recent->tsval,
-					       recent->ip_id) == SENT_BEFORE
-					? TWIN_AFTER
-					: TWIN_OTHER;
+			found = evidence_twin_order(side, pkt, recent);
 			continue;
 		}
 		pkt->verdict.familiar = 1;
 		if (evidence_is_copy_of(side, peer, pkt, recent, end))
 			return TWIN_COPY;
-		found = TWIN_OTHER;
 	}
 	return found;
 }

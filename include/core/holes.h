@@ -160,6 +160,7 @@ core_inline void holes_note_fill(struct holes *holes, __u32 start, __u32 end,
 		.start = start,
 		.end = end,
 		.tsval = pkt->tsval,
+		.time_us = (__u32)(pkt->now_ns >> 10),
 		.ip_id = pkt->ip_id,
 		.has_ts = pkt->has_ts,
 	};
@@ -176,11 +177,13 @@ core_inline void holes_note_repeat(struct holes *holes, struct side *side, __u32
 	};
 }
 
-/* Was [start, end) sent again not long ago? 1: yes; 2: yes, and it was not known to be spurious. */
-core_apart int holes_repeated(const struct holes *holes, __u32 start, __u32 end)
+/*
+ * How often [start, end) was sent again not long ago; or, `open` being set, how often without its
+ * being known at once that it was needless.
+ */
+core_apart __u32 holes_repeated(const struct holes *holes, __u32 start, __u32 end, __u32 open)
 {
-	int repeated = 0;
-	__u32 i;
+	__u32 i, count = 0;
 
 	if (!holes)
 		return 0;
@@ -190,11 +193,9 @@ core_apart int holes_repeated(const struct holes *holes, __u32 start, __u32 end)
 		if (repeat->start == repeat->end || seq_before(start, repeat->start) ||
 		    seq_after(end, repeat->end))
 			continue;
-		if (!repeat->spurious)
-			return 2;
-		repeated = 1;
+		count += !(open & repeat->spurious);
 	}
-	return repeated;
+	return count;
 }
 
 #endif

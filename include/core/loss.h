@@ -124,7 +124,7 @@ core_inline enum segment_class loss_classify_empty(struct side *side, const stru
 	if (pkt->seq == side->next || (side->flags & TCP_FIN))
 		return SEGMENT_PLAIN;
 	if ((side->bits & SIDE_ISN) && (side->bits & SIDE_FLOOR) &&
-	    !seq_after(pkt->seq, side->first_seq))
+	    seq_before(pkt->seq, side->first_seq))
 		return SEGMENT_PLAIN;
 	if (pkt->seq != side->next - 1 &&
 	    !((peer->bits & SIDE_ACK) && pkt->seq == READ_ONCE(peer->ack) - 1))
@@ -186,9 +186,9 @@ core_inline enum segment_class loss_classify_seen(const struct side *side, const
 
 	if (twin == TWIN_COPY)
 		return SEGMENT_COPY;
-	if (evidence_is_late(side, pkt, holes, start, end))
+	if (evidence_is_late(side, pkt, holes, evidence_rtt_min_ns(side, peer), end))
 		return SEGMENT_LATE;
-	if (holes_repeated(holes, start, end) || !evidence_is_slow(side, peer, pkt, end))
+	if (twin == TWIN_BEFORE || holes_repeated(holes, start, end, 0) || !evidence_is_slow(side, peer, pkt, end))
 		return SEGMENT_RETRANSMITTED;
 	/* The copy of a packet is no slower than reordering makes it; an original may be. */
 	if (twin == TWIN_AFTER || pkt->now_ns - side->octets_ns > evidence_reorder_ns(side, peer))

@@ -43,11 +43,11 @@ core_inline int rtt_tsval_is_new(struct side *side, const struct packet *pkt)
 
 core_inline void rtt_start(struct side *side, const struct packet *pkt, __u32 by_ts)
 {
-	struct rtt_probe *probe = &side->probe_ring[side->probes % RTT_PROBES];
+	__u32 i = side->probes % RTT_PROBES;
 
-	probe->sent_ns = pkt->now_ns;
-	probe->id = by_ts ? pkt->tsval : pkt->seq + packet_seq_len(pkt);
-	probe->by_ts = by_ts;
+	side->probe_sent_ns[i] = pkt->now_ns;
+	side->probe_id[i] = by_ts ? pkt->tsval : pkt->seq + packet_seq_len(pkt);
+	side->probes_by_ts = (__u8)((side->probes_by_ts & ~(1u << i)) | by_ts << i);
 	/* The reader looks at a probe only once it is counted. */
 	WRITE_ONCE(side->probes, side->probes + 1);
 }
@@ -86,12 +86,12 @@ core_inline void rtt_sample(struct side *side, struct packet *pkt, __u64 rtt_ns)
 }
 
 /* Has this ACK reached the probe? Then *ret_exact says whether it answers this one and no other. */
-core_inline int rtt_reaches(const struct rtt_probe *probe, const struct packet *pkt, int *ret_exact)
+core_inline int rtt_reaches(__u32 id, int by_ts, const struct packet *pkt, int *ret_exact)
 {
-	__s32 past = seq_distance(probe->id, probe->by_ts ? pkt->tsecr : pkt->ack);
+	__s32 past = seq_distance(id, by_ts ? pkt->tsecr : pkt->ack);
 
 	*ret_exact = 0;
-	if (probe->by_ts && !pkt->has_ts) /* timestamps have stopped: nothing will ever echo it */
+	if (by_ts && !pkt->has_ts) /* timestamps have stopped: nothing will ever echo it */
 		return 1;
 	*ret_exact = !past;
 	return past >= 0;
@@ -107,15 +107,15 @@ core_inline void rtt_answer(struct side *side, const struct side *peer, struct p
 	if (!(pkt->flags & TCP_ACK) || (pkt->flags & TCP_RST) || started == first)
 		return;
 	for (i = 0; i < RTT_PROBES && first + i != started; i++) {
-		const struct rtt_probe *probe = &peer->probe_ring[(first + i) % RTT_PROBES];
-		int exact;
+		__u32 at = (first + i) % RTT_PROBES;
+		int by_ts = READ_ONCE(peer->probes_by_ts) >> at & 1, exact;
 
-		if (!rtt_reaches(probe, pkt, &exact))
+		if (!rtt_reaches(peer->probe_id[at], by_ts, pkt, &exact))
 			break;
-		if (!probe->by_ts && (__s32)(first + i - READ_ONCE(peer->probes_void)) < 0)
+		if (!by_ts && (__s32)(first + i - READ_ONCE(peer->probes_void)) < 0)
 			exact = 0;
 		if (exact) {
-			sent_ns = probe->sent_ns;
+			sent_ns = peer->probe_sent_ns[at];
 			found = 1;
 		}
 	}

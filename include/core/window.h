@@ -54,6 +54,26 @@ core_inline void window_set(struct side *side, const struct packet *pkt)
 	}
 }
 
+/*
+ * Does it call needless what was sent again and not known to be so? As often as that was sent again
+ * and no oftener: an ACK that was copied on its way says the same once more.
+ */
+core_inline void window_note_dsack(struct side *side, const struct packet *pkt,
+				   const struct holes *peer_holes)
+{
+	__u32 start = pkt->sack[0].start;
+	__u32 repeats = holes_repeated(peer_holes, start, pkt->sack[0].end, 1);
+
+	side->dsacks++;
+	if (side->dsack_start != start)
+		side->dsack_count = 0;
+	if (side->dsack_count >= repeats)
+		return;
+	side->dsack_start = start;
+	side->dsack_count++;
+	side->dsack_spurious++;
+}
+
 /* The first block of a D-SACK is what came twice; the highest of the others is what came out of order. */
 core_inline void window_note_sack(struct side *side, const struct side *peer,
 				  const struct packet *pkt, const struct holes *peer_holes)
@@ -62,9 +82,8 @@ core_inline void window_note_sack(struct side *side, const struct side *peer,
 	__u32 i;
 
 	side->sacks += pkt->sack_count;
-	side->dsacks += (__u32)dsack;
-	if (dsack && holes_repeated(peer_holes, pkt->sack[0].start, pkt->sack[0].end) == 2)
-		side->dsack_spurious++;
+	if (dsack)
+		window_note_dsack(side, pkt, peer_holes);
 	for (i = (__u32)dsack; i < 4 && i < pkt->sack_count; i++) {
 		__u32 end = pkt->sack[i].end;
 

@@ -327,9 +327,9 @@ interface_without_ethernet_header_is_refused()
 
 missing_capabilities_are_named()
 {
-	refuses "CAP_BPF and CAP_NET_ADMIN" setpriv --reuid 65534 --clear-groups \
+	refuses "CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN;" setpriv --reuid 65534 --clear-groups \
 		"$work/ackmon" -i near0 --duration 0.1 &&
-		refuses "needs CAP_BPF;" setpriv --reuid 65534 --clear-groups \
+		refuses "needs CAP_BPF, CAP_PERFMON;" setpriv --reuid 65534 --clear-groups \
 			--inh-caps +net_admin --ambient-caps +net_admin \
 			"$work/ackmon" -i near0 --duration 0.1
 }

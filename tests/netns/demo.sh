@@ -61,7 +61,7 @@ cat >&2 <<TEXT
   - CONNECT: from the SYN to its answer, about 10 ms; a second more where one of them was lost.
   - RTT> is the way from here to the responder and back: the network. <RTT is the opener's own stack.
   - RETRANS> is what a sent again. We watch where a sends, so it is what a's kernel counts itself:
-    it says $sent_again. What b sent again was lost before it came here: "out of order" fills such a hole.
+    it says $sent_again. What b sent again was lost before it came here: "lost before here" counts them.
   - "window shut": the reader was slow, not the network. "refused": nobody listens on that port.
   The router says: $(tail -n 1 "$work/to_b")
                    $(tail -n 1 "$work/to_a")

@@ -270,6 +270,17 @@ TEST(mode_is_one_of_four)
 	refuse("-i lo -m xdp", "auto, native, skb or tc");
 }
 
+TEST(events_are_asked_for)
+{
+	accept("-i lo");
+	assert_false(options.events);
+	cli_free(&options);
+	accept("-r a.pcap --events");
+	assert_true(options.events);
+	cli_free(&options);
+	refuse("-i lo --events=segment", "takes no argument");
+}
+
 TEST(verbosity_counts_up_and_quiet_is_below)
 {
 	accept("-i lo -vv");
@@ -334,6 +345,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_time_is_refused),
 		cmocka_unit_test(frame_limit_is_a_whole_number_above_zero),
 		cmocka_unit_test(mode_is_one_of_four),
+		cmocka_unit_test(events_are_asked_for),
 		cmocka_unit_test(verbosity_counts_up_and_quiet_is_below),
 		cmocka_unit_test(source_is_exactly_one),
 		cmocka_unit_test(mistakes_name_the_word_and_the_way_out),

@@ -168,6 +168,38 @@ TEST(csv_header_can_be_left_out)
 	assert_string_equal(written(FORMAT_CSV, false, FIELDS("v"), &record), "1\r\n");
 }
 
+/* Of a file that was moved away: the new one can be read without it. */
+TEST(csv_begins_anew_with_its_header)
+{
+	struct record record = established_record();
+
+	begin(FORMAT_CSV, true, FIELDS("v"));
+	export_record(exporter, &record);
+	export_begin(exporter);
+	export_record(exporter, &record);
+	assert_string_equal(end(), "v\r\n1\r\nv\r\n1\r\n");
+}
+
+TEST(csv_begins_anew_without_a_header_that_was_not_wanted)
+{
+	struct record record = established_record();
+
+	begin(FORMAT_CSV, false, FIELDS("v"));
+	export_begin(exporter);
+	export_record(exporter, &record);
+	assert_string_equal(end(), "1\r\n");
+}
+
+TEST(ndjson_begins_with_nothing)
+{
+	struct record record = established_record();
+
+	begin(FORMAT_NDJSON, true, FIELDS("v"));
+	export_begin(exporter);
+	export_record(exporter, &record);
+	assert_string_equal(end(), "{\"v\":1}\n");
+}
+
 TEST(csv_has_as_many_cells_as_fields)
 {
 	struct record record = established_record();
@@ -338,6 +370,9 @@ int main(void)
 		cmocka_unit_test(ndjson_has_every_known_field_in_order),
 		cmocka_unit_test(csv_has_a_header_and_empty_cells),
 		cmocka_unit_test(csv_header_can_be_left_out),
+		cmocka_unit_test(csv_begins_anew_with_its_header),
+		cmocka_unit_test(csv_begins_anew_without_a_header_that_was_not_wanted),
+		cmocka_unit_test(ndjson_begins_with_nothing),
 		cmocka_unit_test(csv_has_as_many_cells_as_fields),
 		cmocka_unit_test(csv_quotes_what_would_be_misread),
 		cmocka_unit_test(unknown_field_is_pointed_at),

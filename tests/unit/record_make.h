@@ -59,6 +59,7 @@ static inline struct record established_record(void)
 	flow->start_ns = flow->syn_ns = 10 * S;
 	flow->synack_ns = 10 * S + 300 * US;
 	flow->established_ns = 10 * S + 400 * US;
+	flow->has_syn = flow->has_synack = flow->is_established = 1;
 	flow->side[0].last_ns = 11 * S;
 	flow->side[1].last_ns = 12 * S;
 	flow->side[0].bits = flow->side[1].bits = SIDE_SEQ | SIDE_ISN;
@@ -81,6 +82,7 @@ static inline struct record unanswered_record(void)
 	flow->role = ROLE_SEEN;
 	flow->close = CLOSE_IDLE;
 	flow->start_ns = flow->syn_ns = flow->side[0].last_ns = 10 * S;
+	flow->has_syn = 1;
 	flow->side[0].bits = SIDE_SEQ | SIDE_ISN;
 	flow->side[0].flags = SYN;
 	flow->side[0].segments = 1;

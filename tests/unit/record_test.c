@@ -33,6 +33,10 @@ static void assert_absent(const struct record *record, const char *name)
 	assert_int_equal(read_field(record, name).kind, VALUE_ABSENT);
 }
 
+/* What the record has of each end, and the labels behind them. */
+#define END_FIELDS 42
+#define END_LABELS 4
+
 TEST(fields_are_in_the_order_of_the_record)
 {
 	static const char *const first[] = { "v", "id", "community_id", "iface", "vlan", "role",
@@ -41,12 +45,12 @@ TEST(fields_are_in_the_order_of_the_record)
 	size_t count;
 	const struct record_field *fields = record_fields(&count);
 
-	assert_int_equal(count, 23 + 2 * 37 + 2 * 4);
+	assert_int_equal(count, 23 + 2 * END_FIELDS + 2 * END_LABELS);
 	for (size_t i = 0; i < sizeof(first) / sizeof(*first); i++)
 		assert_string_equal(fields[i].name, first[i]);
 	assert_string_equal(fields[22].name, "approximate");
 	assert_string_equal(fields[23].name, "opener_segments");
-	assert_string_equal(fields[23 + 37].name, "responder_segments");
+	assert_string_equal(fields[23 + END_FIELDS].name, "responder_segments");
 	assert_string_equal(fields[count - 1].name, "responder_external");
 }
 
@@ -109,8 +113,21 @@ TEST(connect_is_absent_when_the_capture_has_the_answer_first)
 	assert_absent(&record, "connect_ns");
 	record.flow.synack_ns = record.flow.syn_ns;
 	assert_number(&record, "connect_ns", 0);
-	record.flow.syn_ns = 0;
+	record.flow.has_syn = 0;
 	assert_absent(&record, "connect_ns");
+	record.flow.has_syn = 1;
+	record.flow.has_synack = 0;
+	assert_absent(&record, "connect_ns");
+}
+
+/* Some tools write captures that begin at 0. */
+TEST(connect_is_known_of_a_syn_at_time_zero)
+{
+	struct record record = established_record();
+
+	record.flow.syn_ns = 0;
+	record.flow.synack_ns = 300 * US;
+	assert_number(&record, "connect_ns", 300 * US);
 }
 
 TEST(handshake_legs_need_their_flag)
@@ -147,15 +164,108 @@ TEST(rtt_needs_a_sample)
 
 TEST(what_is_not_measured_yet_is_absent)
 {
-	static const char *const names[] = { "response_ns", "opener_fast", "opener_rto",
-					     "opener_probe", "responder_spurious", "opener_late",
-					     "responder_recovered_segments", "opener_reordered",
-					     "opener_copies", "responder_rtt_p95_ns", "opener_name",
-					     "responder_external" };
+	static const char *const names[] = { "opener_name", "responder_name", "opener_namespace",
+					     "responder_region", "responder_external" };
 	struct record record = established_record();
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		assert_absent(&record, names[i]);
+}
+
+TEST(classes_and_causes_are_zero_when_there_were_none)
+{
+	static const char *const names[] = { "opener_fast", "opener_rto", "opener_probe",
+					     "responder_spurious", "opener_late",
+					     "responder_recovered_segments", "opener_reordered",
+					     "opener_copies", "responder_window_full",
+					     "opener_ecn_ece", "opener_ecn_cwr",
+					     "responder_suspects", "opener_ttl_changes" };
+	struct record record = established_record();
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		assert_number(&record, names[i], 0);
+}
+
+/* Each its own number, so that none can stand for another. */
+TEST(classes_causes_and_signs_come_from_their_counters)
+{
+	struct record record = established_record();
+	struct side *side = &record.flow.side[1];
+
+	side->recovered_segments = 1;
+	side->recovered_bytes = 2;
+	side->reordered = 3;
+	side->late = 4;
+	side->unresolved = 5;
+	side->copies = 6;
+	side->fast = 7;
+	side->rto = 8;
+	side->probe = 9;
+	side->window_full = 10;
+	side->ecn_ce = 11;
+	side->ecn_ece = 12;
+	side->ecn_cwr = 13;
+	side->suspects = 14;
+	side->ttl_changes = 15;
+	assert_number(&record, "responder_recovered_segments", 1);
+	assert_number(&record, "responder_recovered_bytes", 2);
+	assert_number(&record, "responder_reordered", 3);
+	assert_number(&record, "responder_late", 4);
+	assert_number(&record, "responder_unresolved", 5);
+	assert_number(&record, "responder_copies", 6);
+	assert_number(&record, "responder_fast", 7);
+	assert_number(&record, "responder_rto", 8);
+	assert_number(&record, "responder_probe", 9);
+	assert_number(&record, "responder_window_full", 10);
+	assert_number(&record, "responder_ecn_ce", 11);
+	assert_number(&record, "responder_ecn_ece", 12);
+	assert_number(&record, "responder_ecn_cwr", 13);
+	assert_number(&record, "responder_suspects", 14);
+	assert_number(&record, "responder_ttl_changes", 15);
+	assert_number(&record, "opener_ttl_changes", 0);
+}
+
+/* By ACK the sender's own side knows it, by D-SACK the other one does. */
+TEST(spurious_adds_what_the_other_end_called_needless)
+{
+	struct record record = established_record();
+
+	record.flow.side[0].spurious = 2;
+	record.flow.side[1].dsack_spurious = 3;
+	assert_number(&record, "opener_spurious", 5);
+	assert_number(&record, "responder_spurious", 0);
+	record.flow.opener = 1;
+	assert_number(&record, "responder_spurious", 5);
+	assert_number(&record, "opener_spurious", 0);
+}
+
+TEST(percentiles_need_a_histogram)
+{
+	struct record record = established_record();
+	struct side *side = &record.flow.side[1];
+
+	side->rtt_samples = 100;
+	side->rtt_p50_ns = 10 * S; /* in an open flow its probes lie there */
+	assert_absent(&record, "responder_rtt_p50_ns");
+	assert_absent(&record, "responder_rtt_p95_ns");
+	side->bits |= SIDE_QUANTILES;
+	side->rtt_p50_ns = 20 * MS;
+	side->rtt_p95_ns = 40 * MS;
+	assert_number(&record, "responder_rtt_p50_ns", 20 * MS);
+	assert_number(&record, "responder_rtt_p95_ns", 40 * MS);
+	assert_absent(&record, "opener_rtt_p50_ns");
+}
+
+TEST(response_needs_its_flag)
+{
+	struct record record = established_record();
+
+	record.flow.response_ns = 7 * MS;
+	assert_absent(&record, "response_ns");
+	record.flow.has_response = 1;
+	assert_number(&record, "response_ns", 7 * MS);
+	record.flow.response_ns = 0; /* at once, as far as one can tell */
+	assert_number(&record, "response_ns", 0);
 }
 
 TEST(options_of_the_syn_are_absent_when_it_had_none)
@@ -251,7 +361,7 @@ TEST(midstream_flow_has_a_guessed_role)
 	struct record record = established_record();
 
 	record.flow.role = ROLE_GUESSED;
-	record.flow.syn_ns = record.flow.synack_ns = record.flow.established_ns = 0;
+	record.flow.has_syn = record.flow.has_synack = record.flow.is_established = 0;
 	record.flow.side[0].flags = record.flow.side[1].flags = ACK;
 	assert_text(&record, "role", "guessed");
 	assert_text(&record, "state", "established");
@@ -293,6 +403,7 @@ TEST(rst_after_the_synack_is_reset)
 	struct record record = unanswered_record();
 
 	record.flow.synack_ns = 11 * S;
+	record.flow.has_synack = 1;
 	record.flow.side[1].flags = SYN | ACK;
 	record.flow.side[0].flags = SYN | RST;
 	assert_text(&record, "outcome", "reset");
@@ -303,6 +414,7 @@ TEST(synack_without_an_answer_is_abandoned)
 	struct record record = unanswered_record();
 
 	record.flow.synack_ns = 11 * S;
+	record.flow.has_synack = 1;
 	record.flow.side[1].flags = SYN | ACK;
 	assert_text(&record, "state", "syn_received");
 	assert_text(&record, "outcome", "abandoned");
@@ -400,9 +512,15 @@ int main(void)
 		cmocka_unit_test(wide_and_narrow_numbers_are_read_whole),
 		cmocka_unit_test(times_are_wall_clock_and_durations_are_not),
 		cmocka_unit_test(connect_is_absent_when_the_capture_has_the_answer_first),
+		cmocka_unit_test(connect_is_known_of_a_syn_at_time_zero),
 		cmocka_unit_test(handshake_legs_need_their_flag),
 		cmocka_unit_test(rtt_needs_a_sample),
 		cmocka_unit_test(what_is_not_measured_yet_is_absent),
+		cmocka_unit_test(classes_and_causes_are_zero_when_there_were_none),
+		cmocka_unit_test(classes_causes_and_signs_come_from_their_counters),
+		cmocka_unit_test(spurious_adds_what_the_other_end_called_needless),
+		cmocka_unit_test(percentiles_need_a_histogram),
+		cmocka_unit_test(response_needs_its_flag),
 		cmocka_unit_test(options_of_the_syn_are_absent_when_it_had_none),
 		cmocka_unit_test(place_is_absent_in_replay_and_named_live),
 		cmocka_unit_test(flags_are_letters_in_the_order_of_the_bits),

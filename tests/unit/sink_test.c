@@ -172,6 +172,70 @@ TEST(file_is_no_terminal_and_has_its_path_for_a_name)
 	sink_close(sink);
 }
 
+/* Log rotation: the file is moved away, and what follows goes to a new one. */
+TEST(reopening_leaves_a_moved_file_behind)
+{
+	struct sink *sink = open_sink(path);
+	char moved[sizeof(path) + 2];
+	struct stat st;
+
+	snprintf(moved, sizeof(moved), "%s.1", path);
+	sink_text(sink, "before");
+	sink_flush(sink);
+	assert_int_equal(rename(path, moved), 0);
+	assert_int_equal(sink_reopen(sink), 1); /* it is empty */
+	sink_text(sink, "behind it");
+	assert_int_equal(sink_close(sink), 0);
+	assert_int_equal(stat(moved, &st), 0);
+	assert_int_equal(st.st_size, 6);
+	assert_int_equal(file_size(), 9);
+	unlink(moved);
+}
+
+TEST(reopening_a_file_that_stayed_goes_on_behind_it)
+{
+	struct sink *sink = open_sink(path);
+
+	sink_text(sink, "before");
+	sink_flush(sink);
+	assert_int_equal(sink_reopen(sink), 0);
+	sink_text(sink, "behind it");
+	assert_int_equal(sink_close(sink), 0);
+	assert_int_equal(file_size(), 15);
+}
+
+TEST(reopening_that_fails_keeps_the_old_file)
+{
+	char directory[] = "/tmp/ackmon-sink-XXXXXX", name[sizeof(directory) + 2];
+	char moved[sizeof(name) + 2];
+	struct sink *sink;
+	struct stat st;
+
+	assert_non_null(mkdtemp(directory));
+	snprintf(name, sizeof(name), "%s/f", directory);
+	snprintf(moved, sizeof(moved), "%s.1", name);
+	sink = open_sink(name);
+	assert_int_equal(rename(name, moved), 0);
+	assert_int_equal(mkdir(name, 0700), 0); /* what can be opened by nobody, root included */
+	assert_int_equal(sink_reopen(sink), -EISDIR);
+	sink_text(sink, "goes on");
+	assert_int_equal(sink_close(sink), 0);
+	assert_int_equal(stat(moved, &st), 0);
+	assert_int_equal(st.st_size, 7);
+	unlink(moved);
+	rmdir(name);
+	rmdir(directory);
+}
+
+TEST(reopening_stdout_changes_nothing)
+{
+	struct sink *sink = open_sink(NULL);
+
+	assert_int_equal(sink_reopen(sink), 0);
+	assert_int_equal(sink_close(sink), 0);
+	assert_int_not_equal(fcntl(STDOUT_FILENO, F_GETFD), -1);
+}
+
 TEST(closing_nothing_is_no_error)
 {
 	assert_int_equal(sink_close(NULL), 0);
@@ -190,6 +254,10 @@ int main(void)
 		cmocka_unit_test(stdout_stays_open_behind_its_sink),
 		cmocka_unit_test(path_that_cannot_be_opened_says_why),
 		cmocka_unit_test(file_is_no_terminal_and_has_its_path_for_a_name),
+		cmocka_unit_test(reopening_leaves_a_moved_file_behind),
+		cmocka_unit_test(reopening_a_file_that_stayed_goes_on_behind_it),
+		cmocka_unit_test(reopening_that_fails_keeps_the_old_file),
+		cmocka_unit_test(reopening_stdout_changes_nothing),
 		cmocka_unit_test(closing_nothing_is_no_error),
 	};
 

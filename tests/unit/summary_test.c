@@ -49,6 +49,16 @@ TEST(one_flow_is_not_flows)
 	assert_string_equal(said, "ackmon: 12,345 frames seen, 12,345 tracked in 1 flow\n");
 }
 
+TEST(one_frame_is_not_frames)
+{
+	struct summary summary = { .flows = 1 };
+
+	summary.doors[DOOR_CAPTURE].value[FRAMES_SEEN] = 1;
+	summary.doors[DOOR_CAPTURE].value[FRAMES_TRACKED] = 1;
+	print(&summary);
+	assert_string_equal(said, "ackmon: 1 frame seen, 1 tracked in 1 flow\n");
+}
+
 TEST(reasons_are_named_when_they_have_frames)
 {
 	struct summary summary = { .flows = 57 };
@@ -98,6 +108,33 @@ TEST(losses_are_said_only_when_there_are_any)
 				     "9 (record the output could not take)\n"));
 }
 
+TEST(refused_holes_and_histograms_are_said)
+{
+	struct summary summary = { .flows = 0 };
+
+	summary.doors[DOOR_XDP].value[COUNTER_holes_refused] = 1;
+	summary.doors[DOOR_TC_EGRESS].value[COUNTER_histograms_refused] = 2;
+	print(&summary);
+	assert_non_null(strstr(said, "1 (hole list that found no room; the flow is approximate)"));
+	assert_non_null(strstr(said, "2 (histogram that found no room; the flow has no "
+				     "percentiles)"));
+}
+
+/* Lossy is what the exit code tells: a record or a flow is missing, not a detail of one. */
+TEST(a_missing_record_is_a_loss_and_a_missing_detail_is_not)
+{
+	struct summary summary = { .flows = 1 };
+	__u64 *counts = summary.doors[DOOR_XDP].value;
+
+	counts[COUNTER_holes_refused] = counts[COUNTER_histograms_refused] = 1;
+	assert_false(summary_is_lossy(&summary));
+	counts[COUNTER_flows_refused] = 1;
+	assert_true(summary_is_lossy(&summary));
+	counts[COUNTER_flows_refused] = 0;
+	summary.records_lost = 1;
+	assert_true(summary_is_lossy(&summary));
+}
+
 TEST(every_counter_at_once_still_fits)
 {
 	struct summary summary;
@@ -124,10 +161,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_seen_is_said),
 		cmocka_unit_test(one_flow_is_not_flows),
+		cmocka_unit_test(one_frame_is_not_frames),
 		cmocka_unit_test(reasons_are_named_when_they_have_frames),
 		cmocka_unit_test(doors_are_told_apart_when_there_are_two),
 		cmocka_unit_test(reasons_are_summed_over_doors),
 		cmocka_unit_test(losses_are_said_only_when_there_are_any),
+		cmocka_unit_test(refused_holes_and_histograms_are_said),
+		cmocka_unit_test(a_missing_record_is_a_loss_and_a_missing_detail_is_not),
 		cmocka_unit_test(every_counter_at_once_still_fits),
 		cmocka_unit_test(quiet_says_nothing),
 	};

@@ -1,0 +1,885 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What tells sent before from sent after, a copy from a repeat, and why it was sent again. */
+#include "core.h"
+
+/* 30 ms to the server and back, 10 ms to the client: 40 ms in all, a quarter of it is 10. */
+static void connect_40_ms(void)
+{
+	send(CLIENT, seq(999), flags(TCP_SYN), at_ms(10));
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), at_ms(40));
+	send(CLIENT, seq(1000), ack(5000), at_ms(50));
+}
+
+#define data(start, ...) send(CLIENT, seq(start), ack(5000), bytes(100), __VA_ARGS__)
+#define acks(n, ...) send(SERVER, seq(5000), ack(n), __VA_ARGS__)
+
+/* [1100, 1200) is missing from 140 ms on, when [1200, 1300) passed. */
+static void lose_one(void)
+{
+	connect_40_ms();
+	data(1000, at_ms(100));
+	acks(1100, at_ms(130));
+	data(1200, at_ms(140));
+}
+
+/* What the receiver has got ends at 1100, it says from 170 ms on. */
+static void duplicate_acks(int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		acks(1100, at_ms(170 + i));
+}
+
+/* ------------------------------------------------------------------ order by TSval */
+
+static void a_later_tsval_was_sent_after_however_soon_it_comes(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, ts(100, 1), at_ms(100));
+	data(1200, ts(140, 1), at_ms(140));
+	assert_int_equal(data(1100, ts(141, 1), at_us(140100)), SEGMENT_RECOVERED);
+	assert_int_equal(client->recovered_segments, 1);
+	assert_int_equal(client->recovered_bytes, 100);
+}
+
+static void an_earlier_tsval_was_sent_before_however_late_it_comes(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, ts(100, 1), at_ms(100));
+	data(1200, ts(140, 1), at_ms(140));
+	assert_int_equal(data(1100, ts(139, 1), at_s(2)), SEGMENT_REORDERED);
+	assert_int_equal(client->reordered, 1);
+}
+
+static void tsvals_are_compared_across_zero(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, ts(0xfffffff0, 1), at_ms(100));
+	data(1200, ts(0xffffffff, 1), at_ms(140));
+	assert_int_equal(data(1100, ts(1, 1), at_us(140100)), SEGMENT_RECOVERED);
+}
+
+static void the_same_tsval_says_nothing(void **state)
+{
+	(void)state; /* one tick: it is the age that tells */
+	connect_40_ms();
+	data(1000, ts(100, 1), at_ms(100));
+	data(1200, ts(140, 1), at_ms(140));
+	assert_int_equal(data(1100, ts(140, 1), at_ms(141)), SEGMENT_REORDERED);
+	data(1400, ts(150, 1), at_ms(150));
+	assert_int_equal(data(1300, ts(150, 1), at_ms(200)), SEGMENT_UNRESOLVED);
+}
+
+/* A repeat would carry the newest tick; this one was overtaken by what carries it. */
+static void the_same_tsval_behind_newer_ones_was_sent_before(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, ts(100, 1), at_ms(100));
+	acks(1100, at_ms(130));
+	data(1200, ts(140, 1), at_ms(140));
+	data(1300, ts(141, 1), at_ms(141));
+	duplicate_acks(3);
+	assert_int_equal(data(1100, ts(140, 1), at_ms(185)), SEGMENT_REORDERED);
+}
+
+static void tsval_is_stronger_than_ip_id(void **state)
+{
+	__u16 i;
+
+	(void)state;
+	connect_40_ms();
+	for (i = 0; i < 5; i++)
+		data(1000 + 100 * i, ts(100, 1), ip_id(10 + i), at_ms(100 + i));
+	data(1600, ts(140, 1), ip_id(16), at_ms(140));
+	assert_int_equal(data(1500, ts(141, 1), ip_id(15), at_ms(300)), SEGMENT_RECOVERED);
+}
+
+/* ------------------------------------------------------------------ order by IP-ID */
+
+/* [1500, 1600) is missing, and IP-ID first + 5 with it. */
+static void lose_one_of_counted(__u16 first)
+{
+	__u16 i;
+
+	connect_40_ms();
+	for (i = 0; i < 5; i++)
+		data(1000 + 100 * i, ip_id((__u16)(first + i)), at_ms(100 + i));
+	data(1600, ip_id((__u16)(first + 6)), at_ms(140));
+}
+
+static void a_lower_ip_id_of_those_that_count_up_was_sent_before(void **state)
+{
+	(void)state;
+	lose_one_of_counted(10);
+	assert_int_equal(data(1500, ip_id(15), at_s(2)), SEGMENT_REORDERED);
+}
+
+static void a_higher_ip_id_was_sent_after(void **state)
+{
+	(void)state;
+	lose_one_of_counted(10);
+	assert_int_equal(data(1500, ip_id(17), at_us(140100)), SEGMENT_RECOVERED);
+}
+
+static void ip_ids_are_compared_across_zero(void **state)
+{
+	(void)state;
+	lose_one_of_counted(65531); /* 65531 ... 65535, then 0 is missing, and 1 passes */
+	assert_int_equal(data(1500, ip_id(2), at_us(140100)), SEGMENT_RECOVERED);
+}
+
+static void ip_ids_that_are_noise_say_nothing(void **state)
+{
+	static const __u16 noise[] = {40000, 7, 30000, 12345, 60000};
+	__u16 i;
+
+	(void)state;
+	connect_40_ms();
+	for (i = 0; i < 5; i++)
+		data(1000 + 100 * i, ip_id(noise[i]), at_ms(100 + i));
+	data(1600, ip_id(500), at_ms(140));
+	assert_int_equal(data(1500, ip_id(900), at_ms(141)), SEGMENT_REORDERED);
+}
+
+static void two_ip_ids_in_a_row_are_no_counter(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, ip_id(10), at_ms(100));
+	data(1200, ip_id(12), at_ms(140));
+	assert_int_equal(data(1100, ip_id(13), at_ms(141)), SEGMENT_REORDERED);
+}
+
+static void ip_id_is_stronger_than_what_the_receiver_asked_for(void **state)
+{
+	int i;
+
+	(void)state;
+	lose_one_of_counted(10);
+	for (i = 0; i < 4; i++)
+		acks(1500, at_ms(170 + i));
+	assert_int_equal(data(1500, ip_id(15), at_ms(190)), SEGMENT_REORDERED);
+}
+
+/* ------------------------------------------------------------------ what the receiver asked for */
+
+static void three_duplicate_acks_and_a_round_trip_show_a_loss(void **state)
+{
+	(void)state;
+	lose_one();
+	duplicate_acks(3);
+	assert_int_equal(data(1100, at_ms(180)), SEGMENT_RECOVERED);
+	assert_int_equal(verdict.cause, CAUSE_FAST);
+	assert_int_equal(client->fast, 1);
+}
+
+static void within_a_round_trip_nobody_can_have_answered(void **state)
+{
+	(void)state;
+	lose_one();
+	duplicate_acks(3);
+	assert_int_equal(data(1100, at_ms(179)), SEGMENT_UNRESOLVED);
+}
+
+static void two_duplicate_acks_are_not_enough(void **state)
+{
+	(void)state;
+	lose_one();
+	duplicate_acks(2);
+	assert_int_equal(data(1100, at_ms(180)), SEGMENT_UNRESOLVED);
+}
+
+static void a_sack_above_the_hole_is_as_good_as_three(void **state)
+{
+	(void)state;
+	lose_one();
+	acks(1100, sack(1200, 1300), at_ms(170));
+	assert_int_equal(data(1100, at_ms(180)), SEGMENT_RECOVERED);
+	assert_int_equal(verdict.cause, CAUSE_FAST);
+}
+
+static void a_sack_asks_only_for_what_lies_below_it(void **state)
+{
+	(void)state;
+	lose_one();
+	data(1400, at_ms(141)); /* and [1300, 1400) */
+	acks(1100, sack(1200, 1300), at_ms(170));
+	assert_int_equal(data(1300, at_ms(190)), SEGMENT_UNRESOLVED);
+	assert_int_equal(data(1100, at_ms(191)), SEGMENT_RECOVERED);
+}
+
+static void a_dsack_asks_for_nothing(void **state)
+{
+	int i;
+
+	(void)state;
+	lose_one();
+	for (i = 0; i < 3; i++)
+		acks(1100, sack(1000, 1100), at_ms(170 + i));
+	assert_int_equal(server->dup_run, 0);
+	assert_int_equal(data(1100, at_ms(180)), SEGMENT_UNRESOLVED);
+}
+
+static void the_block_behind_a_dsack_still_asks(void **state)
+{
+	(void)state;
+	lose_one();
+	acks(1100, two_sacks(1000, 1050, 1200, 1300), at_ms(170));
+	assert_int_equal(data(1100, at_ms(180)), SEGMENT_RECOVERED);
+}
+
+static void an_ack_that_moves_on_has_been_answered(void **state)
+{
+	(void)state;
+	lose_one();
+	duplicate_acks(3);
+	acks(1150, at_ms(175)); /* it has got half of it, on another way */
+	assert_int_equal(data(1100, at_ms(180)), SEGMENT_UNRESOLVED);
+}
+
+/* ------------------------------------------------------------------ age */
+
+static void younger_than_a_quarter_of_the_round_trip_is_reordered(void **state)
+{
+	(void)state;
+	lose_one();
+	assert_int_equal(data(1100, at_us(149900)), SEGMENT_REORDERED);
+	assert_int_equal(client->unique_bytes, 300);
+	assert_int_equal(client->retransmitted_segments, 0);
+}
+
+static void neither_young_nor_old_enough_is_unresolved(void **state)
+{
+	(void)state;
+	lose_one();
+	assert_int_equal(data(1100, at_ms(150)), SEGMENT_UNRESOLVED);
+	assert_int_equal(verdict.cause, CAUSE_NONE);
+	assert_int_equal(client->unresolved, 1);
+	assert_int_equal(client->rto + client->fast + client->probe, 0);
+}
+
+static void as_old_as_the_shortest_timeout_is_recovered(void **state)
+{
+	(void)state;
+	lose_one();
+	assert_int_equal(data(1100, at_ms(340)), SEGMENT_RECOVERED);
+	assert_int_equal(verdict.cause, CAUSE_RTO);
+	assert_int_equal(client->rto, 1);
+}
+
+static void a_little_younger_than_the_shortest_timeout_is_unresolved(void **state)
+{
+	(void)state;
+	lose_one();
+	assert_int_equal(data(1100, at_us(339900)), SEGMENT_UNRESOLVED);
+}
+
+static void on_a_long_way_the_timeout_is_two_round_trips(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(999), flags(TCP_SYN), at_ms(10));
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), at_ms(210));
+	send(CLIENT, seq(1000), ack(5000), at_ms(310)); /* 200 + 100 ms */
+	data(1100, at_ms(400));
+	assert_int_equal(data(1000, at_ms(999)), SEGMENT_UNRESOLVED);
+	data(1300, at_ms(1400));
+	assert_int_equal(data(1200, at_ms(2000)), SEGMENT_RECOVERED);
+}
+
+static void without_a_round_trip_three_ms_are_reordering(void **state)
+{
+	(void)state;
+	data(1000, at_ms(100));
+	data(1200, at_ms(110));
+	assert_int_equal(data(1100, at_us(112900)), SEGMENT_REORDERED);
+	data(1400, at_ms(120));
+	assert_int_equal(data(1300, at_ms(123)), SEGMENT_UNRESOLVED);
+}
+
+static void below_the_first_number_seen_there_is_no_evidence(void **state)
+{
+	(void)state;
+	data(1000, ts(100, 1), at_ms(100));
+	assert_int_equal(data(900, ts(99, 1), at_ms(101)), SEGMENT_UNRESOLVED);
+}
+
+/* ------------------------------------------------------------------ copies */
+
+static void the_same_packet_at_once_is_a_copy(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, at_ms(100));
+	assert_int_equal(data(1000, at_us(100900)), SEGMENT_COPY);
+	assert_int_equal(client->copies, 1);
+	assert_int_equal(client->retransmitted_segments, 0);
+	assert_int_equal(client->unique_bytes, 100);
+}
+
+static void without_ip_id_a_ms_is_the_limit(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, at_ms(100));
+	assert_int_equal(data(1000, at_us(101100)), SEGMENT_RETRANSMITTED);
+}
+
+static void without_ip_id_nothing_may_have_come_back(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, at_ms(100));
+	acks(1000, at_us(100400));
+	assert_int_equal(data(1000, at_us(100900)), SEGMENT_RETRANSMITTED);
+}
+
+/* A timer would have taken longer, and nobody asked; the receiver answered the first one. */
+static void the_same_tsval_within_a_quarter_round_trip_is_a_copy(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, ts(100, 1), at_ms(100));
+	acks(1100, at_ms(101));
+	assert_int_equal(data(1000, ts(100, 1), at_ms(102)), SEGMENT_COPY);
+}
+
+static void another_tsval_is_another_packet(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, ts(100, 1), at_ms(100));
+	assert_int_equal(data(1000, ts(101, 1), at_us(100900)), SEGMENT_RETRANSMITTED);
+}
+
+static void another_ip_id_is_another_packet(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, ip_id(10), at_ms(100));
+	assert_int_equal(data(1000, ip_id(11), at_us(100900)), SEGMENT_RETRANSMITTED);
+}
+
+static void another_length_is_another_packet(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, at_ms(100));
+	assert_int_equal(send(CLIENT, seq(1000), ack(5000), bytes(99), at_us(100900)),
+			 SEGMENT_RETRANSMITTED);
+}
+
+static void the_same_ip_id_within_a_quarter_round_trip_is_a_copy(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, ip_id(10), at_ms(100));
+	assert_int_equal(data(1000, ip_id(10), at_ms(109)), SEGMENT_COPY);
+	data(1100, ip_id(11), at_ms(200));
+	assert_int_equal(data(1100, ip_id(11), at_ms(211)), SEGMENT_RETRANSMITTED);
+}
+
+static void a_packet_that_was_asked_for_is_no_copy(void **state)
+{
+	int i;
+
+	(void)state; /* its IP-ID is a constant, the receiver answers quickly */
+	connect_40_ms();
+	data(1000, ip_id(10), at_ms(100));
+	data(1100, ip_id(10), at_ms(100));
+	for (i = 0; i < 4; i++)
+		acks(1000, at_ms(101 + i));
+	assert_int_equal(data(1000, ip_id(10), at_ms(106)), SEGMENT_RETRANSMITTED);
+	assert_int_equal(verdict.cause, CAUSE_FAST);
+}
+
+/* Whoever counts never uses one twice so soon. */
+static void the_same_ip_id_of_one_that_counts_is_a_copy_for_longer(void **state)
+{
+	__u16 i;
+
+	(void)state;
+	connect_40_ms();
+	for (i = 0; i < 6; i++)
+		data(1000 + 100 * i, ip_id(10 + i), at_ms(100));
+	assert_int_equal(data(1500, ip_id(15), at_ms(190)), SEGMENT_COPY);
+	assert_int_equal(data(1500, ip_id(15), at_ms(210)), SEGMENT_RETRANSMITTED);
+}
+
+/* Each comes behind the next one: their numbers go up and down. */
+static void copies_of_a_packet_do_not_say_how_its_sender_counts(void **state)
+{
+	__u16 i;
+
+	(void)state;
+	connect_40_ms();
+	data(1000, ip_id(10), at_ms(100));
+	for (i = 1; i < 6; i++) {
+		data(1000 + 100 * i, ip_id(10 + i), at_ms(100 + 5 * i));
+		data(900 + 100 * i, ip_id(9 + i), at_ms(101 + 5 * i));
+	}
+	assert_int_equal(client->copies, 5);
+	assert_true(evidence_ip_ids_count_up(client));
+}
+
+static void a_copy_of_a_repeat_is_a_copy(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, ts(100, 1), at_ms(100));
+	assert_int_equal(data(1000, ts(400, 1), at_ms(400)), SEGMENT_RETRANSMITTED);
+	assert_int_equal(data(1000, ts(400, 1), at_us(400500)), SEGMENT_COPY);
+	assert_int_equal(client->retransmitted_segments, 1);
+}
+
+static void a_copy_of_what_filled_a_hole_is_a_copy(void **state)
+{
+	(void)state;
+	lose_one();
+	data(1100, at_ms(400));
+	assert_int_equal(data(1100, at_us(400500)), SEGMENT_COPY);
+	assert_int_equal(client->recovered_segments, 1);
+	assert_int_equal(client->retransmitted_segments, 0);
+}
+
+static void a_copy_of_a_fin_closes_nothing_twice(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	send(CLIENT, seq(1000), ack(5000), flags(FIN_ACK), at_ms(100));
+	assert_int_equal(send(CLIENT, seq(1000), ack(5000), flags(FIN_ACK), at_us(100500)),
+			 SEGMENT_COPY);
+	assert_int_equal(client->fin_retrans, 0);
+}
+
+/* Older than the newest we saw, and nobody asked: the network held it up, TCP did not send it. */
+static void a_slow_copy_is_one_after_many_others(void **state)
+{
+	__u32 i;
+
+	(void)state;
+	connect_40_ms();
+	for (i = 0; i < 8; i++)
+		data(1000 + 100 * i, ts(100 + i, 1), at_ms(100 + i));
+	assert_int_equal(data(1000, ts(100, 1), at_ms(110)), SEGMENT_COPY);
+	assert_int_equal(client->retransmitted_segments, 0);
+}
+
+static void slower_than_reordering_makes_it_the_original_is_late(void **state)
+{
+	__u32 i;
+
+	(void)state;
+	connect_40_ms();
+	for (i = 0; i < 8; i++)
+		data(1000 + 100 * i, ts(100 + i, 1), at_ms(100 + i));
+	assert_int_equal(data(1000, ts(100, 1), at_ms(150)), SEGMENT_LATE);
+	assert_int_equal(client->late, 1);
+	assert_int_equal(client->retransmitted_segments, 0);
+}
+
+static void what_was_asked_for_is_not_slow(void **state)
+{
+	__u32 i;
+
+	(void)state;
+	connect_40_ms();
+	for (i = 0; i < 8; i++)
+		data(1000 + 100 * i, ts(100 + i, 1), at_ms(100));
+	acks(1000, at_ms(130));
+	for (i = 0; i < 3; i++)
+		acks(1000, at_ms(131));
+	assert_int_equal(data(1000, ts(100, 1), at_ms(140)), SEGMENT_RETRANSMITTED);
+}
+
+/* ------------------------------------------------------------------ late */
+
+static void the_original_behind_its_own_repeat_is_late(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, ts(100, 1), at_ms(100));
+	data(1200, ts(140, 1), at_ms(140));
+	assert_int_equal(data(1100, ts(400, 1), at_ms(400)), SEGMENT_RECOVERED);
+	assert_int_equal(data(1100, ts(120, 1), at_ms(410)), SEGMENT_LATE);
+	assert_int_equal(client->late, 1);
+	assert_int_equal(client->retransmitted_segments, 0);
+	assert_int_equal(client->unique_bytes, 300);
+}
+
+static void the_original_is_told_by_its_ip_id_too(void **state)
+{
+	(void)state;
+	lose_one_of_counted(10);
+	assert_int_equal(data(1500, ip_id(17), at_ms(400)), SEGMENT_RECOVERED);
+	assert_int_equal(data(1500, ip_id(15), at_ms(410)), SEGMENT_LATE);
+}
+
+/* Nobody can have asked once more within a round trip of the repeat. */
+static void without_a_number_the_original_is_told_by_its_haste(void **state)
+{
+	(void)state;
+	lose_one();
+	assert_int_equal(data(1100, at_ms(400)), SEGMENT_RECOVERED);
+	assert_int_equal(data(1100, at_ms(439)), SEGMENT_LATE);
+	assert_int_equal(data(1100, at_ms(700)), SEGMENT_RETRANSMITTED);
+}
+
+static void a_second_repeat_behind_the_first_is_not_late(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, ts(100, 1), at_ms(100));
+	data(1200, ts(140, 1), at_ms(140));
+	data(1100, ts(400, 1), at_ms(400));
+	assert_int_equal(data(1100, ts(900, 1), at_ms(900)), SEGMENT_RETRANSMITTED);
+	assert_int_equal(client->late, 0);
+}
+
+static void an_original_that_comes_second_is_late_without_a_hole(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, ts(101, 1), at_ms(101));
+	assert_int_equal(data(1000, ts(100, 1), at_ms(102)), SEGMENT_LATE);
+}
+
+/* It is the copy we saw that counts, not what was sent meanwhile. */
+static void a_repeat_held_up_behind_newer_data_is_retransmitted(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, ts(100, 1), at_ms(100));
+	data(1100, ts(300, 1), at_ms(300));
+	assert_int_equal(data(1000, ts(200, 1), at_ms(350)), SEGMENT_RETRANSMITTED);
+	assert_int_equal(client->late, 0);
+}
+
+static void a_synack_sent_again_behind_newer_segments_is_retransmitted(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(999), flags(TCP_SYN), ts(1, 0), at_ms(10));
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), ts(100, 1), at_ms(40));
+	send(CLIENT, seq(1000), ack(5000), ts(2, 100), at_ms(50));
+	data(1000, ts(3, 100), at_ms(60));
+	acks(1100, ts(2100, 3), at_ms(2050));
+	assert_int_equal(send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), ts(1100, 1),
+			      at_ms(2060)),
+			 SEGMENT_RETRANSMITTED);
+	assert_int_equal(server->syn_retrans, 1);
+}
+
+/* ------------------------------------------------------------------ cause */
+
+/* Three segments that nobody has acknowledged, the last one at 102 ms. */
+static void send_three(void)
+{
+	connect_40_ms();
+	data(1000, at_ms(100));
+	data(1100, at_ms(101));
+	data(1200, at_ms(102));
+}
+
+static void three_duplicate_acks_make_it_fast(void **state)
+{
+	int i;
+
+	(void)state;
+	send_three();
+	for (i = 0; i < 4; i++)
+		acks(1000, at_ms(130 + i));
+	assert_int_equal(data(1000, at_ms(145)), SEGMENT_RETRANSMITTED);
+	assert_int_equal(verdict.cause, CAUSE_FAST);
+	assert_int_equal(client->fast, 1);
+	assert_int_equal(client->rto + client->probe, 0);
+}
+
+static void sacked_data_above_makes_it_fast(void **state)
+{
+	(void)state;
+	send_three();
+	acks(1000, sack(1100, 1300), at_ms(130));
+	data(1000, at_ms(145));
+	assert_int_equal(verdict.cause, CAUSE_FAST);
+}
+
+static void long_silence_is_the_timers(void **state)
+{
+	(void)state;
+	send_three();
+	data(1000, at_ms(302));
+	assert_int_equal(verdict.cause, CAUSE_RTO);
+	assert_int_equal(client->rto, 1);
+}
+
+static void long_silence_is_the_timers_whoever_asked(void **state)
+{
+	int i;
+
+	(void)state; /* what was sent again fast was lost again */
+	send_three();
+	for (i = 0; i < 4; i++)
+		acks(1000, at_ms(130 + i));
+	data(1000, at_ms(140));
+	data(1000, at_ms(340));
+	assert_int_equal(verdict.cause, CAUSE_RTO);
+}
+
+static void the_last_segment_alone_is_a_probe(void **state)
+{
+	(void)state;
+	send_three();
+	assert_int_equal(data(1200, at_ms(182)), SEGMENT_RETRANSMITTED);
+	assert_int_equal(verdict.cause, CAUSE_PROBE);
+	assert_int_equal(client->probe, 1);
+}
+
+static void the_last_segment_after_a_duplicate_ack_is_no_probe(void **state)
+{
+	(void)state;
+	send_three();
+	acks(1000, at_ms(130));
+	acks(1000, at_ms(131));
+	data(1200, at_ms(182));
+	assert_int_equal(verdict.cause, CAUSE_RTO);
+}
+
+static void not_the_last_segment_is_no_probe(void **state)
+{
+	(void)state;
+	send_three();
+	data(1000, at_ms(182));
+	assert_int_equal(verdict.cause, CAUSE_RTO);
+}
+
+static void a_probe_that_ends_at_zero_is_one(void **state)
+{
+	(void)state;
+	connect_with(0xffffff9c, 5000);
+	send(CLIENT, seq(0xffffff9c), ack(5000), bytes(100), at_ms(100));
+	send(CLIENT, seq(0xffffff9c), ack(5000), bytes(100), at_ms(180));
+	assert_int_equal(verdict.cause, CAUSE_PROBE);
+}
+
+static void a_syn_is_sent_again_by_the_timer(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(999), flags(TCP_SYN), at_ms(10));
+	assert_int_equal(send(CLIENT, seq(999), flags(TCP_SYN), at_ms(60)), SEGMENT_RETRANSMITTED);
+	assert_int_equal(verdict.cause, CAUSE_RTO);
+}
+
+static void causes_count_wire_segments(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	send(CLIENT, seq(1000), ack(5000), bytes(3000), segments(3), at_ms(100));
+	send(CLIENT, seq(1000), ack(5000), bytes(3000), segments(3), at_ms(400));
+	assert_int_equal(client->retransmitted_segments, 3);
+	assert_int_equal(client->rto, 3);
+}
+
+static void new_data_has_no_cause(void **state)
+{
+	(void)state;
+	lose_one();
+	assert_int_equal(verdict.cause, CAUSE_NONE);
+	assert_int_equal(client->fast + client->rto + client->probe, 0);
+}
+
+/* ------------------------------------------------------------------ spurious */
+
+static void what_was_acknowledged_was_sent_again_for_nothing(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, at_ms(100));
+	acks(1100, at_ms(130));
+	assert_int_equal(data(1000, at_ms(400)), SEGMENT_RETRANSMITTED);
+	assert_true(verdict.spurious);
+	assert_int_equal(client->spurious, 1);
+}
+
+static void what_was_acknowledged_in_part_was_needed(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, at_ms(100));
+	acks(1099, at_ms(130));
+	data(1000, at_ms(400));
+	assert_false(verdict.spurious);
+	assert_int_equal(client->spurious, 0);
+}
+
+static void a_dsack_later_says_that_it_was_for_nothing(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, at_ms(100));
+	data(1000, at_ms(400));
+	assert_int_equal(client->spurious, 0);
+	acks(1100, sack(1000, 1100), at_ms(430));
+	assert_int_equal(server->dsacks, 1);
+	assert_int_equal(server->dsack_spurious, 1);
+}
+
+static void a_dsack_of_what_was_never_sent_again_accuses_nobody(void **state)
+{
+	(void)state; /* the network made the second one, behind this point */
+	connect_40_ms();
+	data(1000, at_ms(100));
+	acks(1100, sack(1000, 1100), at_ms(130));
+	assert_int_equal(server->dsacks, 1);
+	assert_int_equal(server->dsack_spurious, 0);
+}
+
+static void a_dsack_of_a_copy_accuses_nobody(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, at_ms(100));
+	data(1000, at_us(100500));
+	acks(1100, sack(1000, 1100), at_ms(130));
+	assert_int_equal(server->dsack_spurious, 0);
+}
+
+static void known_by_ack_and_by_dsack_it_counts_once(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, at_ms(100));
+	acks(1100, at_ms(130));
+	data(1000, at_ms(400));
+	acks(1100, sack(1000, 1100), at_ms(430));
+	assert_int_equal(client->spurious + server->dsack_spurious, 1);
+}
+
+/* RFC 2883, 4: a duplicate is reported once. The network has made two of that one ACK. */
+static void a_dsack_that_comes_twice_counts_once(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, at_ms(100));
+	data(1000, at_ms(400));
+	acks(1100, sack(1000, 1100), at_ms(430));
+	acks(1100, sack(1000, 1100), at_us(430100));
+	assert_int_equal(client->retransmitted_segments, 1);
+	assert_int_equal(server->dsack_spurious, 1);
+}
+
+static void two_needless_repeats_count_twice(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, at_ms(100));
+	data(1000, at_ms(400));
+	data(1000, at_ms(900));
+	acks(1100, sack(1000, 1100), at_ms(930));
+	acks(1100, sack(1000, 1100), at_ms(1400));
+	assert_int_equal(client->retransmitted_segments, 2);
+	assert_int_equal(server->dsack_spurious, 2);
+}
+
+static void a_dsack_above_the_ack_counts_too(void **state)
+{
+	(void)state; /* inside the second block (RFC 2883, 4.2) */
+	connect_40_ms();
+	data(1000, at_ms(100));
+	data(1100, at_ms(101));
+	data(1100, at_ms(400));
+	acks(1000, two_sacks(1100, 1200, 1100, 1200), at_ms(430));
+	assert_int_equal(server->dsack_spurious, 1);
+}
+
+static void a_recovered_segment_can_be_spurious(void **state)
+{
+	(void)state; /* the original took another way and was acknowledged before */
+	lose_one();
+	acks(1300, at_ms(171));
+	assert_int_equal(data(1100, at_ms(341)), SEGMENT_RECOVERED);
+	assert_true(verdict.spurious);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		core_test(a_later_tsval_was_sent_after_however_soon_it_comes),
+		core_test(an_earlier_tsval_was_sent_before_however_late_it_comes),
+		core_test(tsvals_are_compared_across_zero),
+		core_test(the_same_tsval_says_nothing),
+		core_test(the_same_tsval_behind_newer_ones_was_sent_before),
+		core_test(tsval_is_stronger_than_ip_id),
+		core_test(a_lower_ip_id_of_those_that_count_up_was_sent_before),
+		core_test(a_higher_ip_id_was_sent_after),
+		core_test(ip_ids_are_compared_across_zero),
+		core_test(ip_ids_that_are_noise_say_nothing),
+		core_test(two_ip_ids_in_a_row_are_no_counter),
+		core_test(ip_id_is_stronger_than_what_the_receiver_asked_for),
+		core_test(three_duplicate_acks_and_a_round_trip_show_a_loss),
+		core_test(within_a_round_trip_nobody_can_have_answered),
+		core_test(two_duplicate_acks_are_not_enough),
+		core_test(a_sack_above_the_hole_is_as_good_as_three),
+		core_test(a_sack_asks_only_for_what_lies_below_it),
+		core_test(a_dsack_asks_for_nothing),
+		core_test(the_block_behind_a_dsack_still_asks),
+		core_test(an_ack_that_moves_on_has_been_answered),
+		core_test(younger_than_a_quarter_of_the_round_trip_is_reordered),
+		core_test(neither_young_nor_old_enough_is_unresolved),
+		core_test(as_old_as_the_shortest_timeout_is_recovered),
+		core_test(a_little_younger_than_the_shortest_timeout_is_unresolved),
+		core_test(on_a_long_way_the_timeout_is_two_round_trips),
+		core_test(without_a_round_trip_three_ms_are_reordering),
+		core_test(below_the_first_number_seen_there_is_no_evidence),
+		core_test(the_same_packet_at_once_is_a_copy),
+		core_test(without_ip_id_a_ms_is_the_limit),
+		core_test(without_ip_id_nothing_may_have_come_back),
+		core_test(the_same_tsval_within_a_quarter_round_trip_is_a_copy),
+		core_test(another_tsval_is_another_packet),
+		core_test(another_ip_id_is_another_packet),
+		core_test(another_length_is_another_packet),
+		core_test(the_same_ip_id_within_a_quarter_round_trip_is_a_copy),
+		core_test(a_packet_that_was_asked_for_is_no_copy),
+		core_test(the_same_ip_id_of_one_that_counts_is_a_copy_for_longer),
+		core_test(copies_of_a_packet_do_not_say_how_its_sender_counts),
+		core_test(a_copy_of_a_repeat_is_a_copy),
+		core_test(a_copy_of_what_filled_a_hole_is_a_copy),
+		core_test(a_copy_of_a_fin_closes_nothing_twice),
+		core_test(a_slow_copy_is_one_after_many_others),
+		core_test(slower_than_reordering_makes_it_the_original_is_late),
+		core_test(what_was_asked_for_is_not_slow),
+		core_test(the_original_behind_its_own_repeat_is_late),
+		core_test(the_original_is_told_by_its_ip_id_too),
+		core_test(without_a_number_the_original_is_told_by_its_haste),
+		core_test(a_second_repeat_behind_the_first_is_not_late),
+		core_test(an_original_that_comes_second_is_late_without_a_hole),
+		core_test(a_repeat_held_up_behind_newer_data_is_retransmitted),
+		core_test(a_synack_sent_again_behind_newer_segments_is_retransmitted),
+		core_test(three_duplicate_acks_make_it_fast),
+		core_test(sacked_data_above_makes_it_fast),
+		core_test(long_silence_is_the_timers),
+		core_test(long_silence_is_the_timers_whoever_asked),
+		core_test(the_last_segment_alone_is_a_probe),
+		core_test(the_last_segment_after_a_duplicate_ack_is_no_probe),
+		core_test(not_the_last_segment_is_no_probe),
+		core_test(a_probe_that_ends_at_zero_is_one),
+		core_test(a_syn_is_sent_again_by_the_timer),
+		core_test(causes_count_wire_segments),
+		core_test(new_data_has_no_cause),
+		core_test(what_was_acknowledged_was_sent_again_for_nothing),
+		core_test(what_was_acknowledged_in_part_was_needed),
+		core_test(a_dsack_later_says_that_it_was_for_nothing),
+		core_test(a_dsack_of_what_was_never_sent_again_accuses_nobody),
+		core_test(a_dsack_of_a_copy_accuses_nobody),
+		core_test(known_by_ack_and_by_dsack_it_counts_once),
+		core_test(a_dsack_that_comes_twice_counts_once),
+		core_test(two_needless_repeats_count_twice),
+		core_test(a_dsack_above_the_ack_counts_too),
+		core_test(a_recovered_segment_can_be_spurious),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
