@@ -46,10 +46,11 @@ core_inline void evidence_note_ip_id(struct side *side, const struct packet *pkt
 	    pkt->verdict.class == SEGMENT_LATE || (!step && (side->bits & SIDE_IP_ID)))
 		return;
 	if (side->bits & SIDE_IP_ID) {
+		/* Where they count up, an older one was overtaken, and says nothing else. */
+		if (step > 0x8000 && evidence_ip_ids_count_up(side))
+			return;
 		side->ip_ids++;
 		side->ip_ids_upward += step <= 64;
-		if (step > 0x8000 && evidence_ip_ids_count_up(side)) /* reordered: not the newest */
-			return;
 	}
 	side->ip_id = pkt->ip_id;
 	side->bits |= SIDE_IP_ID;
@@ -124,9 +125,20 @@ core_inline enum sent_order evidence_fill_order(const struct side *side, const s
 	return age_ns >= evidence_rto_ns(side, peer) ? SENT_AFTER : SENT_UNKNOWN;
 }
 
+/*
+ * How soon octets that came again cannot come once more: nobody can ask for them within a round trip,
+ * and of what was acknowledged only a timer that ran out sends another.
+ */
+core_inline __u64 evidence_soon_ns(const struct side *side, const struct side *peer, __u32 end)
+{
+	if ((peer->bits & SIDE_ACK) && !seq_before(READ_ONCE(peer->ack), end))
+		return EVIDENCE_RTO_MIN_NS;
+	return evidence_rtt_min_ns(side, peer);
+}
+
 /* The delayed original of something that was lost, as we thought, and came again. */
 core_apart int evidence_is_late(const struct side *side, const struct packet *pkt,
-				const struct holes *holes, __u64 rtt_ns, __u32 end)
+				const struct holes *holes, __u64 soon_ns, __u32 end)
 {
 	__u32 i, start;
 
@@ -147,8 +159,8 @@ core_apart int evidence_is_late(const struct side *side, const struct packet *pk
 		default:
 			break;
 		}
-		/* Nobody can have asked for it again within a round trip: this one was under way. */
-		if (evidence_us(pkt->now_ns) - fill->time_us < evidence_us(rtt_ns))
+		/* It cannot have been sent after what filled the hole: this one was under way. */
+		if (evidence_us(pkt->now_ns) - fill->time_us < evidence_us(soon_ns))
 			return 1;
 	}
 	return 0;
@@ -209,8 +221,12 @@ core_inline int evidence_is_copy_of(const struct side *side, const struct side *
 	if ((pkt->ip_id || pkt->has_ts) && !evidence_receiver_asked(peer, end) &&
 	    age_us <= evidence_us(evidence_copy_ns(side, peer)))
 		return 1;
-	return age_us <= EVIDENCE_COPY_BARE_US &&
-	       (__s32)(evidence_us(peer->last_ns) - recent->time_us) <= 0;
+	if (age_us > EVIDENCE_COPY_BARE_US)
+		return 0;
+	/* What came back since may have asked for it, but not been answered sooner than this. */
+	if (!(pkt->flags & TCP_SYN) && side->rtt_samples && age_us < evidence_us(side->rtt_min_ns))
+		return 1;
+	return (__s32)(evidence_us(peer->last_ns) - recent->time_us) <= 0;
 }
 
 core_inline int evidence_twin_order(const struct side *side, const struct packet *pkt,

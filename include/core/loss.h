@@ -186,7 +186,7 @@ core_inline enum segment_class loss_classify_seen(const struct side *side, const
 
 	if (twin == TWIN_COPY)
 		return SEGMENT_COPY;
-	if (evidence_is_late(side, pkt, holes, evidence_rtt_min_ns(side, peer), end))
+	if (evidence_is_late(side, pkt, holes, evidence_soon_ns(side, peer, end), end))
 		return SEGMENT_LATE;
 	if (twin == TWIN_BEFORE || holes_repeated(holes, start, end, 0) || !evidence_is_slow(side, peer, pkt, end))
 		return SEGMENT_RETRANSMITTED;

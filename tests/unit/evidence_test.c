@@ -332,10 +332,21 @@ static void without_ip_id_a_ms_is_the_limit(void **state)
 static void without_ip_id_nothing_may_have_come_back(void **state)
 {
 	(void)state;
-	connect_40_ms();
+	send(CLIENT, seq(999), flags(TCP_SYN), at_ms(10));
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), at_ms(40));
+	send(CLIENT, seq(1000), ack(5000), at_us(40200)); /* the client is 0.2 ms away */
 	data(1000, at_ms(100));
 	acks(1000, at_us(100400));
 	assert_int_equal(data(1000, at_us(100900)), SEGMENT_RETRANSMITTED);
+}
+
+static void what_came_back_is_not_answered_sooner_than_the_way_there_and_back(void **state)
+{
+	(void)state;
+	connect_40_ms(); /* the client is 10 ms away */
+	data(1000, at_ms(100));
+	acks(1000, at_us(100400));
+	assert_int_equal(data(1000, at_us(100900)), SEGMENT_COPY);
 }
 
 /* A timer would have taken longer, and nobody asked; the receiver answered the first one. */
@@ -837,6 +848,7 @@ int main(void)
 		core_test(the_same_packet_at_once_is_a_copy),
 		core_test(without_ip_id_a_ms_is_the_limit),
 		core_test(without_ip_id_nothing_may_have_come_back),
+		core_test(what_came_back_is_not_answered_sooner_than_the_way_there_and_back),
 		core_test(the_same_tsval_within_a_quarter_round_trip_is_a_copy),
 		core_test(another_tsval_is_another_packet),
 		core_test(another_ip_id_is_another_packet),
