@@ -18,8 +18,6 @@ LDLIBS_ALL = $(LDFLAGS) $(shell pkg-config --libs $(LIBS))
 ARCH_INCLUDE := -I/usr/include/$(shell uname -m)-linux-gnu
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARNINGS) -Iinclude $(ARCH_INCLUDE)
 
-include tests/netns/netns.mk
-include tests/kernel/kernel.mk
 
 BUILD_PACKAGES := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libbpf-dev libxdp-dev \
 	libpcap-dev libelf-dev zlib1g-dev libzstd-dev libmd-dev iproute2
@@ -29,6 +27,10 @@ BENCH_PACKAGES := tcptrace tshark
 USER_OBJECTS := $(patsubst user/%.c,$(BUILD)/user/%.o,$(wildcard user/*.c))
 LIBRARY := $(BUILD)/libackmon.a
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))
+
+# Behind the variables their rules depend on.
+include tests/netns/netns.mk
+include tests/kernel/kernel.mk
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:

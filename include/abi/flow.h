@@ -231,7 +231,7 @@ struct fill { /* octets that came again after their first copy was lost before t
 	__u32 time_us; /* see evidence_us() */
 	__u16 ip_id;
 	__u8 has_ts;
-	__u8 reserved;
+	__u8 original_came; /* there is only one */
 };
 
 struct repeat { /* octets sent again; a D-SACK may still call that needless */

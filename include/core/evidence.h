@@ -138,7 +138,7 @@ core_inline __u64 evidence_soon_ns(const struct side *side, const struct side *p
 
 /* The delayed original of something that was lost, as we thought, and came again. */
 core_apart int evidence_is_late(const struct side *side, const struct packet *pkt,
-				const struct holes *holes, __u64 soon_ns, __u32 end)
+				struct holes *holes, __u64 soon_ns, __u32 end)
 {
 	__u32 i, start;
 
@@ -146,13 +146,14 @@ core_apart int evidence_is_late(const struct side *side, const struct packet *pk
 		return 0;
 	start = pkt->seq;
 	for (i = 0; i < FILLS_MAX; i++) {
-		const struct fill *fill = &holes->fill[i];
+		struct fill *fill = &holes->fill[i];
 
-		if (fill->start == fill->end || seq_before(start, fill->start) ||
-		    seq_after(end, fill->end))
+		if (fill->start == fill->end || fill->original_came ||
+		    seq_before(start, fill->start) || seq_after(end, fill->end))
 			continue;
 		switch (evidence_order(side, pkt, fill->has_ts, fill->tsval, fill->ip_id)) {
 		case SENT_BEFORE:
+			fill->original_came = 1;
 			return 1;
 		case SENT_AFTER:
 			continue;
@@ -160,8 +161,10 @@ core_apart int evidence_is_late(const struct side *side, const struct packet *pk
 			break;
 		}
 		/* It cannot have been sent after what filled the hole: this one was under way. */
-		if (evidence_us(pkt->now_ns) - fill->time_us < evidence_us(soon_ns))
-			return 1;
+		if (evidence_us(pkt->now_ns) - fill->time_us >= evidence_us(soon_ns))
+			continue;
+		fill->original_came = 1;
+		return 1;
 	}
 	return 0;
 }

@@ -179,7 +179,7 @@ core_inline __u32 loss_segments(const struct side *side, const struct side *peer
  * being slow says nothing of it.
  */
 core_inline enum segment_class loss_classify_seen(const struct side *side, const struct side *peer,
-						  struct packet *pkt, const struct holes *holes,
+						  struct packet *pkt, struct holes *holes,
 						  __u32 start, __u32 end)
 {
 	int twin = evidence_find_twin(side, peer, pkt, end);
