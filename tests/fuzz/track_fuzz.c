@@ -275,7 +275,7 @@ static void forget_numbers(struct side *side)
 	int i;
 
 	side->next = side->ack = side->first_seq = side->synack_ack = 0;
-	side->sack_high = side->holes_checked = 0;
+	side->sack_high = side->holes_checked = side->dsack_start = 0;
 	for (i = 0; i < RTT_PROBES; i++)
 		side->probe_id[i] = 0;
 	for (i = 0; i < RECENT_SEGMENTS; i++)
