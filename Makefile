@@ -35,7 +35,7 @@ include tests/kernel/kernel.mk
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all help deps test-deps bench-deps run demo test unit check bench update-golden install uninstall clean
+.PHONY: all help deps test-deps bench-deps run demo test unit check check-truth bench update-golden install uninstall clean
 
 all: $(BUILD)/ackmon
 
@@ -47,6 +47,7 @@ help:
 	@echo 'sudo make test       every test; parts that need root skip without it'
 	@echo 'make unit            the unit tests alone'
 	@echo 'make check           who includes whom, headers alone, the verifier, the man page'
+	@echo 'sudo make check-truth    captures and live stacks against the kernels and the oracle; SEED=n'
 	@echo 'make bench           costs beside an empty program, libpcap and tcptrace'
 	@echo 'make update-golden NAME=...   take today'"'"'s output as expected (say why in the commit)'
 	@echo 'make install         into $$(DESTDIR)$$(PREFIX); make uninstall takes it out again'
@@ -135,6 +136,10 @@ test:
 
 check: all $(KERNEL_TOOLS)
 	tests/check.sh
+
+check-truth: all $(NETNS_TOOLS)
+	tests/truth/run_captures.py -v
+	tests/truth/live_matrix.sh
 
 bench:
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory bench-deps; fi

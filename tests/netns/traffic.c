@@ -169,7 +169,7 @@ static int family_of(const struct sockaddr_storage *address)
 static void print_header(void)
 {
 	puts("end,family,client_port,server_port,outcome,connect_us,total_retrans,bytes_retrans,rtt_us,"
-	     "min_rtt_us,segs_out,data_segs_out,bytes_sent,bytes_received");
+	     "min_rtt_us,segs_out,data_segs_out,bytes_sent,bytes_received,dsack_dups,reord_seen");
 	fflush(stdout);
 }
 
@@ -178,11 +178,12 @@ static void print_info(int fd)
 	struct tcp_info info;
 
 	get_info(fd, &info);
-	printf("%u,%llu,%u,%u,%u,%u,%llu,%llu\n", info.tcpi_total_retrans,
+	printf("%u,%llu,%u,%u,%u,%u,%llu,%llu,%u,%u\n", info.tcpi_total_retrans,
 	       (unsigned long long)info.tcpi_bytes_retrans, info.tcpi_rtt, info.tcpi_min_rtt,
 	       info.tcpi_segs_out, info.tcpi_data_segs_out,
 	       (unsigned long long)info.tcpi_bytes_sent,
-	       (unsigned long long)info.tcpi_bytes_received);
+	       (unsigned long long)info.tcpi_bytes_received, info.tcpi_dsack_dups,
+	       info.tcpi_reord_seen);
 }
 
 /* other has the port of the client; a connect() that failed leaves no counts behind. */
@@ -198,7 +199,7 @@ static void print_connection(int fd, const struct sockaddr_storage *other, const
 	if (arguments.server || connect_us)
 		print_info(fd);
 	else
-		puts(",,,,,,,");
+		puts(",,,,,,,,,");
 	fflush(stdout);
 	pthread_mutex_unlock(&lock);
 }

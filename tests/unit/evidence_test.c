@@ -183,7 +183,7 @@ static void within_a_round_trip_nobody_can_have_answered(void **state)
 	(void)state;
 	lose_one();
 	duplicate_acks(3);
-	assert_int_equal(data(1100, at_ms(179)), SEGMENT_UNRESOLVED);
+	assert_int_equal(data(1100, at_ms(174)), SEGMENT_UNRESOLVED);
 }
 
 static void two_duplicate_acks_are_not_enough(void **state)

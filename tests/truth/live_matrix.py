@@ -1,0 +1,425 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Chooses the cases of live_matrix.sh, and judges what three taps said of them.
+
+usage: live_matrix.py plan SEED BUDGET_S "CONGESTION CONTROLS" [CASE-NUMBER...]
+       live_matrix.py judge DIRECTORY
+"""
+import collections
+import csv
+import glob
+import json
+import os
+import random
+import re
+import sys
+
+# name, seconds one case takes, what to expect of the sender's kernel
+Scenario = collections.namedtuple('Scenario', 'name seconds kind')
+SCENARIOS = (
+    Scenario('loss_1', 2.2, 'lossy'), Scenario('mixed', 2.8, 'lossy'),
+    Scenario('keepalive', 4.0, 'clean'), Scenario('duplicate', 1.9, 'clean'),
+    Scenario('loss_3', 3.0, 'lossy'), Scenario('reorder', 1.9, 'any'),
+    Scenario('zero_window', 2.8, 'clean'), Scenario('bursts', 2.2, 'lossy'),
+    Scenario('syn_loss', 2.9, 'opening'), Scenario('tail_loss', 2.2, 'tail'),
+    Scenario('clean', 1.9, 'clean'), Scenario('fin_loss', 2.2, 'tail'),
+    Scenario('ack_loss', 2.2, 'any'), Scenario('delay', 2.4, 'clean'),
+    Scenario('synack_loss', 2.9, 'opening'), Scenario('far_reorder', 2.2, 'any'),
+)
+AXES = (
+    ('family', ('4', '6')), ('timestamps', ('1', '0')), ('sack', ('1', '0')),
+    ('offloads', ('0', '0', '1')), ('ecn', ('0', '1')), ('congestion', ('cubic', 'reno', 'bbr')),
+    ('hook', ('tc', 'tc', 'native', 'skb')), ('place', ('before', 'after', 'both')),
+    ('tap', ('tob', 'toa')),
+)
+SHORT = ('reorder', 'far_reorder', 'duplicate')  # the round trip is microseconds
+HELD = SHORT + ('delay',)  # frames of many segments are not held back
+COUNTED = ('loss_1', 'loss_3', 'bursts')
+TAPS = ('sender', 'router', 'receiver')
+WAYS = {'c2s': ('opener', 'client'), 's2c': ('responder', 'server')}
+
+EXACT_MIN = 0.85      # of directions with loss, told from behind the loss
+LOST_TOLERANCE = 0.1  # a repeat that is lost again fills no hole, a lost tail leaves none
+EXCESS_MAX = 0.01     # of repeats, or of copies: what looks like a repeat in every number
+BARE_MAX = 0.10       # of what came twice or late, when no number in the packets tells them apart
+SLACK = 2             # in a short run one lost tail is many percent
+RTT_MAX = 0.05        # of the kernel's least round trip, and what the stack adds
+RTT_STACK_NS = 200 * 1000
+RTT_GOOD_MIN = 0.95
+
+
+# ---------------------------------------------------------------- the plan
+
+class Cycle:
+    """The values of an axis in shuffled rounds: each comes once before any comes again."""
+
+    def __init__(self, values, rng):
+        self.values, self.rng, self.left = values, rng, []
+
+    def next(self):
+        if not self.left:
+            self.left = self.rng.sample(self.values, len(self.values))
+        return self.left.pop()
+
+
+def sensible(case):
+    """Changes what cannot be combined: XDP takes a frame of many segments for one."""
+    if case['offloads'] == '1' and case['scenario'] in HELD:
+        case['offloads'] = '0'
+    if case['offloads'] == '1':
+        case['hook'] = 'tc'
+    return case
+
+
+def plan(seed, budget_s, available):
+    rng = random.Random(seed)
+    axes = {name: Cycle([value for value in values if name != 'congestion' or value in available],
+                        rng) for name, values in AXES}
+    left_s, number = budget_s, 0
+    while True:
+        for scenario in SCENARIOS:
+            number += 1
+            left_s -= scenario.seconds
+            if left_s < 0:
+                return
+            case = {'number': number, 'seed': seed * 1000 + number, 'scenario': scenario.name}
+            case.update((name, cycle.next()) for name, cycle in axes.items())
+            yield sensible(case)
+
+
+def print_plan(seed, budget_s, available, numbers):
+    for case in plan(int(seed), float(budget_s), available.split()):
+        if not numbers or str(case['number']) in numbers:
+            print(' '.join('%s=%s' % item for item in case.items()))
+
+
+# ---------------------------------------------------------------- what was gathered
+
+def read_case(directory):
+    with open(os.path.join(directory, 'case')) as file:
+        return dict(line.strip().split('=', 1) for line in file)
+
+
+def read_records(path):
+    """Our records by the client's port."""
+    records = collections.defaultdict(list)
+    with open(path) as file:
+        for line in file:
+            record = json.loads(line)
+            if record['responder_port'] == 8080:
+                records[record['opener_port']].append(record)
+    return records
+
+
+def read_kernel(path, end):
+    """What the kernel said of each connection, by the client's port."""
+    with open(path, newline='') as file:
+        lines = [line for line in file if line.startswith(('end,', end + ','))]
+    return {int(row['client_port']): row for row in csv.DictReader(lines)}
+
+
+def read_drops(directory):
+    """Segments dropped, by side of the router's tap."""
+    drops = collections.Counter()
+    for path in glob.glob(os.path.join(directory, 'drop.*')):
+        with open(path) as file:
+            counts = dict(re.findall(r'(\w+) (\d+)', file.read().splitlines()[-1]))
+        drops[path.split('.')[-2]] += int(counts['segments'])
+    return drops
+
+
+def is_bare(case):
+    """Nothing in a packet tells it from its like, sent before or after: IPv6 has no IP-ID, and the
+    clock of the timestamps ticks each millisecond, which is longer than these ways are."""
+    return case['family'] == '6' and (case['timestamps'] == '0' or case['scenario'] in SHORT)
+
+
+def is_countable(case):
+    """Each loss comes again once: without SACK a timer sends again what was not lost, too, and of a
+    dropped frame of many segments the end of a transfer may go unseen."""
+    return case['scenario'] in COUNTED and case['sack'] == '1' and case['offloads'] == '0' and \
+        not is_bare(case)
+
+
+def number_of(row, name):
+    return int(row.get(name) or 0)
+
+
+# ---------------------------------------------------------------- the judgement
+
+class Way:
+    """One direction of one connection: the sending kernel's word and ours at three taps."""
+
+    def __init__(self, name, row, records):
+        self.name, self.row = name, row
+        self.end = WAYS[name][0]
+        self.kernel = number_of(row, 'total_retrans'), number_of(row, 'bytes_retrans')
+        # Named by their place on this way, whichever end sends.
+        order = TAPS if name == 'c2s' else TAPS[::-1]
+        self.tap = {place: records[host] for place, host in zip(TAPS, order)}
+
+    def ours(self, place, field):
+        return self.tap[place].get('%s_%s' % (self.end, field)) or 0
+
+    def opening_repeats(self, place):
+        name = 'syn_retrans' if self.name == 'c2s' else 'synack_retrans'
+        return self.tap[place].get(name) or 0
+
+    def at_sender(self):
+        return self.ours('sender', 'retransmitted_segments'), \
+            self.ours('sender', 'retransmitted_bytes')
+
+    def estimate(self, place):
+        return self.ours(place, 'retransmitted_segments') + self.ours(place, 'recovered_segments')
+
+    def visible(self, place):
+        """The kernel's count, less the repeated SYNs that the tap could not know to be repeats."""
+        return self.kernel[0] - self.opening_repeats('sender') + self.opening_repeats(place)
+
+    def rtt_error(self):
+        """Our least round trip at the sender, less the kernel's; None when either is absent."""
+        other = {'opener': 'responder', 'responder': 'opener'}[self.end]
+        ours = self.tap['sender'].get(other + '_rtt_min_ns')
+        kernel = number_of(self.row, 'min_rtt_us')
+        return ours - kernel * 1000 if ours is not None and kernel else None
+
+    def rtt_is_good(self):
+        kernel_ns = number_of(self.row, 'min_rtt_us') * 1000
+        return abs(self.rtt_error()) <= RTT_MAX * kernel_ns + RTT_STACK_NS
+
+
+class Sums(collections.Counter):
+    columns = (('connections', 'flows'), ('kernel', 'kernel'), ('sender', 'sender'),
+               ('router', 'router'), ('receiver', 'receiver'), ('exact_sender', 'exact'),
+               ('ways', 'of'), ('exact_router', 'router='), ('exact_receiver', 'receiver='),
+               ('lossy', 'of lossy'), ('dropped_before', 'dropped<'), ('before', 'ours<'),
+               ('dropped_after', 'dropped>'), ('after', 'ours>'), ('spurious', 'spurious'),
+               ('dsacks', 'D-SACKs'), ('copies', 'copies'), ('late', 'late'),
+               ('reordered', 'reordered'), ('unresolved', 'unresolv.'),
+               ('kernel_reordered', 'rordseen'))
+
+    @classmethod
+    def header(cls):
+        return '%-13s' % 'scenario' + ''.join('%10s' % title for _, title in cls.columns) + \
+            '%10s' % 'RTT us'
+
+    def line(self, name):
+        error_us = self['rtt_error_ns'] / 1000 / self['rtt'] if self['rtt'] else 0
+        return '%-13s' % name + ''.join('%10d' % self[key] for key, _ in self.columns) + \
+            '%10.1f' % error_us
+
+
+LEGEND = (
+    'kernel: tcpi_total_retrans; sender, router, receiver: what we say there (retransmitted +',
+    'recovered); exact: directions where segments and bytes are the kernel\'s; router=, receiver=:',
+    'of those with loss; < and >: before and after the router, dropped and told.',
+)
+
+
+class Judge:
+    def __init__(self):
+        self.kinds = {scenario.name: scenario.kind for scenario in SCENARIOS}
+        self.sums = collections.defaultdict(Sums)
+        self.counted = Sums()
+        self.complaints = collections.defaultdict(list)
+        self.number = 0
+        self.failed = 0
+
+    def complain(self, about, case, text):
+        axes = ' '.join('%s=%s' % (name, case[name]) for name, _ in AXES)
+        self.complaints[about].append('case %s %s (%s): %s' % (
+            case['number'], case['scenario'], axes, text))
+
+    def case(self, directory):
+        case = read_case(directory)
+        sums = Sums()
+        taps = {tap: read_records(os.path.join(directory, tap + '.ndjson')) for tap in TAPS}
+        kernels = {way: read_kernel(os.path.join(directory, end + '.csv'), end)
+                   for way, (_, end) in WAYS.items()}
+        for side, segments in read_drops(directory).items():
+            sums['dropped_' + side] += segments
+        for port in sorted(kernels['c2s']):
+            self.connection(case, sums, port, kernels, taps)
+        if not kernels['c2s']:
+            self.complain('records', case, 'no connection was made')
+        self.sums[case['scenario']].update(sums)
+        if is_countable(case):
+            self.counted.update(sums)
+
+    def connection(self, case, sums, port, kernels, taps):
+        sums['connections'] += 1
+        found = {tap: taps[tap][port] for tap in TAPS}
+        if any(len(records) != 1 for records in found.values()) or port not in kernels['s2c']:
+            self.complain('records', case, 'port %d: records %s' % (port, ', '.join(
+                '%s %d' % (tap, len(records)) for tap, records in found.items())))
+            return
+        records = {tap: found[tap][0] for tap in TAPS}
+        for name in WAYS:
+            self.way(case, sums, port, Way(name, kernels[name][port], records))
+        sums['probes'] += sum(records['sender'][end + '_keepalives'] for end, _ in WAYS.values())
+        sums['zero_windows'] += sum(records['sender'][end + '_zero_windows']
+                                    for end, _ in WAYS.values())
+
+    def way(self, case, sums, port, way):
+        kind = self.kinds[case['scenario']]
+        sums['ways'] += 1
+        sums['kernel'] += way.kernel[0]
+        for place in TAPS:
+            sums[place] += way.estimate(place)
+        sums['exact_sender'] += way.at_sender() == way.kernel
+        if way.at_sender() != way.kernel:
+            self.complain('sender', case, 'port %d %s: kernel %d segments %d bytes, ours %d, %d' % (
+                port, way.name, *way.kernel, *way.at_sender()))
+        for place in TAPS[1:]:
+            self.never_more(case, kind, sums, port, way, place)
+        if kind in ('lossy', 'opening') and way.kernel[0]:
+            self.lossy_way(sums, way, '_bare' if is_bare(case) else '')
+        self.sides(sums, way)
+        self.round_trip(case, sums, port, way)
+
+    def never_more(self, case, kind, sums, port, way, place):
+        """What we say was sent again is at most what was. Copies and late originals tempt."""
+        excess = way.estimate(place) - way.kernel[0]
+        about = 'clean' if kind == 'clean' else 'invented'
+        if is_bare(case):
+            about = 'bare'
+            sums['tempting'] += way.ours(place, 'copies') + way.ours(place, 'late') + \
+                way.ours(place, 'reordered') + max(excess, 0)
+        if excess > 0:
+            sums[about] += excess
+            self.complain(about, case, 'port %d %s at the %s: kernel %d, ours %d + %d' % (
+                port, way.name, place, way.kernel[0], way.ours(place, 'retransmitted_segments'),
+                way.ours(place, 'recovered_segments')))
+
+    @staticmethod
+    def lossy_way(sums, way, kind):
+        sums['lossy' + kind] += 1
+        for place in TAPS[1:]:
+            sums['exact_' + place + kind] += way.estimate(place) == way.visible(place)
+
+    @staticmethod
+    def sides(sums, way):
+        sums['before'] += way.ours('router', 'recovered_segments')
+        sums['after'] += way.ours('router', 'retransmitted_segments') - \
+            way.ours('router', 'spurious')
+        sums['spurious'] += way.ours('sender', 'spurious')
+        sums['dsacks'] += number_of(way.row, 'dsack_dups')
+        sums['copies'] += way.ours('receiver', 'copies')
+        sums['reordered'] += way.ours('receiver', 'reordered')
+        sums['unresolved'] += way.ours('receiver', 'unresolved')
+        sums['late'] += way.ours('receiver', 'late')
+        sums['kernel_reordered'] += number_of(way.row, 'reord_seen')
+
+    def round_trip(self, case, sums, port, way):
+        error = way.rtt_error()
+        if error is None:
+            return
+        sums['rtt'] += 1
+        sums['rtt_error_ns'] += error
+        sums['rtt_good'] += way.rtt_is_good()
+        if not way.rtt_is_good():
+            self.complain('rtt', case, 'port %d %s: kernel %s us, ours %+d us' % (
+                port, way.name, way.row['min_rtt_us'], error // 1000))
+
+    # ---------------------------------------------------------------- the words
+
+    def check(self, good, name, about=None):
+        self.number += 1
+        self.failed += not good
+        print('%s %d - %s' % ('ok' if good else 'not ok', self.number, name))
+        for complaint in self.complaints[about][:12]:
+            print('# ' + complaint)
+        if len(self.complaints[about]) > 12:
+            print('# and %d more' % (len(self.complaints[about]) - 12))
+
+    def total(self, *names):
+        total = Sums()
+        for name, sums in self.sums.items():
+            if not names or name in names:
+                total.update(sums)
+        return total
+
+    def verdict(self):
+        everything = self.total()
+        for line in (Sums.header(), *(self.sums[name].line(name) for name in sorted(self.sums)),
+                     everything.line('all')):
+            print('# ' + line)
+        for line in LEGEND:
+            print('# ' + line)
+        self.check(not self.complaints['records'] and everything['connections'],
+                   'each of %d connections has one record at each of three taps' %
+                   everything['connections'], 'records')
+        self.check(not self.complaints['sender'],
+                   'at the sender segments and bytes are the kernel\'s, %d of %d directions' % (
+                       everything['exact_sender'], everything['ways']), 'sender')
+        self.check_excess(everything)
+        self.check_bare(everything)
+        self.check_behind(everything)
+        self.check_sides()
+        part = everything['rtt_good'] / max(everything['rtt'], 1)
+        self.check(part >= RTT_GOOD_MIN, 'the least round trip is the kernel\'s on %.3f of %d '
+                   'directions, at least %.2f' % (part, everything['rtt'], RTT_GOOD_MIN), 'rtt')
+        self.check_seen()
+        print('1..%d' % self.number)
+        return 1 if self.failed else 0
+
+    def check_excess(self, everything):
+        most = EXCESS_MAX * everything['kernel']
+        self.check(everything['invented'] <= most,
+                   'router and receiver never say more than was sent again: %d of %d too many' % (
+                       everything['invented'], everything['kernel']), 'invented')
+        most = EXCESS_MAX * everything['copies']
+        self.check(everything['clean'] <= most,
+                   'clean, delayed, copied, probed and stalled: %d invented, of %d copies' % (
+                       everything['clean'], everything['copies']), 'clean')
+
+    def check_bare(self, everything):
+        most = BARE_MAX * everything['tempting'] + SLACK
+        self.check(everything['bare'] <= most,
+                   'IPv6 without a telling clock: %d of %d copied or late told as sent again' % (
+                       everything['bare'], everything['tempting']), 'bare')
+
+    def check_behind(self, everything):
+        """A lost tail leaves nothing to see. IPv6 without timestamps is told, not judged."""
+        for place in TAPS[1:] if everything['lossy'] else ():
+            part = everything['exact_' + place] / everything['lossy']
+            least = EXACT_MIN * everything['lossy'] - SLACK
+            self.check(everything['exact_' + place] >= least,
+                       'at the %s what was sent again is exact on %.3f of %d directions with loss, '
+                       'at least %.2f' % (place, part, everything['lossy'], EXACT_MIN))
+            print('# and on %d of %d of IPv6 without timestamps' % (
+                everything['exact_' + place + '_bare'], everything['lossy_bare']))
+
+    def check_sides(self):
+        for side in ('before', 'after') if self.counted['connections'] else ():
+            dropped, ours = self.counted['dropped_' + side], self.counted[side]
+            self.check(abs(dropped - ours) <= LOST_TOLERANCE * dropped + SLACK,
+                       'lost %s the router: %d segments dropped, %d by us' % (side, dropped, ours))
+
+    def check_seen(self):
+        """A scenario that did not happen proves nothing."""
+        for scenario, key in (('keepalive', 'probes'), ('zero_window', 'zero_windows'),
+                              ('duplicate', 'copies')):
+            if scenario in self.sums:
+                self.check(self.sums[scenario][key] > 0, '%s: %d %s seen' % (
+                    scenario, self.sums[scenario][key], key.replace('_', ' ')))
+
+
+def judge(directory):
+    judgement = Judge()
+    for number in sorted(int(name) for name in os.listdir(directory) if name.isdigit()):
+        judgement.case(os.path.join(directory, str(number)))
+    return judgement.verdict()
+
+
+def main():
+    if len(sys.argv) >= 5 and sys.argv[1] == 'plan':
+        print_plan(*sys.argv[2:5], sys.argv[5:])
+        return 0
+    if len(sys.argv) == 3 and sys.argv[1] == 'judge':
+        return judge(sys.argv[2])
+    sys.exit(__doc__)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

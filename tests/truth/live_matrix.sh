@@ -1,0 +1,186 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Real connections over a bad path, watched at three points at once, against what the kernels say.
+#
+#   a -- toa r tob -- b      ackmon in a, on one interface of r, and in b
+#
+# usage: live_matrix.sh [CASE-NUMBER...]     all cases of the plan, or those numbers
+#
+# SEED=N chooses the cases (default 1), BUDGET=SECONDS how many (default 270), KEEP=DIR keeps what
+# was compared. Speaks TAP, and prints a table. live_matrix.py chooses the cases, and judges them.
+set -u
+exec </dev/null
+NETNS_PREFIX=${NETNS_PREFIX:-acktruth-}
+cd "$(dirname "$0")/../.." || exit 1
+PATH=$PATH:/usr/sbin:/sbin
+SEED=${SEED:-1}
+BUDGET=${BUDGET:-270}
+TRAFFIC_SECONDS=20 # more than any case takes; a case that hangs ends by itself
+
+skip_all() {
+	echo "1..0 # SKIP $*"
+	exit 0
+}
+
+[ "$(id -u)" = 0 ] || skip_all "network namespaces and BPF programs need root; try: sudo $0"
+command -v python3 >/dev/null || skip_all "python3 is missing; run make test-deps"
+ip netns add "${NETNS_PREFIX}probe" 2>/dev/null ||
+	skip_all "no network namespaces here (a container without CAP_SYS_ADMIN?)"
+ip netns del "${NETNS_PREFIX}probe"
+
+. tests/netns/lib.sh
+judge=$root/tests/truth/live_matrix.py
+if [ -n "${KEEP:-}" ]; then
+	mkdir -p "$KEEP"
+	work=$(realpath "$KEEP")
+else
+	work=$(mktemp -d)
+fi
+
+finish() {
+	netns_down
+	[ -n "${KEEP:-}" ] || rm -rf "$work"
+}
+
+# ---------------------------------------------------------------- one case
+
+set_sysctls() {
+	local host
+
+	for host in a b; do
+		on "$host" sh -c "cd /proc/sys/net/ipv4 && echo $timestamps >tcp_timestamps &&
+			echo $sack >tcp_sack && echo $ecn >tcp_ecn" || die "$host: a sysctl was refused"
+	done
+}
+
+# By route: as a sysctl a namespace may only take what the whole machine allows everybody.
+set_congestion() {
+	local host net
+
+	for host in a b; do
+		net=1
+		[ $host = b ] && net=2
+		ip -n "$NETNS_PREFIX$host" route replace default via "10.77.$net.254" \
+			congctl "$congestion" || die "$host: no congestion control $congestion"
+		ip -n "$NETNS_PREFIX$host" -6 route replace default via "fd77:$net::254" \
+			congctl "$congestion" || die "$host: no congestion control $congestion"
+	done
+}
+
+set_offloads() {
+	local segments=1 link
+
+	[ "$offloads" = 1 ] && segments=65535
+	for link in a:eth0 b:eth0 r:toa r:tob; do
+		ip -n "$NETNS_PREFIX${link%:*}" link set "${link#*:}" gso_max_segs $segments
+	done
+}
+
+# watch NAME HOST INTERFACE: before the droppers, so that it stands before them on an interface.
+watch() {
+	job "$dir/$1.log" "ingress" "$2" "$ACKMON" -v -i "$3" -m "$hook" -j -w "$dir/$1.ndjson"
+}
+
+# impair NAME INTERFACE RULE...: the judge reads what became of drop.before and drop.after, which
+# are the sides of the router's tap; held is not lost.
+impair() {
+	local name=$1.$((droppers += 1))
+	shift
+	job "$dir/$name" ready r "$DROPPER" --dev "$@"
+}
+
+# lose RULE...: on each way; on one of them before the router's tap as well, if the case says so.
+# The ingress side of the other interface is before the tap, all else comes after it.
+lose() {
+	local near=toa far=tob
+
+	[ "$tap" = toa ] && near=tob far=toa
+	[ "$place" = after ] || impair drop.before $near --ingress "$@" --seed $((seed * 3 + 1))
+	[ "$place" = before ] || impair drop.after $far "$@" --seed $((seed * 3 + 2))
+	impair drop.after $near "$@" --seed $((seed * 3 + 3))
+}
+
+# What is held back comes by twice: never on the interface that is watched.
+away() {
+	local interface=toa
+
+	[ "$tap" = toa ] && interface=tob
+	impair held $interface "$@"
+}
+
+delay_path() { # frames of many segments are not held back, and would overtake
+	[ "$offloads" = 1 ] || away --match any --every 1 --delay "${1:-8}"
+}
+
+talk() { # CLIENT-OPTIONS...
+	local count=4 address=$B4
+
+	[ "$family" = 6 ] && address=$B6
+	job "$dir/server.csv" end, b "$TRAFFIC" server --count $count --seconds $TRAFFIC_SECONDS
+	on a "$TRAFFIC" client "$address" --count $count --parallel 4 --seconds $TRAFFIC_SECONDS "$@" \
+		>"$dir/client.csv"
+	job_wait
+}
+
+bulk() { talk --request 250000 --response 120000 "$@"; }
+
+# The scenarios. Droppers of one interface work in the order they were begun; the delay is last.
+
+scenario_clean() { delay_path; bulk; }
+scenario_loss_1() { lose --match data --loss 1; delay_path; bulk; }
+scenario_loss_3() { lose --match data --loss 3; delay_path; bulk; }
+scenario_bursts() {
+	lose --match data --nth 60-66
+	lose --match data --nth 200-203
+	delay_path
+	bulk
+}
+scenario_tail_loss() { lose --match push --nth 3; delay_path; talk --request 9000 --response 9000; }
+scenario_syn_loss() { lose --match syn --nth 2; delay_path; talk --request 20000; }
+scenario_synack_loss() { lose --match synack --nth 2; delay_path; talk --request 20000; }
+scenario_fin_loss() { lose --match fin --nth 1; delay_path; talk --request 20000; }
+scenario_ack_loss() { lose --match ack --loss 30; delay_path; bulk; }
+scenario_reorder() { away --match data --every 23 --delay 1; bulk; }
+scenario_far_reorder() { away --match data --every 40 --delay 12; bulk; }
+scenario_duplicate() { away --action duplicate --match data --every 7; bulk; }
+scenario_delay() { delay_path 40; talk --request 60000 --response 30000; }
+scenario_zero_window() { delay_path; talk --response 60000 --rcvbuf 4096 --stall 700; }
+scenario_keepalive() { delay_path; talk --keepalive 1 --rounds 2 --pause 2300 --response 100; }
+scenario_mixed() {
+	lose --match data --loss 2
+	lose --match ack --loss 10
+	delay_path
+	bulk --rounds 2 --pause 50
+}
+
+# Case lines are NAME=VALUE words, as live_matrix.py prints them.
+run_case() {
+	local scenario family timestamps sack offloads ecn congestion hook place tap seed number
+	local droppers=0 word
+
+	for word in "$@"; do
+		local "${word?}"
+	done
+	dir=$work/$number
+	mkdir -p "$dir"
+	printf '%s\n' "$@" >"$dir/case"
+	set_sysctls
+	set_congestion
+	set_offloads
+	watch sender a eth0
+	watch router r "$tap"
+	watch receiver b eth0
+	"scenario_$scenario"
+	jobs_stop
+}
+
+trap finish EXIT
+trap 'exit 1' INT TERM
+need "$ACKMON" "$DROPPER" "$TRAFFIC"
+available=$(cat /proc/sys/net/ipv4/tcp_available_congestion_control)
+rm -rf "$work"/[0-9]* # what an earlier run has kept
+netns_up
+while read -r -a words; do
+	run_case "${words[@]}"
+done < <(python3 "$judge" plan "$SEED" "$BUDGET" "$available" "$@")
+python3 "$judge" judge "$work"
