@@ -209,36 +209,39 @@ core_inline __u64 evidence_copy_ns(const struct side *side, const struct side *p
 }
 
 /*
- * What came back from the receiver cannot be answered here any sooner. Near the sender the least of
- * few samples may be far above the true least: there a quarter of it has to do.
+ * Behind the longer part of the way, what is sent again because of what came back from the receiver
+ * takes that part and back to come by. Near the sender nothing tells how soon that is: RACK sends
+ * again without being asked for that octet (RFC 8985), and the least of few samples may be far above
+ * the true least.
  */
-core_inline __u64 evidence_answer_ns(const struct side *side, const struct side *peer)
+core_inline int evidence_is_far_from_sender(const struct side *side, const struct side *peer)
 {
-	if (!side->rtt_samples || !peer->rtt_samples)
-		return 0;
-	return side->rtt_min_ns > peer->rtt_min_ns ? side->rtt_min_ns : side->rtt_min_ns / 4;
+	return side->rtt_samples && peer->rtt_samples && side->rtt_min_ns > peer->rtt_min_ns;
 }
 
 /*
  * Is the same packet seen again, not one like it sent again? A sender that counts its IP-IDs up never
  * uses one twice in this time. One that does not count, not yet as far as we know, has sent the same
- * ID or TSval again only if somebody asked, or a timer ran out: neither happens so soon. Without ID and
- * TSval nothing may have come back in between.
+ * ID again only if somebody asked, or a timer ran out: neither happens so soon. Without an ID, far from
+ * the sender the same goes for a TSval; else nothing may have come back in between.
  */
 core_inline int evidence_is_copy_of(const struct side *side, const struct side *peer,
 				    const struct packet *pkt, const struct recent *recent,
 				    __u32 end)
 {
 	__u32 age_us = evidence_us(pkt->now_ns) - recent->time_us;
+	int asked = evidence_receiver_asked(peer, end);
+	int is_far = evidence_is_far_from_sender(side, peer);
 
 	if (pkt->ip_id && evidence_ip_ids_count_up(side))
 		return age_us <= EVIDENCE_COPY_US;
-	if ((pkt->ip_id || pkt->has_ts) && !evidence_receiver_asked(peer, end) &&
+	if (!asked && (pkt->ip_id || (pkt->has_ts && is_far)) &&
 	    age_us <= evidence_us(evidence_copy_ns(side, peer)))
 		return 1;
 	if (age_us > EVIDENCE_COPY_BARE_US)
 		return 0;
-	if (!(pkt->flags & TCP_SYN) && age_us < evidence_us(evidence_answer_ns(side, peer)))
+	if (!asked && is_far && !(pkt->flags & TCP_SYN) &&
+	    age_us < evidence_us(side->rtt_min_ns / 2))
 		return 1;
 	return (__s32)(evidence_us(peer->last_ns) - recent->time_us) <= 0;
 }

@@ -340,13 +340,28 @@ static void without_ip_id_nothing_may_have_come_back(void **state)
 	assert_int_equal(data(1000, at_us(100900)), SEGMENT_RETRANSMITTED);
 }
 
-static void what_came_back_is_not_answered_sooner_than_the_way_there_and_back(void **state)
+static void far_from_the_sender_what_came_back_is_not_answered_so_soon(void **state)
 {
 	(void)state;
-	connect_40_ms(); /* the client is 10 ms away */
+	send(CLIENT, seq(999), flags(TCP_SYN), at_ms(10));
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), at_us(10100)); /* 0.1 ms away */
+	send(CLIENT, seq(1000), ack(5000), at_us(20100)); /* 10 ms away */
 	data(1000, at_ms(100));
 	acks(1000, at_us(100400));
 	assert_int_equal(data(1000, at_us(100900)), SEGMENT_COPY);
+}
+
+static void what_the_receiver_asked_for_is_no_copy(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(999), flags(TCP_SYN), at_ms(10));
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), at_us(10007));
+	/* Right beside the sender, though its one slow answer makes it look far away. */
+	send(CLIENT, seq(1000), ack(5000), at_us(10140));
+	data(1000, at_ms(100));
+	data(1100, at_us(100019));
+	acks(1000, sack(1100, 1200), at_us(100042));
+	assert_int_equal(data(1000, at_us(100058)), SEGMENT_RETRANSMITTED);
 }
 
 /* A timer would have taken longer, and nobody asked; the receiver answered the first one. */
@@ -848,7 +863,8 @@ int main(void)
 		core_test(the_same_packet_at_once_is_a_copy),
 		core_test(without_ip_id_a_ms_is_the_limit),
 		core_test(without_ip_id_nothing_may_have_come_back),
-		core_test(what_came_back_is_not_answered_sooner_than_the_way_there_and_back),
+		core_test(far_from_the_sender_what_came_back_is_not_answered_so_soon),
+		core_test(what_the_receiver_asked_for_is_no_copy),
 		core_test(the_same_tsval_within_a_quarter_round_trip_is_a_copy),
 		core_test(another_tsval_is_another_packet),
 		core_test(another_ip_id_is_another_packet),
