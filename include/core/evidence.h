@@ -212,11 +212,12 @@ core_inline __u64 evidence_copy_ns(const struct side *side, const struct side *p
  * Behind the longer part of the way, what is sent again because of what came back from the receiver
  * takes that part and back to come by. Near the sender nothing tells how soon that is: RACK sends
  * again without being asked for that octet (RFC 8985), and the least of few samples may be far above
- * the true least.
+ * the true least: a busy host takes a millisecond to answer, so less than that is not far.
  */
 core_inline int evidence_is_far_from_sender(const struct side *side, const struct side *peer)
 {
-	return side->rtt_samples && peer->rtt_samples && side->rtt_min_ns > peer->rtt_min_ns;
+	return side->rtt_samples && peer->rtt_samples && side->rtt_min_ns > peer->rtt_min_ns &&
+	       side->rtt_min_ns >= EVIDENCE_MS;
 }
 
 /*
