@@ -35,7 +35,7 @@ include tests/kernel/kernel.mk
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all help deps test-deps bench-deps run demo test unit check check-truth bench update-golden install uninstall clean
+.PHONY: all help deps test-deps bench-deps run demo test test-programs unit check check-truth bench update-golden install uninstall clean
 
 all: $(BUILD)/ackmon
 
@@ -126,12 +126,14 @@ demo: deps
 	@$(MAKE) --no-print-directory all $(NETNS_TOOLS)
 	tests/netns/demo.sh
 
+test-programs: all $(UNIT_TESTS) $(NETNS_TOOLS) $(KERNEL_TOOLS)
+
 unit: $(UNIT_TESTS)
 	tests/run.sh unit
 
 test:
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory test-deps; fi
-	@$(MAKE) --no-print-directory all $(UNIT_TESTS) $(NETNS_TOOLS) $(KERNEL_TOOLS)
+	@$(MAKE) --no-print-directory test-programs
 	tests/run.sh
 
 check: all $(KERNEL_TOOLS)
