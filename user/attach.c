@@ -150,6 +150,8 @@ static int open_programs(struct attach *attach, const struct monitor_config *con
 		return -errno;
 	attach->config = *config;
 	attach->skel->rodata->config = *config;
+	if (!config->several)
+		bpf_map__set_max_entries(attach->skel->maps.claims, 1);
 	return bpf_program__set_autoload(attach->skel->progs.ackmon_xdp, false);
 }
 

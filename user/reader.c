@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/claim.h"
 #include "abi/counters.h"
 #include "abi/event.h"
 #include "clock.h"
@@ -54,6 +55,7 @@ struct reader {
 	int holes_fd;
 	int histograms_fd;
 	int counters_fd;
+	int claims_fd;
 	struct monitor_config config;
 	reader_flow_fn on_flow;
 	reader_event_fn on_event; /* NULL: config.events is 0 */
@@ -65,6 +67,7 @@ struct reader {
 	uint64_t orphans_dropped_ns; /* when this was last looked after */
 	uint64_t half_open_taken;
 	uint64_t flows_shown; /* that left */
+	uint64_t secondaries; /* that left, and count at another interface */
 };
 
 /* 0, or -errno to stop the walk. */
@@ -173,7 +176,36 @@ static void show_flow(struct reader *reader, const struct flow_key *key, struct 
 		      uint8_t close)
 {
 	flow->close = close;
-	reader->on_flow(reader->context, key, flow);
+	if (flow->secondary)
+		reader->secondaries += close != CLOSE_OPEN;
+	else
+		reader->on_flow(reader->context, key, flow);
+}
+
+size_t reader_also(const struct reader *reader, const struct flow_key *key, const struct flow *flow,
+		   uint32_t *ret_ifindexes, size_t room)
+{
+	const struct side *opener = &flow->side[flow->opener & 1];
+	struct flow_key tuple = *key;
+	struct claim claim;
+	size_t count = 0;
+
+	if (!reader->config.several)
+		return 0;
+	tuple.ifindex = 0;
+	if (bpf_map_lookup_elem(reader->claims_fd, &tuple, &claim) ||
+	    claim.ifindex != key->ifindex)
+		return 0;
+	/* Of the next connection of this tuple already. */
+	if (claim.has_opener_seq && (opener->bits & SIDE_ISN) &&
+	    claim.opener_seq != opener->first_seq)
+		return 0;
+	while (count < CLAIM_ALSO_MAX && claim.also[count]) {
+		if (count < room)
+			ret_ifindexes[count] = claim.also[count];
+		count++;
+	}
+	return count + claim.also_dropped;
 }
 
 /* Takes the flow out as it is at the very end. -ENOENT: the kernel side was faster. */
@@ -464,7 +496,10 @@ static uint64_t half_open_evicted(struct reader *reader, const struct summary *s
 
 void reader_counters(struct reader *reader, struct summary *ret_summary)
 {
-	struct summary summary = {.flows = reader->flows_shown};
+	struct summary summary = {
+		.flows = reader->flows_shown - reader->secondaries,
+		.secondaries = reader->secondaries,
+	};
 
 	if (!add_cpus(reader, &summary))
 		summary.half_open_evicted = half_open_evicted(reader, &summary);
@@ -500,9 +535,11 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 	reader->holes_fd = map_fd(attach, "holes");
 	reader->histograms_fd = map_fd(attach, "histograms");
 	reader->counters_fd = map_fd(attach, "counters");
+	reader->claims_fd = map_fd(attach, "claims");
 	err = -EBADF;
 	if (events_fd < 0 || reader->flows_fd < 0 || reader->half_open_fd < 0 ||
-	    reader->holes_fd < 0 || reader->histograms_fd < 0 || reader->counters_fd < 0)
+	    reader->holes_fd < 0 || reader->histograms_fd < 0 || reader->counters_fd < 0 ||
+	    reader->claims_fd < 0)
 		goto out;
 	err = batch_resize(&reader->batch, BATCH_ENTRIES);
 	if (err)

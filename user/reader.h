@@ -3,6 +3,7 @@
 #ifndef ACKMON_READER_H
 #define ACKMON_READER_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "abi/config.h"
@@ -27,6 +28,13 @@ int reader_poll(struct reader *reader);                     /* takes what the ri
 int reader_sweep(struct reader *reader, uint64_t now_ns);   /* flows that are over leave */
 int reader_interval(struct reader *reader);                 /* shows every open flow */
 int reader_finish(struct reader *reader, uint64_t now_ns);  /* everything leaves */
+
+/*
+ * The other interfaces (as in flow_key) that see this flow, which counts for all of them. Returns how
+ * many there are, of which at most `room` were written.
+ */
+size_t reader_also(const struct reader *reader, const struct flow_key *key, const struct flow *flow,
+		   uint32_t *ret_ifindexes, size_t room);
 
 void reader_counters(struct reader *reader, struct summary *ret_summary);
 void reader_close(struct reader *reader); /* accepts NULL */

@@ -282,6 +282,11 @@ static void read_iface(const struct record_end *end, struct value *ret_value)
 	value_text(ret_value, end->record->iface ? end->record->iface : "");
 }
 
+static void read_also_ifaces(const struct record_end *end, struct value *ret_value)
+{
+	value_text(ret_value, end->record->also_ifaces ? end->record->also_ifaces : "");
+}
+
 static void read_vlan(const struct record_end *end, struct value *ret_value)
 {
 	value_number(ret_value, end->record->flow.vlan);
@@ -516,6 +521,7 @@ static const struct record_field fields[] = {
 	{ "id", .read = read_id },
 	{ "community_id", .read = read_community_id },
 	{ "iface", .read = read_iface },
+	{ "also_ifaces", .read = read_also_ifaces },
 	{ "vlan", .read = read_vlan },
 	{ "role", .read = read_role },
 	END_FIELD("opener", "addr", read_addr),

@@ -18,6 +18,7 @@ struct record {
 	struct flow flow;       /* flow.close says why it left; CLOSE_OPEN for interval records */
 	int64_t wall_offset_ns; /* add to the flow's times for wall clock; 0 in replay */
 	const char *iface;      /* interface name, or NULL in replay */
+	const char *also_ifaces; /* others that saw it, "veth1,br0"; NULL: none */
 };
 
 enum value_kind {
@@ -27,7 +28,7 @@ enum value_kind {
 	VALUE_TEXT,
 };
 
-#define VALUE_TEXT_MAX 64
+#define VALUE_TEXT_MAX 256
 
 struct value {
 	enum value_kind kind;

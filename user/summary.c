@@ -135,6 +135,10 @@ void summary_print(const struct summary *summary)
 	say(&sentence, " tracked in ");
 	say_number(&sentence, summary->flows);
 	say(&sentence, summary->flows == 1 ? " flow" : " flows");
+	if (summary->secondaries) {
+		say(&sentence, "; counted once though seen at another interface too: ");
+		say_number(&sentence, summary->secondaries);
+	}
 	say_untracked(&sentence, summary);
 	say_lost(&sentence, summary);
 	log_info("%s", sentence.text);

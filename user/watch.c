@@ -5,8 +5,10 @@
 #include <net/if.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "abi/claim.h"
 #include "attach.h"
 #include "clock.h"
 #include "config.h"
@@ -31,6 +33,7 @@ struct watcher {
 	bool in_interval; /* the flows shown now go on */
 	char iface[IF_NAMESIZE]; /* name of iface_index, kept: most records follow one of their own kind */
 	unsigned int iface_index;
+	char also[128]; /* names of a record's other interfaces */
 };
 
 static const char *iface_name(struct watcher *watcher, unsigned int ifindex)
@@ -43,6 +46,30 @@ static const char *iface_name(struct watcher *watcher, unsigned int ifindex)
 	return watcher->iface[0] ? watcher->iface : NULL;
 }
 
+/* "veth1,br0"; what does not fit is left out at a comma. NULL: no other interface saw it. */
+static const char *also_names(struct watcher *watcher, const struct flow_key *key,
+			      const struct flow *flow)
+{
+	uint32_t also[CLAIM_ALSO_MAX];
+	size_t count = reader_also(watcher->reader, key, flow, also, CLAIM_ALSO_MAX), len = 0;
+
+	for (size_t i = 0; i < count && i < CLAIM_ALSO_MAX; i++) {
+		char name[IF_NAMESIZE];
+		int added;
+
+		if (!if_indextoname(also[i], name))
+			continue;
+		added = snprintf(watcher->also + len, sizeof(watcher->also) - len, "%s%s",
+				 len ? "," : "", name);
+		if (len + (size_t)added >= sizeof(watcher->also)) {
+			watcher->also[len] = '\0';
+			break;
+		}
+		len += (size_t)added;
+	}
+	return len ? watcher->also : NULL;
+}
+
 static void on_flow(void *context, const struct flow_key *key, const struct flow *flow)
 {
 	struct watcher *watcher = context;
@@ -51,6 +78,7 @@ static void on_flow(void *context, const struct flow_key *key, const struct flow
 		.flow = *flow,
 		.wall_offset_ns = watcher->wall_offset_ns,
 		.iface = iface_name(watcher, key->ifindex),
+		.also_ifaces = also_names(watcher, key, flow),
 	};
 
 	output_record(&watcher->output, &record, watcher->in_interval);
@@ -239,6 +267,7 @@ int watch(const struct options *options)
 		return EXIT_USAGE;
 	}
 	config.events = options->events;
+	config.several = options->interface_count > 1;
 	exit_code = output_open(&watcher.output, options);
 	if (exit_code)
 		return exit_code;

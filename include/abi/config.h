@@ -35,8 +35,9 @@ struct monitor_config {
 	struct filter_term filter[FILTER_TERMS_MAX];
 	__u8 has_frags;  /* XDP programs see multi-buffer frames and can ask for their length (5.18) */
 	__u8 events;     /* post what happens to segments, not only flows that are over */
+	__u8 several;    /* more than one interface may be watched: a connection is claimed by one */
 	__u8 rehearsing; /* time and wire length come from `rehearsal`, not from the kernel (tests) */
-	__u8 reserved[5];
+	__u8 reserved[4];
 };
 
 /* A frame of a test run: what a capture knows and BPF_PROG_RUN cannot pass. */

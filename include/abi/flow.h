@@ -196,8 +196,10 @@ struct flow {
 	__u16 vlan;   /* outermost VLAN id, 0: none */
 	__u32 syns;    /* opener: SYNs before the answer */
 	__u32 synacks; /* responder: SYN-ACKs before they were acknowledged */
+	__u8 secondary; /* another interface claimed the connection first: this flow counts in no total */
+	__u8 reserved[7];
 };
-_Static_assert(sizeof(struct flow) == 920, "flow has no hidden padding");
+_Static_assert(sizeof(struct flow) == 928, "flow has no hidden padding");
 /* The kernel takes memory in powers of two: with key and head, 936 bytes still fit into 1,024. */
 _Static_assert(sizeof(struct flow) <= 936, "a flow takes 1 kB of kernel memory, not 2");
 

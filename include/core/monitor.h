@@ -246,7 +246,7 @@ core_inline void monitor_packet(__u8 door, struct packet *pkt)
 	monitor_rtt(door, flow, pkt);
 	if (!flow->proven && !flow->refused && handshake_proves(flow))
 		flow = monitor_promote(door, pkt, flow);
-	if (host_config()->events)
+	if (host_config()->events && !flow->secondary)
 		monitor_notices(door, &before, flow, pkt);
 }
 

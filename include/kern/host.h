@@ -5,6 +5,7 @@
 
 #include "kern/maps.h"
 
+#include "core/claim.h"
 #include "core/monitor.h"
 
 core_inline const volatile struct monitor_config *host_config(void)
@@ -29,11 +30,50 @@ core_inline struct flow *host_find_flow(const struct flow_key *key)
 	return flow ? flow : bpf_map_lookup_elem(&half_open, key);
 }
 
+/* The claim stands as long as the flow it speaks of does. */
+core_inline int host_claim_holds(const struct claim *claim, const struct claim *own,
+				 const struct flow_key *key)
+{
+	struct flow_key holder = *key;
+
+	if (claim->ifindex == own->ifindex || !claim_is_same(claim, own))
+		return 0;
+	holder.ifindex = claim->ifindex;
+	return !!host_find_flow(&holder);
+}
+
+/* 1: another interface has claimed the connection that this packet opens here. */
+core_apart int host_claim(const struct packet *pkt)
+{
+	struct flow_key tuple;
+	struct claim own, *claim;
+
+	if (!pkt)
+		return 0;
+	tuple = pkt->key;
+	tuple.ifindex = 0;
+	own = claim_of(pkt);
+	/* Fails when there is one: then it is the one found next. */
+	if (!bpf_map_update_elem(&claims, &tuple, &own, BPF_NOEXIST))
+		return 0;
+	claim = bpf_map_lookup_elem(&claims, &tuple);
+	if (!claim)
+		return 0;
+	if (host_claim_holds(claim, &own, &pkt->key)) {
+		claim_add(claim, own.ifindex);
+		return 1;
+	}
+	*claim = own;
+	return 0;
+}
+
 core_inline struct flow *host_open_flow(const struct packet *pkt)
 {
 	struct scratch *space = (struct scratch *)((char *)pkt - offsetof(struct scratch, pkt));
 
 	track_open(&space->flow, pkt);
+	if (config.several)
+		space->flow.secondary = (__u8)host_claim(pkt);
 	/* The other direction may have been faster on another CPU: then its flow is ours too. */
 	bpf_map_update_elem(&half_open, &pkt->key, &space->flow, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&half_open, &pkt->key);

@@ -6,6 +6,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "abi/claim.h"
 #include "abi/config.h"
 #include "abi/counters.h"
 #include "abi/event.h"
@@ -51,6 +52,14 @@ struct {
 	__type(key, struct holes_key);
 	__type(value, struct histogram);
 } histograms __weak SEC(".maps");
+
+/* Who counts a connection that several interfaces see; not used when only one is watched. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct flow_key); /* ifindex is 0 */
+	__type(value, struct claim);
+} claims __weak SEC(".maps");
 
 /* By enum door. */
 struct {

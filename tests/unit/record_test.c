@@ -39,18 +39,18 @@ static void assert_absent(const struct record *record, const char *name)
 
 TEST(fields_are_in_the_order_of_the_record)
 {
-	static const char *const first[] = { "v", "id", "community_id", "iface", "vlan", "role",
-					     "opener_addr", "opener_port", "responder_addr",
+	static const char *const first[] = { "v", "id", "community_id", "iface",
+					     "also_ifaces", "vlan", "role", "opener_addr", "opener_port", "responder_addr",
 					     "responder_port", "start_ns", "end_ns" };
 	size_t count;
 	const struct record_field *fields = record_fields(&count);
 
-	assert_int_equal(count, 23 + 2 * END_FIELDS + 2 * END_LABELS);
+	assert_int_equal(count, 24 + 2 * END_FIELDS + 2 * END_LABELS);
 	for (size_t i = 0; i < sizeof(first) / sizeof(*first); i++)
 		assert_string_equal(fields[i].name, first[i]);
-	assert_string_equal(fields[22].name, "approximate");
-	assert_string_equal(fields[23].name, "opener_segments");
-	assert_string_equal(fields[23 + END_FIELDS].name, "responder_segments");
+	assert_string_equal(fields[23].name, "approximate");
+	assert_string_equal(fields[24].name, "opener_segments");
+	assert_string_equal(fields[24 + END_FIELDS].name, "responder_segments");
 	assert_string_equal(fields[count - 1].name, "responder_external");
 }
 
