@@ -17,18 +17,18 @@
 #include <zstd.h>
 
 #include "abi/counters.h"
+#include "pcap_records.h"
 
 #define PACKED_BYTES (64 * 1024)
 #define STREAM_BYTES (64 * 1024) /* large reads, yet the bytes are still in the cache when walked */
 #define MAGIC_BYTES 6
-#define PCAP_HEADER_BYTES 24
 
 /* The capture as the disk or the pipe has it, and what is needed to unpack it on the way. */
 struct input {
 	int fd;
 	uint64_t consumed; /* bytes taken from fd */
 	uint64_t size;     /* 0: not a regular file */
-	uint64_t delivered; /* unpacked bytes given to libpcap */
+	uint64_t delivered; /* unpacked bytes handed out */
 	uint8_t *packed;   /* [start, end) waits to be unpacked; first the magic that was peeked at */
 	size_t start;
 	size_t end;
@@ -48,8 +48,14 @@ struct link_type {
 
 struct pcap_source {
 	struct input input;
+	ssize_t (*read)(void *cookie, char *bytes, size_t size); /* of input, unpacked */
 	char *name;
-	pcap_t *pcap;
+	uint8_t header[PCAP_FILE_HEADER_BYTES]; /* the first unpacked bytes */
+	size_t header_len;
+	size_t header_given; /* how many of them libpcap has got */
+	pcap_t *pcap; /* reads the records where `records` does not, and always compiles filters */
+	struct pcap_records records;
+	bool has_records;
 	const struct link_type *link;
 	struct bpf_program filter;
 	bool has_filter;
@@ -385,27 +391,77 @@ static int source_explain_header(const struct pcap_source *source, const char *r
 	if (input->delivered < 4 || !strcmp(reason, "unknown file format"))
 		return fail(-EPROTO, ret_error, error_size, "%s: neither pcap nor pcapng",
 			    source->name);
-	if (input->delivered < PCAP_HEADER_BYTES)
+	if (input->delivered < PCAP_FILE_HEADER_BYTES)
 		return fail(-EPROTO, ret_error, error_size,
 			    "%s: the file ends inside its capture header", source->name);
 	return fail(-EPROTO, ret_error, error_size, "%s: capture header damaged: %s", source->name,
 		    reason);
 }
 
+/* The header first, which was read to see who reads the rest. */
+static ssize_t source_read(void *cookie, char *bytes, size_t size)
+{
+	struct pcap_source *source = cookie;
+	size_t waiting = source->header_len - source->header_given;
+
+	if (!waiting)
+		return source->read(&source->input, bytes, size);
+	if (waiting > size)
+		waiting = size;
+	memcpy(bytes, source->header + source->header_given, waiting);
+	source->header_given += waiting;
+	return (ssize_t)waiting;
+}
+
+static void source_read_header(struct pcap_source *source)
+{
+	while (source->header_len < PCAP_FILE_HEADER_BYTES) {
+		ssize_t len = source->read(&source->input,
+					   (char *)source->header + source->header_len,
+					   PCAP_FILE_HEADER_BYTES - source->header_len);
+
+		if (len <= 0) /* libpcap will meet the same and say so */
+			return;
+		source->header_len += (size_t)len;
+	}
+}
+
+/* Either the whole file through libpcap, or its header alone: it knows link types and compiles filters. */
+static FILE *source_open_stream(struct pcap_source *source)
+{
+	cookie_io_functions_t calls = { .read = source_read };
+	FILE *stream;
+
+	if (source->has_records)
+		return fmemopen(source->header, source->header_len, "r");
+	stream = fopencookie(source, "r", calls);
+	source->stream_buffer = malloc(STREAM_BYTES);
+	if (stream && source->stream_buffer) {
+		setvbuf(stream, source->stream_buffer, _IOFBF, STREAM_BYTES);
+		return stream;
+	}
+	if (stream)
+		fclose(stream);
+	return NULL;
+}
+
 static int source_open_pcap(struct pcap_source *source, const struct packing *packing,
 			    char *ret_error, size_t error_size)
 {
-	cookie_io_functions_t calls = { .read = packing ? packing->read : input_read_plain };
 	char reason[PCAP_ERRBUF_SIZE] = "";
-	FILE *stream = fopencookie(&source->input, "r", calls);
+	FILE *stream;
 
-	source->stream_buffer = malloc(STREAM_BYTES);
-	if (!stream || !source->stream_buffer) {
+	source->read = packing ? packing->read : input_read_plain;
+	source_read_header(source);
+	source->has_records = source->header_len == PCAP_FILE_HEADER_BYTES &&
+			      pcap_records_know(source->header);
+	stream = source_open_stream(source);
+	if (!stream || (source->has_records && pcap_records_open(&source->records, source->header,
+								 source->read, &source->input))) {
 		if (stream)
 			fclose(stream);
 		return fail(-ENOMEM, ret_error, error_size, "%s: out of memory", source->name);
 	}
-	setvbuf(stream, source->stream_buffer, _IOFBF, STREAM_BYTES);
 	source->pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO,
 								reason);
 	if (source->pcap)
@@ -483,14 +539,15 @@ out:
 	return err;
 }
 
-static void source_describe(const struct pcap_source *source, const struct pcap_pkthdr *header,
-			    const uint8_t *bytes, struct frame *ret_frame)
+static void source_describe(const struct pcap_source *source, const struct pcap_record *record,
+			    struct frame *ret_frame)
 {
 	*ret_frame = (struct frame){
-		.data = bytes,
-		.end = bytes + header->caplen,
-		.time_ns = (uint64_t)header->ts.tv_sec * 1000000000 + (uint64_t)header->ts.tv_usec,
-		.wire_bytes = header->len < header->caplen ? header->caplen : header->len,
+		.data = record->bytes,
+		.end = record->bytes + record->captured,
+		.time_ns = record->time_ns,
+		.wire_bytes = record->wire_bytes < record->captured ? record->captured
+								    : record->wire_bytes,
 		.door = DOOR_CAPTURE,
 		.link = source->link->link,
 	};
@@ -498,32 +555,68 @@ static void source_describe(const struct pcap_source *source, const struct pcap_
 		source->link->strip(ret_frame);
 }
 
-static int source_end(const struct pcap_source *source, int result, char *ret_error,
-		      size_t error_size)
+/* The filter means the bytes as captured, so it looks before anything is stepped over. */
+static int source_selects(const struct pcap_source *source, const struct pcap_record *record)
 {
-	const struct input *input = &source->input;
+	struct pcap_pkthdr header = { .caplen = record->captured, .len = record->wire_bytes };
 
-	if (result == PCAP_ERROR_BREAK || input->interrupted)
-		return 0;
-	return fail(-EPROTO, ret_error, error_size, "%s: frame %llu: %s; flows up to here are kept",
-		    source->name, (unsigned long long)source->frames + 1,
-		    input->error ? input->error : pcap_geterr(source->pcap));
+	return !source->has_filter ||
+	       pcap_offline_filter(&source->filter, &header, record->bytes) != 0;
 }
 
-int pcap_source_next(struct pcap_source *source, struct frame *ret_frame, int *ret_selected,
-		     char *ret_error, size_t error_size)
+/* As pcap_records_next(), by libpcap. */
+static int libpcap_next(struct pcap_source *source, struct pcap_record *ret_record,
+			char *ret_reason, size_t reason_size)
 {
 	struct pcap_pkthdr *header;
 	const uint8_t *bytes;
 	int result = pcap_next_ex(source->pcap, &header, &bytes);
 
-	if (result != 1)
-		return source_end(source, result, ret_error, error_size);
+	if (result == PCAP_ERROR_BREAK)
+		return 0;
+	if (result != 1) {
+		snprintf(ret_reason, reason_size, "%s", pcap_geterr(source->pcap));
+		return -EPROTO;
+	}
+	*ret_record = (struct pcap_record){
+		.bytes = bytes,
+		.time_ns = (uint64_t)header->ts.tv_sec * 1000000000 + (uint64_t)header->ts.tv_usec,
+		.captured = header->caplen,
+		.wire_bytes = header->len,
+	};
+	return 1;
+}
 
-	/* The filter means the bytes as captured, so it looks before anything is stepped over. */
-	*ret_selected = !source->has_filter ||
-			pcap_offline_filter(&source->filter, header, bytes) != 0;
-	source_describe(source, header, bytes, ret_frame);
+static int source_end(const struct pcap_source *source, int got, const char *reason,
+		      char *ret_error, size_t error_size)
+{
+	const struct input *input = &source->input;
+
+	if (!got || input->interrupted)
+		return 0;
+	if (input->error)
+		reason = input->error;
+	else if (got == -ENOMEM)
+		reason = "out of memory";
+	return fail(-EPROTO, ret_error, error_size, "%s: frame %llu: %s; flows up to here are kept",
+		    source->name, (unsigned long long)source->frames + 1, reason);
+}
+
+int pcap_source_next(struct pcap_source *source, struct frame *ret_frame, int *ret_selected,
+		     char *ret_error, size_t error_size)
+{
+	char reason[PCAP_ERRBUF_SIZE];
+	struct pcap_record record;
+	int got;
+
+	if (source->has_records)
+		got = pcap_records_next(&source->records, &record, reason, sizeof(reason));
+	else
+		got = libpcap_next(source, &record, reason, sizeof(reason));
+	if (got <= 0)
+		return source_end(source, got, reason, ret_error, error_size);
+	*ret_selected = source_selects(source, &record);
+	source_describe(source, &record, ret_frame);
 	source->frames++;
 	return 1;
 }
@@ -544,6 +637,7 @@ void pcap_source_close(struct pcap_source *source)
 	if (source->pcap)
 		pcap_close(source->pcap);
 	free(source->stream_buffer);
+	pcap_records_close(&source->records);
 	input_close(&source->input);
 	free(source->name);
 	free(source);

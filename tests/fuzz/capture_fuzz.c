@@ -7,7 +7,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <pcap.h>
+
 #include "config.h"
+#include "pcap_records.h"
 #include "pcap_source.h"
 #include "replay.h"
 
@@ -89,6 +92,72 @@ static void play(const char *path, const char *filter, struct replay *replay)
 	check_counters(replay, frames);
 }
 
+struct bytes {
+	const uint8_t *at;
+	size_t left;
+};
+
+static ssize_t read_some(void *cookie, char *to, size_t size)
+{
+	struct bytes *bytes = cookie;
+
+	if (size > 4093) /* no round number: records end inside portions */
+		size = 4093;
+	if (size > bytes->left)
+		size = bytes->left;
+	memcpy(to, bytes->at, size);
+	bytes->at += size;
+	bytes->left -= size;
+	return (ssize_t)size;
+}
+
+/* Our reader of classic files and libpcap see the same frames, and the same end. */
+static void compare_readers(const uint8_t *data, size_t size)
+{
+	struct bytes bytes = {data + PCAP_FILE_HEADER_BYTES, size - PCAP_FILE_HEADER_BYTES};
+	char reason[PCAP_ERRBUF_SIZE];
+	struct pcap_records records;
+	struct pcap_record record;
+	struct pcap_pkthdr *header;
+	const uint8_t *captured;
+	int got, result, frames = 0;
+	pcap_t *pcap;
+	FILE *file;
+
+	if (size < PCAP_FILE_HEADER_BYTES || !pcap_records_know(data))
+		return;
+	file = fmemopen((void *)(uintptr_t)data, size, "r");
+	pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, reason);
+	if (!pcap) {
+		fclose(file);
+		return;
+	}
+	if (pcap_records_open(&records, data, read_some, &bytes))
+		abort();
+	do {
+		got = pcap_records_next(&records, &record, reason, sizeof(reason));
+		result = pcap_next_ex(pcap, &header, &captured);
+		/* A few link types may have larger frames; none of them carries IP. */
+		if (got < 0 && result == 1 && header->caplen > records.captured_max)
+			break;
+		must((got == 1) == (result == 1), "both readers find a frame or neither");
+		must((got == 0) == (result == PCAP_ERROR_BREAK), "both find the end or neither");
+		if (got != 1)
+			break;
+		must(record.captured == header->caplen && record.wire_bytes == header->len,
+		     "both lengths are libpcap's");
+		must(!memcmp(record.bytes, captured, record.captured), "the bytes are libpcap's");
+		/* Beyond a second a fraction is garbage, which libpcap reads as signed. */
+		if (header->ts.tv_usec < 0 || header->ts.tv_usec >= 1000000000)
+			continue;
+		must((uint32_t)(record.time_ns / 1000000000) == (uint32_t)header->ts.tv_sec &&
+			     record.time_ns % 1000000000 == (uint64_t)header->ts.tv_usec,
+		     "the time is libpcap's");
+	} while (++frames < FRAMES_MAX);
+	pcap_records_close(&records);
+	pcap_close(pcap);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *filter = size && data[size - 1] % 4 == 0 ? "tcp port 80 or ip6" : NULL;
@@ -97,6 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char path[64];
 	int fd = memfd_create("capture", MFD_CLOEXEC);
 
+	compare_readers(data, size);
 	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
 		abort();
 	if (replay_open(&replay, &config, show_flow, NULL, NULL))

@@ -75,7 +75,7 @@ build track_fuzz $REPLAY && search track_fuzz 4096
 report 1 track_fuzz "any segments leave flows that make sense" $?
 
 # shellcheck disable=SC2086
-build capture_fuzz $REPLAY user/pcap_source.c -lpcap -lz -lzstd && search capture_fuzz 65536 pcaps
+build capture_fuzz $REPLAY user/pcap_source.c user/pcap_records.c -lpcap -lz -lzstd && search capture_fuzz 65536 pcaps
 report 2 capture_fuzz "any file ends in counted frames or a sentence" $?
 
 exit $failed
