@@ -23,6 +23,7 @@ BUILD_PACKAGES := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-de
 	libpcap-dev libelf-dev zlib1g-dev libzstd-dev libmd-dev iproute2
 TEST_PACKAGES := libcmocka-dev python3 tcpdump iperf3 mandoc procps util-linux zstd
 BENCH_PACKAGES := tcptrace tshark
+VM_PACKAGES := qemu-system-x86 busybox-static cpio kmod xz-utils zstd clang-14 clang-16 clang-19
 
 USER_OBJECTS := $(patsubst user/%.c,$(BUILD)/user/%.o,$(wildcard user/*.c))
 LIBRARY := $(BUILD)/libackmon.a
@@ -35,7 +36,7 @@ include tests/kernel/kernel.mk
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all help deps test-deps bench-deps run demo test test-programs unit check check-truth bench update-golden install uninstall clean
+.PHONY: all help deps test-deps vm-deps bench-deps run demo test test-programs unit check check-verifier check-truth bench update-golden install uninstall clean
 
 all: $(BUILD)/ackmon
 
@@ -47,6 +48,7 @@ help:
 	@echo 'sudo make test       every test; parts that need root skip without it'
 	@echo 'make unit            the unit tests alone'
 	@echo 'make check           who includes whom, headers alone, the verifier, the man page'
+	@echo 'sudo make check-verifier Linux 5.10 to 6.18 take what clang 14, 16 and 19 make (in qemu)'
 	@echo 'sudo make check-truth    captures and live stacks against the kernels and the oracle; SEED=n'
 	@echo 'make bench           costs beside an empty program, libpcap and tcptrace'
 	@echo 'make update-golden NAME=...   take today'"'"'s output as expected (say why in the commit)'
@@ -82,6 +84,10 @@ deps:
 # The fuzzers need the runtime of whatever clang there is.
 test-deps: deps
 	$(call install,$(TEST_PACKAGES) libclang-rt-$$($(CLANG) -dumpversion | cut -d. -f1)-dev)
+
+# Other kernels and other compilers; the kernels themselves are fetched by the tests.
+vm-deps: deps
+	$(call install,$(VM_PACKAGES))
 
 bench-deps: test-deps
 	$(call install,$(BENCH_PACKAGES))
@@ -138,6 +144,10 @@ test:
 
 check: all $(KERNEL_TOOLS)
 	tests/check.sh
+
+check-verifier: all $(KERNEL_TOOLS)
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory vm-deps; fi
+	tests/vm/verifier.sh
 
 check-truth: all $(NETNS_TOOLS)
 	tests/truth/run_captures.py -v

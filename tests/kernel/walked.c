@@ -2,9 +2,11 @@
 /* How many instructions the verifier walks until it trusts each program: "NAME NUMBER" a line. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "abi/config.h"
@@ -14,17 +16,20 @@
 /* The verifier's statistics alone; BPF_LOG_STATS of the kernel, which no header exports. */
 #define LOG_STATS 4
 
-#define STATISTICS_BYTES (64 * 1024)
+#define PROGRAMS_MAX 8
+#define STATISTICS_BYTES (256 * 1024)
+
+static char statistics[PROGRAMS_MAX][STATISTICS_BYTES];
 
 /* The kernel counts since 5.16; older ones only say it in words. */
-static int walked_by_words(const char *statistics, unsigned int *ret_walked)
+static int walked_by_words(const char *words, unsigned int *ret_walked)
 {
-	const char *processed = strstr(statistics, "processed ");
+	const char *processed = strstr(words, "processed ");
 
 	return processed && sscanf(processed, "processed %u insns", ret_walked) == 1 ? 0 : -ENOENT;
 }
 
-static int print_walked(const struct bpf_program *program, const char *statistics)
+static int print_walked(const struct bpf_program *program, const char *words)
 {
 	struct bpf_prog_info info = {};
 	__u32 info_len = sizeof(info);
@@ -32,7 +37,7 @@ static int print_walked(const struct bpf_program *program, const char *statistic
 	unsigned int walked = err ? 0 : info.verified_insns;
 
 	if (!walked)
-		err = walked_by_words(statistics, &walked);
+		err = walked_by_words(words, &walked);
 	if (err) {
 		fprintf(stderr, "%s: %s\n", bpf_program__name(program), strerror(-err));
 		return err;
@@ -41,35 +46,117 @@ static int print_walked(const struct bpf_program *program, const char *statistic
 	return 0;
 }
 
-int main(void)
+/* Where `config` lies among the constants. */
+static struct monitor_config *find_config(const struct bpf_object *object)
 {
-	static char statistics[8][STATISTICS_BYTES];
-	struct monitor_config config = config_defaults();
-	struct monitor *skel = monitor__open();
+	const struct btf *btf = bpf_object__btf(object);
+	__s32 section_id = btf__find_by_name_kind(btf, ".rodata", BTF_KIND_DATASEC);
+	const struct btf_type *section = btf__type_by_id(btf, section_id);
+	const struct btf_var_secinfo *variable;
+	struct bpf_map *map;
+	size_t size;
+	char *rodata;
+	int i;
+
+	bpf_object__for_each_map(map, object) {
+		if (strstr(bpf_map__name(map), ".rodata"))
+			break;
+	}
+	rodata = map ? (char *)bpf_map__initial_value(map, &size) : NULL;
+	if (!rodata || !section)
+		return NULL;
+	variable = btf_var_secinfos(section);
+	for (i = 0; i < btf_vlen(section); i++, variable++) {
+		const struct btf_type *type = btf__type_by_id(btf, variable->type);
+
+		if (!strcmp(btf__name_by_offset(btf, type->name_off), "config"))
+			return (struct monitor_config *)(rodata + variable->offset);
+	}
+	return NULL;
+}
+
+static struct bpf_object *open_object(const char *path)
+{
+	size_t size;
+	const void *elf = monitor__elf_bytes(&size);
+
+	if (path)
+		return bpf_object__open_file(path, NULL);
+	return bpf_object__open_mem(elf, size, NULL);
+}
+
+/* As it is loaded to watch, with everything a person can turn on. */
+static int configure(struct bpf_object *object)
+{
+	struct monitor_config *config = find_config(object);
+
+	if (!config)
+		return -ENOENT;
+	*config = config_defaults();
+	config->filter[0].kind = FILTER_NET;
+	return 0;
+}
+
+/* The first complaint the verifier ended with; its statistics come behind. */
+static void explain(const char *words)
+{
+	const char *line = words, *next;
+
+	for (; line && *line; line = next ? next + 1 : NULL) {
+		next = strchr(line, '\n');
+		fprintf(stderr, "  %.*s\n", next ? (int)(next - line) : (int)strlen(line), line);
+	}
+}
+
+static int load(struct bpf_object *object)
+{
 	struct bpf_program *program;
 	unsigned int i = 0;
 	int err;
 
-	if (!skel) {
-		fprintf(stderr, "skeleton: %s\n", strerror(errno));
-		return 1;
-	}
-	/* As it is loaded to watch, with everything a person can turn on. */
-	config.filter[0].kind = FILTER_NET;
-	memcpy((void *)&skel->rodata->config, &config, sizeof(config));
-	bpf_object__for_each_program(program, skel->obj) {
+	bpf_object__for_each_program(program, object) {
 		bpf_program__set_log_level(program, LOG_STATS);
-		if (i < sizeof(statistics) / sizeof(statistics[0]))
+		if (i < PROGRAMS_MAX)
 			bpf_program__set_log_buf(program, statistics[i++], STATISTICS_BYTES);
 	}
-	err = monitor__load(skel);
+	err = bpf_object__load(object);
+	if (!err)
+		return 0;
+	fprintf(stderr, "loading the programs: %s\n", strerror(-err));
+	for (i = 0; i < PROGRAMS_MAX; i++)
+		explain(statistics[i]);
+	return err;
+}
+
+static const char usage[] =
+	"usage: walked [OBJECT]\n"
+	"Loads the programs of OBJECT, or those ackmon was built with.\n";
+
+int main(int argc, char **argv)
+{
+	struct bpf_object *object;
+	struct bpf_program *program;
+	unsigned int i = 0;
+	int err;
+
+	if (argc > 2) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	object = open_object(argc == 2 ? argv[1] : NULL);
+	if (!object) {
+		fprintf(stderr, "%s: %s\n", argc == 2 ? argv[1] : "skeleton", strerror(errno));
+		return 1;
+	}
+	err = configure(object);
 	if (err)
-		fprintf(stderr, "loading the programs: %s\n", strerror(-err));
-	i = 0;
-	bpf_object__for_each_program(program, skel->obj) {
+		fprintf(stderr, "no config among the constants: %s\n", strerror(-err));
+	else
+		err = load(object);
+	bpf_object__for_each_program(program, object) {
 		if (!err)
 			err = print_walked(program, statistics[i++]);
 	}
-	monitor__destroy(skel);
+	bpf_object__close(object);
 	return err ? 1 : 0;
 }

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Other kernels: fetches them as packages, packs a small system around our programs, boots it in qemu. To be sourced.
+#
+#   vm_fetch 5.10                  the newest image of that series into $VM_CACHE/5.10, or the reason why not
+#   vm_tree DIR FILE...            a root with busybox and these programs, each with the libraries it wants
+#   vm_modules 5.10 DIR NAME...    these modules, and what they need, into DIR/modules in loading order
+#   vm_boot 5.10 DIR COMMAND...    runs it there as root; its output and its exit code are this function's
+#
+# Nothing is installed: packages are unpacked where they lie, and apt keeps its lists beside them.
+
+VM_CACHE=${VM_CACHE:-build/vm}
+VM_SECONDS=${VM_SECONDS:-120} # a machine that takes longer hangs
+VM_MEGABYTES=${VM_MEGABYTES:-768}
+VM_ACCEL=${VM_ACCEL:-tcg} # kvm inside a virtual machine seldom holds
+
+# The releases that carry, or carried, the kernels we are tried with.
+vm_sources() {
+	local key='signed-by=/usr/share/keyrings/debian-archive-keyring.gpg' mirror=http://deb.debian.org
+	printf 'deb [%s] %s/%s main\n' \
+		"$key" $mirror "debian bookworm" "$key" $mirror "debian-security bookworm-security" \
+		"$key" $mirror "debian bookworm-backports" "$key" $mirror "debian-security bullseye-security" \
+		"$key" $mirror "debian trixie-backports"
+}
+
+# apt with lists of its own: what the machine itself has installed stays as it is.
+vm_apt() {
+	local top
+	mkdir -p "$VM_CACHE/apt/lists/partial" "$VM_CACHE/apt/cache/archives/partial"
+	top=$(realpath "$VM_CACHE/apt")
+	[ -e "$top/sources.list" ] || vm_sources >"$top/sources.list"
+	{
+		echo "Dir::Etc::sourcelist \"$top/sources.list\"; Dir::Etc::sourceparts \"-\";"
+		echo "Dir::State::lists \"$top/lists\"; Dir::Cache \"$top/cache\"; APT::Sandbox::User \"root\";"
+	} >"$top/apt.conf"
+	APT_CONFIG=$top/apt.conf "$@"
+}
+
+vm_newest() { # SERIES
+	vm_apt apt-cache pkgnames "linux-image-$1" 2>/dev/null |
+		grep -E "^linux-image-${1//./\\.}(\.[0-9]+)?[-+].*-cloud-amd64\$" | sort -V | tail -n 1
+}
+
+# 0, or 1 with a sentence on stdout.
+vm_fetch() { # SERIES
+	local series=$1 package dir=$VM_CACHE/$1
+	[ -e "$dir/vmlinuz" ] && return 0
+	if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+		echo "Linux $series: no apt here to fetch it with"
+		return 1
+	fi
+	package=$(vm_newest "$series")
+	if [ -z "$package" ]; then
+		vm_apt apt-get update -qq >/dev/null 2>&1
+		package=$(vm_newest "$series")
+	fi
+	if [ -z "$package" ]; then
+		echo "Linux $series: no package linux-image-$series*-cloud-amd64 in bookworm, bullseye-security or trixie-backports"
+		return 1
+	fi
+	mkdir -p "$dir"
+	if ! (cd "$dir" && VM_CACHE=.. vm_apt apt-get download -qq "$package" >fetch.log 2>&1); then
+		echo "Linux $series: $package could not be fetched: $(tail -n 1 "$dir/fetch.log")"
+		return 1
+	fi
+	dpkg-deb -x "$dir/$package"_*.deb "$dir" && rm -f "$dir/$package"_*.deb &&
+		ln -sf "boot/$(basename "$dir"/boot/vmlinuz-*)" "$dir/vmlinuz"
+}
+
+vm_tree() { # DIR FILE...
+	local dir=$1 file library
+	shift
+	mkdir -p "$dir"/{bin,dev,proc,sys,run,tmp,etc}
+	cp "$(command -v busybox)" "$dir/bin/busybox"
+	for file in "$@"; do
+		cp "$file" "$dir/bin/"
+		ldd "$file" 2>/dev/null | grep -oE '/[^ ]+' | while read -r library; do
+			mkdir -p "$dir$(dirname "$library")"
+			cp -L "$library" "$dir$library"
+		done
+	done
+}
+
+vm_modules() { # SERIES DIR NAME...
+	local series=$1 dir=$2 top module path
+	shift 2
+	top=$(echo "$VM_CACHE/$series"/lib/modules/* "$VM_CACHE/$series"/usr/lib/modules/*)
+	for path in $top; do [ -d "$path/kernel" ] && top=$path; done
+	[ -e "$top/modules.dep" ] || depmod -b "${top%/lib/modules/*}" "${top##*/}" 2>/dev/null
+	mkdir -p "$dir/modules"
+	for module in "$@"; do
+		modprobe -d "${top%/lib/modules/*}" -S "${top##*/}" --show-depends "$module" 2>/dev/null |
+			sed -n 's/^insmod \([^ ]*\).*/\1/p'
+	done | awk '!seen[$0]++' | while read -r path; do
+		module=$(basename "$path")
+		case $path in
+		*.xz) xz -dc "$path" >"$dir/modules/${module%.xz}" ;;
+		*.zst) zstd -dcq "$path" >"$dir/modules/${module%.zst}" ;;
+		*) cp "$path" "$dir/modules/" ;;
+		esac
+		module=${module%.xz}
+		echo "${module%.zst}" >>"$dir/modules/order"
+	done
+}
+
+# The first program of the machine. What the command said goes out between two lines of ours: the
+# firmware and the kernel speak on the same wire.
+vm_init() { # COMMAND...
+	cat <<'EOS'
+#!/bin/busybox sh
+export PATH=/sbin:/usr/sbin:/bin:/usr/bin LC_ALL=C
+/bin/busybox mount -t proc proc /proc
+/bin/busybox --install -s /bin
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mount -t tmpfs run /run
+mount -t bpf bpf /sys/fs/bpf 2>/dev/null
+[ -e /modules/order ] && while read -r module; do insmod "/modules/$module"; done </modules/order
+ulimit -l unlimited
+echo; echo "vm: begin"
+EOS
+	printf '%q ' "$@"
+	cat <<'EOS'
+
+code=$?
+echo; echo "vm: end $code"
+poweroff -f
+EOS
+}
+
+vm_boot() { # SERIES DIR COMMAND...
+	local series=$1 dir=$2 log
+	shift 2
+	vm_init "$@" >"$dir/init"
+	chmod 755 "$dir/init"
+	(cd "$dir" && find . | cpio -o -H newc --quiet 2>/dev/null) | gzip -1 >"$dir.cpio.gz"
+	log=$dir.log
+	timeout "$VM_SECONDS" qemu-system-x86_64 -accel "$VM_ACCEL" -cpu max -m "$VM_MEGABYTES" -nographic \
+		-no-reboot -append "console=ttyS0 quiet panic=-1 rdinit=/init" -kernel "$VM_CACHE/$series/vmlinuz" \
+		-initrd "$dir.cpio.gz" </dev/null 2>&1 | tr -d '\r' >"$log"
+	rm -f "$dir.cpio.gz"
+	sed -n '/^vm: begin$/,/^vm: end /p' "$log" | sed '1d; $d' | sed '$ { /^$/d }'
+	if ! grep -q '^vm: end ' "$log"; then
+		echo "Linux $series did not come to its end within $VM_SECONDS s; its last words:"
+		tail -n 5 "$log"
+		return 1
+	fi
+	return "$(sed -n 's/^vm: end \([0-9]*\)$/\1/p' "$log" | tail -n 1)"
+}
