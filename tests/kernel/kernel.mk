@@ -3,6 +3,6 @@
 
 KERNEL_TOOLS := $(BUILD)/tests/rehearse $(BUILD)/tests/walked
 
-$(BUILD)/tests/%: tests/kernel/%.c $(LIBRARY) $(BUILD)/monitor.skel.h
+$(BUILD)/tests/%: tests/kernel/%.c tests/kernel/programs.c tests/kernel/programs.h $(LIBRARY) $(BUILD)/monitor.skel.h
 	@mkdir -p $(@D)
-	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -o $@ $< $(LIBRARY) $(LDLIBS_ALL)
+	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -MMD -MP -o $@ $< tests/kernel/programs.c $(LIBRARY) $(LDLIBS_ALL)
