@@ -40,7 +40,7 @@ skip() { # NAME WHY
 # What each room may include, as one regular expression over the name between <> or "".
 packet_headers='linux/(types|if_ether|ip|ipv6)\.h'
 system='[a-z_/0-9]+\.h'
-leaves='core/(histogram|seq)\.h'
+leaves='core/(histogram|labels|seq)\.h'
 allowed_abi='linux/types\.h|abi/.*'
 allowed_core="$packet_headers|abi/.*|core/.*"
 allowed_kern='linux/(types|bpf|pkt_cls)\.h|bpf/.*|abi/.*|core/.*|kern/.*'
@@ -97,7 +97,7 @@ for file in user/*.[ch]; do
 	check_includes "$file" "$(allowed_user "$file")"
 	includes_of "$file" | grep -E '^(core|kern)/' | while read -r header; do
 		case $file:$header in
-		*:core/histogram.h | *:core/seq.h | user/replay.c:core/monitor.h | user/reader.c:core/expire.h) ;;
+		*:core/histogram.h | *:core/labels.h | *:core/seq.h | user/replay.c:core/monitor.h | user/reader.c:core/expire.h) ;;
 		user/pcap_source.h:core/frame.h | user/replay.h:core/frame.h) ;;
 		*) echo "$file includes $header, which is not for this room" ;;
 		esac

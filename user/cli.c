@@ -40,6 +40,8 @@ static const char help_text[] =
 	"  --events          instead of records a line for each thing that happened: opened,\n"
 	"                    refused, retransmitted, recovered, reordered, zero_window, closed\n"
 	"  -n                addresses and ports as numbers\n"
+	"  --labels FILE     CSV: prefix,name,namespace,region,zone,external[,port]; SIGHUP and a\n"
+	"                    new file of that name are read again\n"
 	"\n"
 	"Other\n"
 	"  -v, -q            say more; say only errors\n"
@@ -58,6 +60,7 @@ static const char help_text[] =
 enum { /* options without a letter */
 	OPTION_DURATION = 256,
 	OPTION_EVENTS,
+	OPTION_LABELS,
 };
 
 static const struct option long_options[] = {
@@ -75,6 +78,7 @@ static const struct option long_options[] = {
 	{ "list-interfaces", no_argument, NULL, 'D' },
 	{ "duration", required_argument, NULL, OPTION_DURATION },
 	{ "events", no_argument, NULL, OPTION_EVENTS },
+	{ "labels", required_argument, NULL, OPTION_LABELS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "version", no_argument, NULL, 'V' },
@@ -412,6 +416,9 @@ static void take_option(struct reading *reading, int option, char **fields)
 		break;
 	case OPTION_DURATION:
 		set_time(reading, "--duration", optarg, &options->duration_ns);
+		break;
+	case OPTION_LABELS:
+		options->labels_path = optarg;
 		break;
 	case OPTION_EVENTS:
 		options->events = true;

@@ -43,6 +43,7 @@ struct options {
 	uint64_t interval_ns;         /* -I; 0: none */
 	uint64_t duration_ns;         /* --duration; 0: none */
 	enum hook_mode mode;          /* -m */
+	const char *labels_path;      /* --labels; NULL: none */
 	bool events;                  /* --events: what happened, as NDJSON, instead of records */
 	bool list_interfaces;         /* -D */
 	bool numeric;                 /* -n */

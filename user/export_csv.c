@@ -4,27 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escape.h"
 #include "export_internal.h"
 #include "format.h"
 
 /* A text doubled quote by quote, its quotes, and the comma; a number needs less. */
 #define CELL_MAX (2 * VALUE_TEXT_MAX + 3)
 #define LINE_END "\r\n"
-
-/* RFC 4180, 2.6 and 2.7: quotes around what would be misread, and quotes doubled inside. */
-static char *csv_text(char *at, const char *text)
-{
-	if (!text[strcspn(text, ",\"\r\n")])
-		return format_text(at, text);
-	*at++ = '"';
-	for (; *text; text++) {
-		if (*text == '"')
-			*at++ = '"';
-		*at++ = *text;
-	}
-	*at++ = '"';
-	return at;
-}
 
 static char *csv_value(char *at, const struct value *value)
 {
@@ -34,7 +20,8 @@ static char *csv_value(char *at, const struct value *value)
 	case VALUE_BOOL:
 		return format_text(at, value->number ? "true" : "false");
 	case VALUE_TEXT:
-		return csv_text(at, value->text);
+		return escape_csv(at, value->text);
+	case VALUE_LABEL: /* see csv_label() */
 	case VALUE_ABSENT:
 		break;
 	}
@@ -59,6 +46,23 @@ static int csv_open(struct exporter *exporter)
 	return 0;
 }
 
+/* A label may be longer than a line has room for: then what there is of the line goes out first. */
+static char *csv_label(struct exporter *exporter, char *at, const char *label)
+{
+	size_t room = strlen(label) * 2 + 2;
+	char *line = exporter->state, *text;
+
+	if (room <= CELL_MAX - 1)
+		return escape_csv(at, label);
+	text = malloc(room);
+	if (!text)
+		return at;
+	sink_write(exporter->sink, line, (size_t)(at - line));
+	sink_write(exporter->sink, text, (size_t)(escape_csv(text, label) - text));
+	free(text);
+	return line;
+}
+
 static void csv_record(struct exporter *exporter, const struct record *record)
 {
 	char *line = exporter->state, *at = line;
@@ -68,7 +72,10 @@ static void csv_record(struct exporter *exporter, const struct record *record)
 		if (i)
 			*at++ = ',';
 		record_read(record, exporter->fields[i], &value);
-		at = csv_value(at, &value);
+		if (value.kind == VALUE_LABEL)
+			at = csv_label(exporter, at, value.label);
+		else
+			at = csv_value(at, &value);
 	}
 	at = format_text(at, LINE_END);
 	sink_write(exporter->sink, line, (size_t)(at - line));

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escape.h"
 #include "export_internal.h"
 #include "format.h"
 
-#define ESCAPE_MAX 6 /* \u001f */
 #define NAME_MAX_BYTES 40
 #define CELL_MAX (NAME_MAX_BYTES + ESCAPE_MAX * VALUE_TEXT_MAX + 2)
 
@@ -34,77 +34,6 @@ static void json_name(struct json_name *ret_name, const char *name)
 	ret_name->len = (uint8_t)(at - ret_name->text);
 }
 
-/* Bytes of a well-formed UTF-8 sequence above ASCII (RFC 3629, 4), or 0. */
-static size_t utf8_length(const uint8_t *text)
-{
-	uint8_t low = 0x80, high = 0xbf;
-	size_t more;
-
-	if (text[0] >= 0xc2 && text[0] <= 0xdf)
-		more = 1;
-	else if ((text[0] & 0xf0) == 0xe0)
-		more = 2;
-	else if (text[0] >= 0xf0 && text[0] <= 0xf4)
-		more = 3;
-	else
-		return 0;
-	if (text[0] == 0xe0)
-		low = 0xa0;
-	else if (text[0] == 0xed)
-		high = 0x9f;
-	else if (text[0] == 0xf0)
-		low = 0x90;
-	else if (text[0] == 0xf4)
-		high = 0x8f;
-	if (text[1] < low || text[1] > high)
-		return 0;
-	for (size_t i = 2; i <= more; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	return more + 1;
-}
-
-/* RFC 8259, 7: quotes, backslashes and control characters. */
-static char *json_escape(char *at, uint8_t c)
-{
-	if (c == '"' || c == '\\') {
-		*at++ = '\\';
-		*at++ = (char)c;
-		return at;
-	}
-	at = format_text(at, "\\u00");
-	*at++ = "0123456789abcdef"[c >> 4];
-	*at++ = "0123456789abcdef"[c & 15];
-	return at;
-}
-
-/* JSON is UTF-8 (RFC 8259, 8.1), interface names are bytes: what is not UTF-8 becomes U+FFFD. */
-static char *json_text(char *at, const char *text)
-{
-	const uint8_t *from = (const uint8_t *)text;
-	size_t len;
-
-	*at++ = '"';
-	while (*from) {
-		if (*from < 0x20 || *from == '"' || *from == '\\' || *from == 0x7f) {
-			at = json_escape(at, *from++);
-			continue;
-		}
-		len = *from < 0x80 ? 1 : utf8_length(from);
-		if (!len) {
-			at = format_text(at, "\\ufffd");
-			from++;
-			continue;
-		}
-		memcpy(at, from, len);
-		at += len;
-		from += len;
-	}
-	*at++ = '"';
-	return at;
-}
-
 static char *json_value(char *at, const struct value *value)
 {
 	switch (value->kind) {
@@ -113,7 +42,8 @@ static char *json_value(char *at, const struct value *value)
 	case VALUE_BOOL:
 		return format_text(at, value->number ? "true" : "false");
 	case VALUE_TEXT:
-		return json_text(at, value->text);
+		return escape_json(at, value->text);
+	case VALUE_LABEL: /* see ndjson_label() */
 	case VALUE_ABSENT:
 		break;
 	}
@@ -147,11 +77,30 @@ static int ndjson_open(struct exporter *exporter)
 	return 0;
 }
 
-/* Each name brings the comma before it; the first one is written over by the brace. */
+/* A label may be longer than a line has room for: then what there is of the line goes out first. */
+static char *ndjson_label(struct exporter *exporter, char *at, const char *label)
+{
+	struct ndjson *ndjson = exporter->state;
+	size_t room = strlen(label) * ESCAPE_MAX + 2;
+	char *text;
+
+	if (room <= ESCAPE_MAX * VALUE_TEXT_MAX + 2)
+		return escape_json(at, label);
+	text = malloc(room);
+	if (!text)
+		return escape_json(at, "");
+	sink_write(exporter->sink, ndjson->line, (size_t)(at - ndjson->line));
+	sink_write(exporter->sink, text, (size_t)(escape_json(text, label) - text));
+	free(text);
+	return ndjson->line;
+}
+
+/* Each name brings the comma before it; the first has a brace in its place. */
 static void ndjson_record(struct exporter *exporter, const struct record *record)
 {
 	const struct ndjson *ndjson = exporter->state;
 	char *line = ndjson->line, *at = line;
+	bool is_first = true;
 	struct value value;
 
 	for (size_t i = 0; i < exporter->field_count; i++) {
@@ -159,11 +108,17 @@ static void ndjson_record(struct exporter *exporter, const struct record *record
 		if (value.kind == VALUE_ABSENT)
 			continue;
 		memcpy(at, ndjson->names[i].text, ndjson->names[i].len);
-		at = json_value(at + ndjson->names[i].len, &value);
+		if (is_first)
+			*at = '{';
+		is_first = false;
+		at += ndjson->names[i].len;
+		if (value.kind == VALUE_LABEL)
+			at = ndjson_label(exporter, at, value.label);
+		else
+			at = json_value(at, &value);
 	}
-	if (at == line)
-		at++;
-	line[0] = '{';
+	if (is_first)
+		*at++ = '{';
 	at = format_text(at, "}\n");
 	sink_write(exporter->sink, line, (size_t)(at - line));
 }

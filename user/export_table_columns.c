@@ -3,6 +3,7 @@
 #include "export_table_columns.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "format.h"
@@ -295,6 +296,11 @@ enum value_kind table_field_cell(const struct record_field *field, enum unit uni
 		break;
 	case VALUE_TEXT:
 		at = format_harmless(at, value.text);
+		break;
+	case VALUE_LABEL:
+		snprintf(value.text, sizeof(value.text), "%s", value.label);
+		at = format_harmless(at, value.text);
+		value.kind = VALUE_TEXT;
 		break;
 	case VALUE_ABSENT:
 		break;

@@ -114,10 +114,15 @@ int loop_on_signal(struct loop *loop, int signal, loop_fn fn, void *context)
 	return watch(loop, signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), fn, context);
 }
 
-/* Timers and signals both give records to read away; how many there were does not matter. */
+int loop_on_fd(struct loop *loop, int fd, loop_fn fn, void *context)
+{
+	return watch(loop, fd, fn, context);
+}
+
+/* Timers, signals and inotify give records to read away; how many there were does not matter. */
 static void drain(int fd)
 {
-	char record[sizeof(struct signalfd_siginfo)];
+	char record[4096]; /* inotify refuses a read that is shorter than its record */
 
 	while (read(fd, record, sizeof(record)) > 0)
 		continue;

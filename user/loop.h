@@ -15,6 +15,9 @@ int loop_once(struct loop *loop, uint64_t delay_ns, loop_fn fn, void *context);
 /* Blocks the signal's default action for good: from now on it arrives here. */
 int loop_on_signal(struct loop *loop, int signal, loop_fn fn, void *context);
 
+/* When there is something to read, which is read away: whose content matters must not come here. Takes fd over. */
+int loop_on_fd(struct loop *loop, int fd, loop_fn fn, void *context);
+
 /* Serves until loop_stop(). 0 or -errno. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "labels.h"
 #include "log.h"
 #include "output.h"
 #include "pcap_source.h"
@@ -23,6 +24,7 @@ struct player {
 	const struct options *options;
 	struct output output;
 	struct replay *replay;
+	struct labels *labels; /* NULL: nobody asked */
 	uint64_t frames;
 	uint64_t bytes_before; /* in the captures already played */
 	uint64_t size;         /* of all captures; 0: unknown */
@@ -56,7 +58,7 @@ static void catch_signals(void)
 static void on_flow(void *context, const struct flow_key *key, const struct flow *flow)
 {
 	struct player *player = context;
-	struct record record = {.key = *key, .flow = *flow};
+	struct record record = {.key = *key, .flow = *flow, .labels = player->labels};
 
 	output_record(&player->output, &record, flow->close == CLOSE_OPEN);
 }
@@ -182,30 +184,51 @@ static uint64_t captures_size(const struct options *options)
 	return size;
 }
 
-int play(const struct options *options)
+static int open_labels(struct player *player)
 {
-	struct player player = {.options = options, .size = captures_size(options)};
+	const char *path = player->options->labels_path;
+	char error[512];
+
+	if (!path || !labels_open(&player->labels, path, error, sizeof(error)))
+		return EXIT_DONE;
+	log_error("%s", error);
+	return EXIT_FAILED;
+}
+
+static int play_all(struct player *player)
+{
 	struct monitor_config config = config_defaults();
 	size_t i;
 	int err;
 
-	err = output_open(&player.output, options);
+	err = output_open(&player->output, player->options);
 	if (err)
 		return err;
-	config.events = options->events;
-	err = replay_open(&player.replay, &config, on_flow, on_event, &player);
+	config.events = player->options->events;
+	err = replay_open(&player->replay, &config, on_flow, on_event, player);
 	if (err) {
 		log_error("replay: %s", strerror(-err));
-		output_close(&player.output);
+		output_close(&player->output);
 		return EXIT_FAILED;
 	}
 	catch_signals();
-	for (i = 0; i < options->capture_count && !is_finished(&player); i++)
-		play_capture(&player, options->captures[i]);
-	replay_finish(player.replay);
-	note_exit(&player, output_close(&player.output));
-	if (player.opened)
-		print_summary(&player);
-	replay_close(player.replay);
-	return player.exit_code;
+	for (i = 0; i < player->options->capture_count && !is_finished(player); i++)
+		play_capture(player, player->options->captures[i]);
+	replay_finish(player->replay);
+	note_exit(player, output_close(&player->output));
+	if (player->opened)
+		print_summary(player);
+	replay_close(player->replay);
+	return player->exit_code;
+}
+
+int play(const struct options *options)
+{
+	struct player player = {.options = options, .size = captures_size(options)};
+	int err = open_labels(&player);
+
+	if (!err)
+		err = play_all(&player);
+	labels_close(player.labels);
+	return err;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "format.h"
+#include "labels.h"
 
 enum { /* TCP flags as in side.flags */
 	FLAG_FIN = 0x01,
@@ -265,12 +266,6 @@ static void read_close(const struct record_end *end, struct value *ret_value)
 
 /* Fields of the flow */
 
-static void read_unmeasured(const struct record_end *end, struct value *ret_value)
-{
-	(void)end;
-	value_absent(ret_value);
-}
-
 static void read_version(const struct record_end *end, struct value *ret_value)
 {
 	(void)end;
@@ -457,6 +452,60 @@ static void read_flags(const struct record_end *end, struct value *ret_value)
 	ret_value->kind = at == ret_value->text ? VALUE_ABSENT : VALUE_TEXT;
 }
 
+/* Labels */
+
+static const struct label *end_label(const struct record_end *end)
+{
+	const struct record *record = end->record;
+
+	return record->labels ? labels_find(record->labels, &record->key.addr[end->index],
+					    ntohs(record->key.port_be16[end->index])) :
+				NULL;
+}
+
+static const struct label_group *end_group(const struct record_end *end)
+{
+	const struct label *label = end_label(end);
+
+	return label ? labels_group(end->record->labels, label->group) : NULL;
+}
+
+static void value_label(struct value *ret_value, const char *text)
+{
+	ret_value->kind = text && *text ? VALUE_LABEL : VALUE_ABSENT;
+	ret_value->label = text;
+}
+
+static void read_name(const struct record_end *end, struct value *ret_value)
+{
+	const struct label *label = end_label(end);
+
+	value_label(ret_value, label ? label->name : NULL);
+}
+
+static void read_namespace(const struct record_end *end, struct value *ret_value)
+{
+	const struct label_group *group = end_group(end);
+
+	value_label(ret_value, group ? group->namespace : NULL);
+}
+
+static void read_region(const struct record_end *end, struct value *ret_value)
+{
+	const struct label_group *group = end_group(end);
+
+	value_label(ret_value, group ? group->region : NULL);
+}
+
+static void read_external(const struct record_end *end, struct value *ret_value)
+{
+	const struct label_group *group = end_group(end);
+
+	value_bool(ret_value, group && group->external);
+	if (!group)
+		value_absent(ret_value);
+}
+
 /* The table */
 
 /* No reader, but a place in struct side. */
@@ -511,10 +560,10 @@ static void read_flags(const struct record_end *end, struct value *ret_value)
 	END_FIELD(end, "flags", read_flags)
 
 #define END_LABELS(end)                                                                       \
-	END_FIELD(end, "name", read_unmeasured),                                               \
-	END_FIELD(end, "namespace", read_unmeasured),                                          \
-	END_FIELD(end, "region", read_unmeasured),                                             \
-	END_FIELD(end, "external", read_unmeasured)
+	END_FIELD(end, "name", read_name),                                                     \
+	END_FIELD(end, "namespace", read_namespace),                                           \
+	END_FIELD(end, "region", read_region),                                                 \
+	END_FIELD(end, "external", read_external)
 
 static const struct record_field fields[] = {
 	{ "v", .read = read_version },

@@ -10,6 +10,8 @@
 #include "abi/flow.h"
 #include "abi/key.h"
 
+struct labels;
+
 #define RECORD_VERSION 1
 
 /* A flow on its way out. */
@@ -19,6 +21,7 @@ struct record {
 	int64_t wall_offset_ns; /* add to the flow's times for wall clock; 0 in replay */
 	const char *iface;      /* interface name, or NULL in replay */
 	const char *also_ifaces; /* others that saw it, "veth1,br0"; NULL: none */
+	const struct labels *labels; /* of both ends; NULL: no label fields */
 };
 
 enum value_kind {
@@ -26,6 +29,7 @@ enum value_kind {
 	VALUE_NUMBER,
 	VALUE_BOOL,
 	VALUE_TEXT,
+	VALUE_LABEL, /* a text of any length, in label */
 };
 
 #define VALUE_TEXT_MAX 256
@@ -33,6 +37,7 @@ enum value_kind {
 struct value {
 	enum value_kind kind;
 	uint64_t number;
+	const char *label;
 	char text[VALUE_TEXT_MAX];
 };
 

@@ -13,6 +13,8 @@
 #include "clock.h"
 #include "config.h"
 #include "filter.h"
+#include "labels.h"
+#include "labels_watch.h"
 #include "log.h"
 #include "loop.h"
 #include "output.h"
@@ -29,6 +31,8 @@ struct watcher {
 	struct attach *attach;
 	struct reader *reader;
 	struct loop *loop;
+	struct labels *labels; /* NULL: nobody asked */
+	struct labels_watch *labels_watch;
 	int64_t wall_offset_ns;
 	bool in_interval; /* the flows shown now go on */
 	char iface[IF_NAMESIZE]; /* name of iface_index, kept: most records follow one of their own kind */
@@ -79,6 +83,7 @@ static void on_flow(void *context, const struct flow_key *key, const struct flow
 		.wall_offset_ns = watcher->wall_offset_ns,
 		.iface = iface_name(watcher, key->ifindex),
 		.also_ifaces = also_names(watcher, key, flow),
+		.labels = watcher->labels,
 	};
 
 	output_record(&watcher->output, &record, watcher->in_interval);
@@ -159,14 +164,31 @@ static void on_stop(void *context)
 	loop_stop(watcher->loop);
 }
 
-/* A file is opened again, as after logrotate. A terminal that hung up ends the watch. */
+static void on_labels(void *context)
+{
+	struct watcher *watcher = context;
+	char error[512];
+
+	if (labels_reload(watcher->labels, error, sizeof(error)))
+		log_error("%s; the labels read before stay", error);
+	else
+		log_info("%s: %u prefixes read again", labels_path(watcher->labels),
+			 labels_prefix_count(watcher->labels));
+}
+
+/*
+ * A file is opened again, as after logrotate, and labels are read again. A terminal that hung up ends
+ * a watch that has neither.
+ */
 static void on_hangup(void *context)
 {
 	struct watcher *watcher = context;
 
+	if (watcher->labels)
+		on_labels(watcher);
 	if (watcher->options->output_path)
 		output_reopen(&watcher->output);
-	else
+	else if (!watcher->labels)
 		loop_stop(watcher->loop);
 }
 
@@ -197,6 +219,9 @@ static int open_loop(struct watcher *watcher)
 		err = loop_every(watcher->loop, SWEEP_NS, on_sweep, watcher);
 	if (!err && options->interval_ns)
 		err = loop_every(watcher->loop, options->interval_ns, on_interval, watcher);
+	if (!err && watcher->labels)
+		err = labels_watch_open(&watcher->labels_watch, watcher->loop,
+					options->labels_path, on_labels, watcher);
 	if (!err && options->duration_ns)
 		err = loop_once(watcher->loop, options->duration_ns, on_stop, watcher);
 	if (err)
@@ -268,13 +293,22 @@ int watch(const struct options *options)
 	}
 	config.events = options->events;
 	config.several = options->interface_count > 1;
+	if (options->labels_path &&
+	    labels_open(&watcher.labels, options->labels_path, error, sizeof(error))) {
+		log_error("%s", error);
+		return EXIT_FAILED;
+	}
 	exit_code = output_open(&watcher.output, options);
-	if (exit_code)
+	if (exit_code) {
+		labels_close(watcher.labels);
 		return exit_code;
+	}
 	exit_code = run(&watcher, &config);
 	output_close(&watcher.output);
 	reader_close(watcher.reader);
 	attach_close(watcher.attach);
+	labels_watch_close(watcher.labels_watch);
 	loop_close(watcher.loop);
+	labels_close(watcher.labels);
 	return exit_code;
 }

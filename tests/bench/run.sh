@@ -4,7 +4,7 @@
 #
 # BENCH_LARGE=1   also 10 M packets in 1 M flows
 # BENCH_ROUNDS=N  rounds of replay (5)
-# BENCH_ONLY=kernel|replay
+# BENCH_ONLY=kernel|replay|labels
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -112,6 +112,20 @@ bench_replay() {
 	fi
 }
 
+bench_labels() {
+	# shellcheck disable=SC2086
+	$CC $flags $bench/labels_bench.c build/libackmon.a -o $out/labels_bench
+	say "Labels"
+	$out/labels_bench
+}
+
 facts
-[ "$only" = replay ] || bench_kernel
-[ "$only" = kernel ] || bench_replay
+case $only in
+'' | kernel) bench_kernel ;;
+esac
+case $only in
+'' | replay) bench_replay ;;
+esac
+case $only in
+'' | labels) bench_labels ;;
+esac

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "export.h"
+#include "labels.h"
 #include "record_make.h"
 
 #define TEST(name) static void name(__attribute__((unused)) void **state)
@@ -359,6 +360,51 @@ TEST(notes_name_what_went_wrong)
 				     "3.0kB not captured, approximate\n"));
 }
 
+/* A label of 10 kB of quotes: every format must double or escape each of them, and go on behind it. */
+static const char *long_label_written(enum output_format format)
+{
+	static const char *const names[] = {"opener_port", "opener_name", "opener_external"};
+	static char csv[64], content[25000], error[256];
+	struct record record = established_record();
+	struct labels *labels;
+	const char *written_text;
+	size_t len;
+	FILE *file;
+
+	strcpy(csv, path);
+	strcat(csv, ".csv");
+	file = fopen(csv, "w");
+	len = (size_t)sprintf(content, "prefix,name\n10.0.0.0/8,\"");
+	memset(content + len, '"', 20000);
+	strcpy(content + len + 20000, "\"\n");
+	fputs(content, file);
+	fclose(file);
+	assert_int_equal(labels_open(&labels, csv, error, sizeof(error)), 0);
+	record.labels = labels;
+	written_text = written(format, false, names, 3, &record);
+	labels_close(labels);
+	unlink(csv);
+	return written_text;
+}
+
+TEST(a_long_label_is_escaped_whole_in_csv)
+{
+	const char *line = long_label_written(FORMAT_CSV);
+
+	assert_memory_equal(line, "40000,\"\"\"", 9);
+	assert_int_equal(strlen(line), 6 + 1 + 20000 + strlen("\",false\r\n"));
+	assert_string_equal(line + 6 + 20000, "\"\",false\r\n");
+}
+
+TEST(a_long_label_is_escaped_whole_in_ndjson)
+{
+	const char *line = long_label_written(FORMAT_NDJSON), *head = "{\"opener_port\":40000,\"opener_name\":\"";
+
+	assert_memory_equal(line, head, strlen(head));
+	assert_int_equal(strlen(line), strlen(head) + 20000 + strlen("\",\"opener_external\":false}\n"));
+	assert_string_equal(line + strlen(head) + 20000, "\",\"opener_external\":false}\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +433,8 @@ int main(void)
 		cmocka_unit_test(table_does_not_obey_an_interface_name),
 		cmocka_unit_test(wide_table_has_the_legs_and_the_flags),
 		cmocka_unit_test(notes_name_what_went_wrong),
+		cmocka_unit_test(a_long_label_is_escaped_whole_in_csv),
+		cmocka_unit_test(a_long_label_is_escaped_whole_in_ndjson),
 	};
 
 	return cmocka_run_group_tests(tests, name_file, remove_file);

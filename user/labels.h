@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Names for addresses: from a file of prefixes, else what an address says of itself. */
+#ifndef ACKMON_LABELS_H
+#define ACKMON_LABELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/aggregate.h"
+#include "abi/key.h"
+
+/*
+ * A label file is CSV with a header: prefix, name, namespace, region, zone, external, port; only the
+ * first must be there, the order is free, other columns are passed over. The longest prefix wins; of
+ * one prefix, a line whose port fits wins over one without, the narrower range over the wider.
+ */
+struct labels;
+
+/* Of what series are made: flows are counted by the groups of their two ends. */
+struct label_group {
+	const char *namespace; /* "": not known */
+	const char *region;
+	bool external;
+};
+
+struct label {
+	const char *name; /* "" as the next two: not known */
+	const char *zone;
+	uint32_t group; /* index for labels_group() */
+};
+
+/*
+ * path NULL: no file. On failure -errno and one sentence that names line and column. The groups of one
+ * struct labels live as long as it does, also across reloads: their numbers stay.
+ */
+int labels_open(struct labels **ret_labels, const char *path, char *error, size_t error_size);
+
+/* Reads the file again; on failure the old labels stay, and the sentence says why. */
+int labels_reload(struct labels *labels, char *error, size_t error_size);
+void labels_close(struct labels *labels);
+
+bool labels_has_file(const struct labels *labels);
+const char *labels_path(const struct labels *labels);
+uint32_t labels_prefix_count(const struct labels *labels);
+
+/* Always one: what no prefix covers has the label of its kind of address. */
+const struct label *labels_find(const struct labels *labels, const struct ip_addr *addr,
+				uint16_t port);
+
+const struct label_group *labels_group(const struct labels *labels, uint32_t group);
+uint32_t labels_group_count(const struct labels *labels);
+
+/* What the kernel is given: each prefix with its value, and the port rules that values point to. */
+typedef int (*labels_prefix_fn)(void *context, const struct label_prefix *prefix,
+				const struct label_value *value);
+int labels_walk(const struct labels *labels, labels_prefix_fn visit, void *context);
+const struct label_ports *labels_ports(const struct labels *labels, uint32_t *ret_count);
+
+#endif
