@@ -11,22 +11,26 @@
 #define SLOTS_AT_FIRST 1024u
 #define NUMBER_FREE UINT32_MAX /* entry->number of an entry not in use */
 
-static uint32_t hash_key(const struct flow_key *key)
+/* Three multiplications over five words; the upper halves carry the mixing down. */
+uint32_t flow_table_hash(const struct flow_key *key)
 {
-	uint64_t words[5], hash = 0x9e3779b97f4a7c15ull;
-	size_t i;
+	const uint64_t odd = 0x9e3779b97f4a7c15ull;
+	uint64_t words[5], hash;
 
 	memcpy(words, key, sizeof(words));
-	for (i = 0; i < 5; i++) {
-		hash = (hash ^ words[i]) * 0xff51afd7ed558ccdull;
-		hash ^= hash >> 32;
-	}
-	return (uint32_t)hash;
+	hash = (words[0] ^ words[1] * odd) + (words[2] ^ words[3] >> 32 ^ words[3] << 32);
+	hash = (hash ^ hash >> 32) * 0xff51afd7ed558ccdull ^ words[4];
+	hash = (hash ^ hash >> 29) * odd;
+	return (uint32_t)(hash >> 32);
 }
 
 static bool keys_equal(const struct flow_key *a, const struct flow_key *b)
 {
-	return !memcmp(a, b, sizeof(*a));
+	uint64_t x[5], y[5];
+
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
 }
 
 static struct flow_entry *entry_at(const struct flow_table *table, uint32_t number)
@@ -75,9 +79,32 @@ struct flow_entry *flow_table_entry(const struct flow_table *table, uint32_t num
 	return entry->number == NUMBER_FREE ? NULL : entry;
 }
 
-struct flow_entry *flow_table_find(const struct flow_table *table, const struct flow_key *key)
+void flow_table_expect(const struct flow_table *table, uint32_t hash)
 {
-	uint32_t hash = hash_key(key), i;
+	__builtin_prefetch(&table->slots[hash & table->mask]);
+	__builtin_prefetch(&table->hashes[hash & table->mask]);
+}
+
+/* What most packets touch of an entry: key and hash, and both sides of the flow. */
+void flow_table_fetch(const struct flow_table *table, uint32_t hash)
+{
+	uint32_t i = hash & table->mask;
+	const char *entry;
+	size_t at;
+
+	while (table->slots[i] && table->hashes[i] != hash)
+		i = (i + 1) & table->mask;
+	if (!table->slots[i])
+		return;
+	entry = (const char *)entry_at(table, table->slots[i] - 1);
+	for (at = 0; at < sizeof(struct flow_entry); at += 64)
+		__builtin_prefetch(entry + at, 1);
+}
+
+struct flow_entry *flow_table_find(const struct flow_table *table, const struct flow_key *key,
+				   uint32_t hash)
+{
+	uint32_t i;
 
 	for (i = hash & table->mask; table->slots[i]; i = (i + 1) & table->mask) {
 		struct flow_entry *entry;
@@ -153,10 +180,11 @@ static int take_number(struct flow_table *table, uint32_t *ret_number)
 	return 0;
 }
 
-struct flow_entry *flow_table_insert(struct flow_table *table, const struct flow_key *key)
+struct flow_entry *flow_table_insert(struct flow_table *table, const struct flow_key *key,
+				     uint32_t hash)
 {
-	uint32_t hash = hash_key(key), number;
 	struct flow_entry *entry;
+	uint32_t number;
 
 	/* At most two thirds full: probes stay short. */
 	if (table->count >= (table->mask + 1) / 3 * 2 && grow_slots(table))

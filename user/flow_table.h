@@ -35,10 +35,22 @@ struct flow_table {
 int flow_table_open(struct flow_table *table); /* 0 or -ENOMEM */
 void flow_table_close(struct flow_table *table);
 
-struct flow_entry *flow_table_find(const struct flow_table *table, const struct flow_key *key);
+uint32_t flow_table_hash(const struct flow_key *key);
+
+/* hash is the key's, in every call; computed once, it serves for all of them. */
+struct flow_entry *flow_table_find(const struct flow_table *table, const struct flow_key *key,
+				   uint32_t hash);
+
+/*
+ * A large table lies outside the caches, and a look-up waits for memory twice. Whoever knows early
+ * which flows come next says so twice, some frames apart: first the index is fetched, then the entry.
+ */
+void flow_table_expect(const struct flow_table *table, uint32_t hash);
+void flow_table_fetch(const struct flow_table *table, uint32_t hash);
 
 /* The key must not be in the table. NULL: no memory. The flow and holes are not initialised. */
-struct flow_entry *flow_table_insert(struct flow_table *table, const struct flow_key *key);
+struct flow_entry *flow_table_insert(struct flow_table *table, const struct flow_key *key,
+				     uint32_t hash);
 
 void flow_table_remove(struct flow_table *table, struct flow_entry *entry);
 

@@ -133,6 +133,8 @@ static void play_frame(struct player *player, const struct frame *frame, int sel
 		replay_frame(player->replay, frame);
 	else
 		replay_filtered(player->replay);
+	if (!player->size) /* a pipe: the next frame may be a long time coming */
+		replay_settle(player->replay);
 }
 
 static void play_capture(struct player *player, const char *path)

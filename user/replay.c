@@ -9,11 +9,24 @@
 #include "core/monitor.h"
 #include "flow_table.h"
 
+/*
+ * Frames are parsed as they come and tracked a little later: meanwhile memory brings what is known of
+ * their flows. With a million flows a frame waits for nothing else.
+ */
+#define FRAMES_AHEAD 8u
+
+struct ahead {
+	struct packet pkt;
+	uint32_t hash; /* of pkt.key */
+};
+
 struct replay {
 	struct monitor_config config;
 	struct door_counters counters;
 	struct flow_table table;
-	struct packet pkt;
+	struct ahead ahead[FRAMES_AHEAD]; /* a ring */
+	uint32_t ahead_first;
+	uint32_t ahead_count;
 	replay_flow_fn on_flow;
 	replay_event_fn on_event;
 	void *context;
@@ -44,16 +57,24 @@ static struct flow_entry *entry_of(const struct flow *flow)
 	return (struct flow_entry *)((char *)flow - offsetof(struct flow_entry, flow));
 }
 
+/* The hall asks for no other flow than the one of the packet it is given. */
+static uint32_t hash_of(const struct flow_key *key)
+{
+	const char *ahead = (const char *)key - offsetof(struct ahead, pkt.key);
+
+	return ((const struct ahead *)ahead)->hash;
+}
+
 static struct flow *host_find_flow(const struct flow_key *key)
 {
-	struct flow_entry *entry = flow_table_find(&serving->table, key);
+	struct flow_entry *entry = flow_table_find(&serving->table, key, hash_of(key));
 
 	return entry ? &entry->flow : NULL;
 }
 
 static struct flow *host_open_flow(const struct packet *pkt)
 {
-	struct flow_entry *entry = flow_table_insert(&serving->table, &pkt->key);
+	struct flow_entry *entry = flow_table_insert(&serving->table, &pkt->key, hash_of(&pkt->key));
 
 	if (!entry)
 		return NULL;
@@ -168,13 +189,49 @@ int replay_open(struct replay **ret_replay, const struct monitor_config *config,
 	return 0;
 }
 
+static struct ahead *ahead_at(struct replay *replay, uint32_t behind_first)
+{
+	return &replay->ahead[(replay->ahead_first + behind_first) % FRAMES_AHEAD];
+}
+
+static void look(struct replay *replay, const struct frame *frame)
+{
+	struct ahead *ahead = ahead_at(replay, replay->ahead_count);
+
+	if (!monitor_look(frame, &ahead->pkt))
+		return;
+	ahead->hash = flow_table_hash(&ahead->pkt.key);
+	flow_table_expect(&replay->table, ahead->hash);
+	replay->ahead_count++;
+}
+
+static void track_first(struct replay *replay)
+{
+	struct ahead *first = ahead_at(replay, 0);
+
+	serving = replay;
+	monitor_packet(DOOR_CAPTURE, &first->pkt);
+	replay->ahead_first++;
+	replay->ahead_count--;
+}
+
 void replay_frame(struct replay *replay, const struct frame *frame)
 {
 	serving = replay;
 	replay->frames_since_sweep++;
 	if (frame->time_ns > replay->newest_ns)
 		replay->newest_ns = frame->time_ns;
-	monitor_frame(frame, &replay->pkt);
+	look(replay, frame);
+	if (replay->ahead_count > FRAMES_AHEAD / 2)
+		flow_table_fetch(&replay->table, ahead_at(replay, FRAMES_AHEAD / 2)->hash);
+	if (replay->ahead_count == FRAMES_AHEAD)
+		track_first(replay);
+}
+
+void replay_settle(struct replay *replay)
+{
+	while (replay->ahead_count)
+		track_first(replay);
 }
 
 void replay_filtered(struct replay *replay)
@@ -197,6 +254,7 @@ void replay_sweep(struct replay *replay, uint64_t now_ns)
 
 	if (!sweep_is_due(replay, now_ns))
 		return;
+	replay_settle(replay);
 	serving = replay;
 	replay->frames_since_sweep = 0;
 	replay->swept_ns = now_ns;
@@ -262,17 +320,20 @@ static __u8 close_finish(const struct replay *replay, const struct flow *flow)
 
 void replay_interval(struct replay *replay)
 {
+	replay_settle(replay);
 	show_all(replay, close_open);
 }
 
 void replay_finish(struct replay *replay)
 {
+	replay_settle(replay);
 	show_all(replay, close_finish);
 	flow_table_close(&replay->table);
 }
 
-const struct door_counters *replay_counters(const struct replay *replay)
+const struct door_counters *replay_counters(struct replay *replay)
 {
+	replay_settle(replay);
 	return &replay->counters;
 }
 

@@ -23,7 +23,10 @@ typedef void (*replay_event_fn)(void *context, const struct segment_event *event
 int replay_open(struct replay **ret_replay, const struct monitor_config *config,
 		replay_flow_fn on_flow, replay_event_fn on_event, void *context);
 
+/* The frame is taken in, and may be tracked a few frames later. */
 void replay_frame(struct replay *replay, const struct frame *frame);
+/* Tracks what waits. The calls below do so themselves; a live stream wants it after every frame. */
+void replay_settle(struct replay *replay);
 void replay_filtered(struct replay *replay); /* counts a frame the filter did not select */
 
 /* Flows that are over at now_ns leave. Called between frames, as often as is cheap. */
@@ -38,7 +41,7 @@ void replay_interval(struct replay *replay);
  */
 void replay_finish(struct replay *replay);
 
-const struct door_counters *replay_counters(const struct replay *replay);
+const struct door_counters *replay_counters(struct replay *replay);
 void replay_close(struct replay *replay); /* accepts NULL */
 
 #endif

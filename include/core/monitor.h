@@ -48,6 +48,13 @@ static int host_post_notice(enum event_type type, const struct flow *flow,
 /* Every frame comes through here once. pkt is working space, which the host owns. */
 core_inline void monitor_frame(const struct frame *frame, struct packet *pkt);
 
+/*
+ * The same in two steps, for a host that reads ahead: monitor_look() counts the frame and says whether
+ * there is a packet to track; monitor_packet() tracks it, in the order in which frames came.
+ */
+core_inline int monitor_look(const struct frame *frame, struct packet *pkt);
+core_inline void monitor_packet(__u8 door, struct packet *pkt);
+
 core_inline int filter_net_matches(const volatile struct filter_term *term,
 				   const struct ip_addr *addr)
 {
@@ -250,18 +257,22 @@ core_inline void monitor_packet(__u8 door, struct packet *pkt)
 		monitor_notices(door, &before, flow, pkt);
 }
 
-core_inline void monitor_frame(const struct frame *frame, struct packet *pkt)
+core_inline int monitor_look(const struct frame *frame, struct packet *pkt)
 {
 	enum counter reason = (enum counter)verifier_joins(&pkt->joint, parse_frame(frame, pkt));
 
 	host_count(frame->door, FRAMES_SEEN);
 	if (!reason && !filter_matches(host_config(), &pkt->key))
 		reason = COUNTER_frames_filtered;
-	if (reason) {
+	if (reason)
 		host_count(frame->door, reason);
-		return;
-	}
-	monitor_packet(frame->door, pkt);
+	return !reason;
+}
+
+core_inline void monitor_frame(const struct frame *frame, struct packet *pkt)
+{
+	if (monitor_look(frame, pkt))
+		monitor_packet(frame->door, pkt);
 }
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "replay.h"
 
-#define SHOWN_MAX 16
+#define SHOWN_MAX 32
 
 static struct replay *replay;
 static struct flow shown[SHOWN_MAX];
@@ -138,11 +138,28 @@ static void a_reused_tuple_gives_two_flows(void **state)
 	connect_port(1, 10);
 	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), flags(RST_ACK), at_s(1));
 	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_s(2));
+	replay_settle(replay);
 	assert_int_equal(shown_count, 1);
 	assert_int_equal(shown[0].close, CLOSE_REUSED);
 	replay_finish(replay);
 	assert_int_equal(shown_count, 2);
 	assert_int_equal(shown[1].start_ns, 2 * S);
+}
+
+/* Counted at once, tracked in the order in which they came, and none is left behind. */
+static void frames_may_wait_and_none_is_forgotten(void **state)
+{
+	__u16 port;
+
+	(void)state;
+	for (port = 1; port <= 20; port++)
+		connect_port(port, port * 10u);
+	replay_finish(replay);
+	assert_int_equal(shown_count, 20);
+	assert_int_equal(counted(FRAMES_SEEN), 60);
+	assert_int_equal(counted(FRAMES_TRACKED), 60);
+	for (port = 1; port <= 20; port++)
+		assert_true(shown[port - 1].is_established);
 }
 
 static void a_silent_flow_leaves_by_the_sweep(void **state)
@@ -275,6 +292,7 @@ int main(void)
 		replay_test(flows_leave_by_start),
 		replay_test(flows_that_start_together_leave_as_they_came),
 		replay_test(a_reused_tuple_gives_two_flows),
+		replay_test(frames_may_wait_and_none_is_forgotten),
 		replay_test(a_silent_flow_leaves_by_the_sweep),
 		replay_test(the_sweep_leaves_the_living_alone),
 		replay_test(an_interval_shows_open_flows_and_keeps_them),
