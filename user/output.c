@@ -43,8 +43,10 @@ int output_open(struct output *output, const struct options *options)
 	}
 	err = export_open(&output->exporter, resolve_format(options), output->sink,
 			  !options->no_header, options->fields, options->field_count, &bad_field);
-	if (!err)
+	if (!err) {
+		sink_flush(output->sink); /* what a file begins with is no record */
 		return EXIT_DONE;
+	}
 	log_error("output: %s", strerror(-err));
 	sink_close(output->sink);
 	output->sink = NULL;
@@ -82,6 +84,7 @@ void output_reopen(struct output *output)
 	err = sink_reopen(output->sink);
 	if (err > 0 && !output->events)
 		export_begin(output->exporter);
+	sink_flush(output->sink);
 	if (err < 0)
 		log_error("%s: cannot be opened again: %s", sink_name(output->sink), strerror(-err));
 }

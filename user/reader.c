@@ -8,12 +8,15 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "abi/claim.h"
 #include "abi/counters.h"
 #include "abi/event.h"
 #include "clock.h"
 #include "core/expire.h"
+#include "outbox.h"
+#include "ring.h"
 
 /* Entries a batch starts with; it grows when one hash bucket holds more. */
 #define BATCH_ENTRIES 1024u
@@ -49,7 +52,8 @@ struct list {
 };
 
 struct reader {
-	struct ring_buffer *events;
+	struct ring *events;
+	struct outbox *outbox;
 	int flows_fd;
 	int half_open_fd;
 	int holes_fd;
@@ -57,22 +61,25 @@ struct reader {
 	int counters_fd;
 	int claims_fd;
 	struct monitor_config config;
-	reader_flow_fn on_flow;
-	reader_event_fn on_event; /* NULL: config.events is 0 */
-	void *context;
+	struct reader_output output;
 	struct batch batch;
 	bool takes_in_one; /* LOOKUP_AND_DELETE of hash maps: Linux 5.14 and newer */
 	uint64_t swept_ns; /* when the last sweep ended, and what it cost */
 	uint64_t sweep_cost_ns;
 	uint64_t orphans_dropped_ns; /* when this was last looked after */
-	uint64_t half_open_taken;
-	uint64_t flows_shown; /* that left */
-	uint64_t secondaries; /* that left, and count at another interface */
+	uint64_t lines;      /* shown since the last delivery; intervals apart */
+	uint64_t secondaries; /* left meanwhile, and count at another interface */
+	uint64_t ring_flows; /* of them flows that the ring buffer told of */
+	uint64_t lines_rescued; /* of them taken by a reader that was killed */
+	bool is_kept;   /* the maps outlive this reader */
+	bool has_begun; /* what a killed reader left has been looked after */
 };
 
 /* 0, or -errno to stop the walk. */
 typedef int (*walk_fn)(struct reader *reader, int map_fd, const struct flow_key *key,
 		       const struct flow *flow, void *context);
+
+static int begin(struct reader *reader);
 
 /* Batches */
 
@@ -150,8 +157,7 @@ static int walk_flows(struct reader *reader, walk_fn visit, void *context)
 
 /* Single flows */
 
-static void settle(struct reader *reader, const struct flow_key *key, struct flow *flow,
-		   bool is_leaving)
+static void settle(struct reader *reader, const struct flow_key *key, struct flow *flow)
 {
 	for (uint32_t direction = 0; direction < 2; direction++) {
 		struct holes_key side_key = {.flow = *key, .direction = direction};
@@ -165,9 +171,18 @@ static void settle(struct reader *reader, const struct flow_key *key, struct flo
 								      &side_key, &histogram);
 		flow_settle(flow, direction, has_holes ? &holes : NULL,
 			    has_histogram ? &histogram : NULL);
-		if (is_leaving && has_holes)
+	}
+}
+
+/* What a flow that left owned beside its entry. */
+static void drop_owned(struct reader *reader, const struct flow_key *key, const struct flow *flow)
+{
+	for (uint32_t direction = 0; direction < 2; direction++) {
+		struct holes_key side_key = {.flow = *key, .direction = direction};
+
+		if (flow->side[direction].bits & SIDE_HOLES)
 			bpf_map_delete_elem(reader->holes_fd, &side_key);
-		if (is_leaving && has_histogram)
+		if (flow->side[direction].bits & SIDE_HISTOGRAM)
 			bpf_map_delete_elem(reader->histograms_fd, &side_key);
 	}
 }
@@ -176,10 +191,12 @@ static void show_flow(struct reader *reader, const struct flow_key *key, struct 
 		      uint8_t close)
 {
 	flow->close = close;
-	if (flow->secondary)
-		reader->secondaries += close != CLOSE_OPEN;
-	else
-		reader->on_flow(reader->context, key, flow);
+	if (flow->secondary) {
+		reader->secondaries++;
+	} else {
+		reader->output.on_flow(reader->output.context, key, flow);
+		reader->lines++;
+	}
 }
 
 size_t reader_also(const struct reader *reader, const struct flow_key *key, const struct flow *flow,
@@ -224,22 +241,81 @@ static int take_flow(struct reader *reader, int map_fd, const struct flow_key *k
 	return err ? err : bpf_map_delete_elem(map_fd, key);
 }
 
+/* Delivering: see abi/outbox.h. Flows stay in their slots until their lines are written. */
+
+static int deliver(struct reader *reader)
+{
+	const struct reader_output *output = &reader->output;
+	struct outbox *outbox = reader->outbox;
+	struct outbox_totals next = outbox_next(outbox, reader->lines, reader->ring_flows,
+						ring_position(reader->events));
+	struct outbox_place place = {};
+	int err;
+
+	next.secondaries += reader->secondaries;
+	next.lines_rescued += reader->lines_rescued;
+	output->place(output->context, &place);
+	outbox_begin(outbox, &place, &next);
+	err = output->flush(output->context);
+	if (err && reader->is_kept)
+		return err; /* a full disk: the next reader writes what this one could not */
+	outbox_written(outbox);
+	ring_let_go(reader->events, next.ring_position);
+	outbox_end(outbox);
+	reader->lines = 0;
+	reader->secondaries = 0;
+	reader->ring_flows = 0;
+	reader->lines_rescued = 0;
+	return 0;
+}
+
+/* Settles the flow in the slot; what it owned beside its entry goes once that is safe in the slot. */
+static void settle_slot(struct reader *reader, struct outbox_slot *slot)
+{
+	struct flow flow = slot->flow;
+
+	settle(reader, &slot->key, &flow);
+	flow.close = slot->close;
+	slot->settled = flow;
+	outbox_slot_is(slot, SLOT_SETTLED);
+	drop_owned(reader, &slot->key, &flow);
+}
+
+static void show_slot(struct reader *reader, struct outbox_slot *slot)
+{
+	struct flow flow = slot->settled;
+	uint64_t lines = reader->lines;
+
+	show_flow(reader, &slot->key, &flow, slot->close);
+	slot->is_shown = reader->lines > lines;
+}
+
 static int end_flow(struct reader *reader, int map_fd, const struct flow_key *key,
 		    uint8_t (*close)(const struct flow *flow))
 {
-	struct flow flow;
+	struct outbox_slot *slot = outbox_slot(reader->outbox);
 	int err;
 
-	err = take_flow(reader, map_fd, key, &flow);
-	if (err == -ENOENT)
-		return 0;
-	if (err)
-		return err;
-	if (map_fd == reader->half_open_fd)
-		reader->half_open_taken++;
-	reader->flows_shown++;
-	settle(reader, key, &flow, true);
-	show_flow(reader, key, &flow, close(&flow));
+	if (!slot) {
+		err = deliver(reader);
+		slot = outbox_slot(reader->outbox);
+		if (!slot)
+			return err;
+	}
+	slot->is_half_open = map_fd == reader->half_open_fd;
+	slot->is_shown = 0;
+	slot->key = *key;
+	slot->flow.start_ns = 0;
+	outbox_slot_is(slot, SLOT_TAKING);
+	err = take_flow(reader, map_fd, key, &slot->flow);
+	if (err) {
+		outbox_slot_is(slot, SLOT_FREE);
+		return err == -ENOENT ? 0 : err;
+	}
+	slot->close = close(&slot->flow);
+	outbox_slot_is(slot, SLOT_TAKEN);
+	settle_slot(reader, slot);
+	show_slot(reader, slot);
 	return 0;
 }
 
@@ -297,9 +373,14 @@ int reader_sweep(struct reader *reader, uint64_t now_ns)
 	uint64_t begin_ns = clock_monotonic_ns();
 	int err;
 
+	err = begin(reader);
+	if (err)
+		return err;
 	if (begin_ns - reader->swept_ns < SWEEP_SHARE * reader->sweep_cost_ns)
 		return 0;
 	err = walk_flows(reader, end_if_over, &now_ns);
+	if (!err)
+		err = deliver(reader);
 	reader->swept_ns = clock_monotonic_ns();
 	reader->sweep_cost_ns = reader->swept_ns - begin_ns;
 	if (now_ns - reader->orphans_dropped_ns > ORPHANS_EVERY_NS) {
@@ -381,10 +462,13 @@ int reader_interval(struct reader *reader)
 		    (map_fd == reader->flows_fd ||
 		     bpf_map_lookup_elem(reader->flows_fd, key, &flow)))
 			continue;
-		settle(reader, key, &flow, false);
+		settle(reader, key, &flow);
 		show_flow(reader, key, &flow, CLOSE_OPEN);
 	}
 	free(list.entries);
+	/* Of flows that go on: whoever comes next shows them anew. */
+	reader->lines = 0;
+	reader->secondaries = 0;
 	return 0;
 }
 
@@ -404,38 +488,199 @@ int reader_finish(struct reader *reader, uint64_t now_ns)
 		err = end_flow(reader, listed_map_fd(reader, &list.entries[i]),
 			       &list.entries[i].key, close_finish);
 	free(list.entries);
-	return err;
+	return err ? err : deliver(reader);
 }
 
 /* Events */
 
-static void take_flow_event(struct reader *reader, const struct flow_event *event)
+static bool is_flow_event(const void *data, size_t size)
+{
+	return size >= sizeof(struct flow_event) && *(const uint32_t *)data == EVENT_FLOW_CLOSED;
+}
+
+static void show_flow_event(struct reader *reader, const struct flow_event *event)
 {
 	struct flow flow = event->flow;
 
-	reader->flows_shown++;
+	reader->ring_flows++;
 	show_flow(reader, &event->key, &flow, flow.close);
 }
 
-static int take_event(void *context, void *data, size_t size)
+static void show_event(struct reader *reader, const void *data, size_t size)
 {
-	struct reader *reader = context;
-	const uint32_t *type = data;
-
-	if (size >= sizeof(struct flow_event) && *type == EVENT_FLOW_CLOSED)
-		take_flow_event(reader, data);
-	else if (size >= sizeof(struct segment_event) && *type != EVENT_FLOW_CLOSED &&
-		 reader->on_event)
-		reader->on_event(reader->context, data);
-	return 0;
+	if (is_flow_event(data, size)) {
+		show_flow_event(reader, data);
+	} else if (size >= sizeof(struct segment_event) && reader->output.on_event) {
+		reader->output.on_event(reader->output.context, data);
+		reader->lines++;
+	}
 }
 
 /* Records come without a wake-up, so there is nothing to wait for: whoever calls has the timer. */
+static int read_ring(struct reader *reader)
+{
+	bool is_new = false;
+	const void *data;
+	size_t size;
+	int err;
+
+	while ((data = ring_next(reader->events, &size))) {
+		show_event(reader, data, size);
+		is_new = true;
+		if (reader->lines < OUTBOX_SLOTS)
+			continue;
+		err = deliver(reader);
+		if (err)
+			return err;
+		is_new = false;
+	}
+	return is_new ? deliver(reader) : 0;
+}
+
+/* What a killed reader left behind */
+
+/* Out of its table and into the slot goes in one step only from Linux 5.14 on. */
+static bool slot_is_taken(const struct reader *reader, const struct outbox_slot *slot)
+{
+	int map_fd = slot->is_half_open ? reader->half_open_fd : reader->flows_fd;
+	struct flow flow;
+
+	if (slot->state != SLOT_TAKING)
+		return slot->state != SLOT_FREE;
+	return slot->flow.start_ns && (bpf_map_lookup_elem(map_fd, &slot->key, &flow) ||
+				       flow.start_ns != slot->flow.start_ns);
+}
+
+static void skip_flow(void *context, const struct flow_key *key, const struct flow *flow)
+{
+	(void)context;
+	(void)key;
+	(void)flow;
+}
+
+static void skip_segment(void *context, const struct segment_event *event)
+{
+	(void)context;
+	(void)event;
+}
+
+/* These were written: they make no line again. */
+static void skip_slots(struct outbox *outbox, uint64_t lines)
+{
+	for (size_t i = 0; i < OUTBOX_SLOTS && lines; i++) {
+		struct outbox_slot *slot = &outbox->slot[i];
+
+		if (slot->state == SLOT_FREE)
+			continue;
+		lines -= slot->is_shown;
+		outbox->now.lines += slot->is_shown;
+		outbox->now.secondaries += slot->settled.secondary;
+		outbox->now.flows++;
+		outbox->now.half_open_taken += slot->is_half_open;
+		outbox_slot_is(slot, SLOT_FREE);
+	}
+}
+
+static void skip_events(struct reader *reader, uint64_t lines)
+{
+	const struct reader_output output = reader->output;
+	const void *data;
+	size_t size;
+
+	reader->output.on_flow = skip_flow;
+	reader->output.on_event = output.on_event ? skip_segment : NULL;
+	while (reader->lines < lines && (data = ring_next(reader->events, &size)))
+		show_event(reader, data, size);
+	reader->output = output;
+	reader->outbox->now.lines += reader->lines;
+	reader->outbox->now.flows += reader->ring_flows;
+	reader->outbox->now.secondaries += reader->secondaries;
+	reader->lines = 0;
+	reader->secondaries = 0;
+	reader->ring_flows = 0;
+	ring_let_go(reader->events, ring_position(reader->events));
+}
+
+static bool has_slots(const struct outbox *outbox)
+{
+	for (size_t i = 0; i < OUTBOX_SLOTS; i++)
+		if (outbox->slot[i].state != SLOT_FREE)
+			return true;
+	return false;
+}
+
+/* Which lines went out, and what follows from that. */
+static void resolve(struct reader *reader)
+{
+	struct outbox *outbox = reader->outbox;
+	uint64_t lines, all = outbox->next.lines - outbox->now.lines;
+	int err;
+
+	if (outbox->stage == OUTBOX_GATHERING)
+		return;
+	err = outbox_lines_written(outbox, &lines);
+	if (err) { /* once is better than twice, and said is better than silent */
+		outbox->next.lines_unsure = outbox->now.lines_unsure + all;
+		lines = all;
+	}
+	if (lines == all) {
+		outbox_written(outbox);
+		ring_let_go(reader->events, outbox->next.ring_position);
+		outbox_end(outbox);
+		ring_rewind(reader->events);
+		return;
+	}
+	if (has_slots(outbox))
+		skip_slots(outbox, lines);
+	else
+		skip_events(reader, lines);
+	outbox_gather(outbox);
+}
+
+/* Slots in their order: it is the order in which their lines were written. */
+static void show_left_slots(struct reader *reader)
+{
+	for (size_t i = 0; i < OUTBOX_SLOTS; i++) {
+		struct outbox_slot *slot = &reader->outbox->slot[i];
+
+		if (!slot_is_taken(reader, slot)) {
+			outbox_slot_is(slot, SLOT_FREE);
+			continue;
+		}
+		if (slot->state == SLOT_TAKING) {
+			slot->close = close_over(&slot->flow);
+			outbox_slot_is(slot, SLOT_TAKEN);
+		}
+		if (slot->state == SLOT_TAKEN)
+			settle_slot(reader, slot);
+		else
+			drop_owned(reader, &slot->key, &slot->settled);
+		show_slot(reader, slot);
+	}
+}
+
+/* Before the first look of this reader. */
+static int begin(struct reader *reader)
+{
+	struct outbox *outbox = reader->outbox;
+
+	if (reader->has_begun)
+		return 0;
+	reader->has_begun = true;
+	outbox->reader_pid = (uint32_t)getpid();
+	resolve(reader);
+	if (!has_slots(outbox))
+		return 0;
+	show_left_slots(reader);
+	reader->lines_rescued = reader->lines;
+	return deliver(reader);
+}
+
 int reader_poll(struct reader *reader)
 {
-	int taken = ring_buffer__consume(reader->events);
+	int err = begin(reader);
 
-	return taken < 0 ? taken : 0;
+	return err ? err : read_ring(reader);
 }
 
 /* Counters */
@@ -486,7 +731,8 @@ static uint64_t half_open_evicted(struct reader *reader, const struct summary *s
 {
 	uint64_t opened = sum_doors(summary, COUNTER_flows_opened);
 	uint64_t left = sum_doors(summary, COUNTER_flows_promoted) +
-			sum_doors(summary, COUNTER_half_open_ended) + reader->half_open_taken;
+			sum_doors(summary, COUNTER_half_open_ended) + reader->outbox->now.half_open_taken +
+			outbox_half_open(reader->outbox);
 	uint64_t present = 0;
 
 	if (opened <= left || walk_map(reader, reader->half_open_fd, count_flow, &present))
@@ -497,8 +743,9 @@ static uint64_t half_open_evicted(struct reader *reader, const struct summary *s
 void reader_counters(struct reader *reader, struct summary *ret_summary)
 {
 	struct summary summary = {
-		.flows = reader->flows_shown - reader->secondaries,
-		.secondaries = reader->secondaries,
+		.flows = reader->outbox->now.flows - reader->outbox->now.secondaries,
+		.secondaries = reader->outbox->now.secondaries,
+		.lines_unsure = reader->outbox->now.lines_unsure,
 	};
 
 	if (!add_cpus(reader, &summary))
@@ -515,20 +762,30 @@ static int map_fd(const struct attach *attach, const char *name)
 	return map ? bpf_map__fd(map) : -ENOENT;
 }
 
+static int open_rings(struct reader *reader, const struct attach *attach)
+{
+	const struct bpf_map *events = attach_map(attach, "events");
+	int outbox_fd = map_fd(attach, "outbox");
+	int err;
+
+	if (!events || bpf_map__fd(events) < 0 || outbox_fd < 0)
+		return -EBADF;
+	err = outbox_map(&reader->outbox, outbox_fd);
+	if (err)
+		return err;
+	return ring_open(&reader->events, bpf_map__fd(events), bpf_map__max_entries(events));
+}
+
 int reader_open(struct reader **ret_reader, struct attach *attach,
-		const struct monitor_config *config, reader_flow_fn on_flow,
-		reader_event_fn on_event, void *context)
+		const struct monitor_config *config, const struct reader_output *output)
 {
 	struct reader *reader = calloc(1, sizeof(*reader));
-	int events_fd = map_fd(attach, "events");
 	int err;
 
 	if (!reader)
 		return -ENOMEM;
 	reader->config = *config;
-	reader->on_flow = on_flow;
-	reader->on_event = on_event;
-	reader->context = context;
+	reader->output = *output;
 	reader->takes_in_one = true;
 	reader->flows_fd = map_fd(attach, "flows");
 	reader->half_open_fd = map_fd(attach, "half_open");
@@ -537,15 +794,12 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 	reader->counters_fd = map_fd(attach, "counters");
 	reader->claims_fd = map_fd(attach, "claims");
 	err = -EBADF;
-	if (events_fd < 0 || reader->flows_fd < 0 || reader->half_open_fd < 0 ||
-	    reader->holes_fd < 0 || reader->histograms_fd < 0 || reader->counters_fd < 0 ||
-	    reader->claims_fd < 0)
+	if (reader->flows_fd < 0 || reader->half_open_fd < 0 || reader->holes_fd < 0 ||
+	    reader->histograms_fd < 0 || reader->counters_fd < 0 || reader->claims_fd < 0)
 		goto out;
 	err = batch_resize(&reader->batch, BATCH_ENTRIES);
-	if (err)
-		goto out;
-	reader->events = ring_buffer__new(events_fd, take_event, reader, NULL);
-	err = reader->events ? 0 : -errno;
+	if (!err)
+		err = open_rings(reader, attach);
 out:
 	if (err)
 		reader_close(reader);
@@ -558,7 +812,8 @@ void reader_close(struct reader *reader)
 {
 	if (!reader)
 		return;
-	ring_buffer__free(reader->events);
+	ring_close(reader->events);
+	outbox_unmap(reader->outbox);
 	free(reader->batch.keys);
 	free(reader->batch.flows);
 	free(reader);

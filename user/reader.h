@@ -9,6 +9,7 @@
 #include "abi/config.h"
 #include "abi/event.h"
 #include "abi/flow.h"
+#include "abi/outbox.h"
 #include "attach.h"
 #include "summary.h"
 
@@ -20,9 +21,20 @@ typedef void (*reader_flow_fn)(void *context, const struct flow_key *key, const 
 /* What happened to a segment, when config.events asks for it. */
 typedef void (*reader_event_fn)(void *context, const struct segment_event *event);
 
+/*
+ * Flows and events come in groups; after each group `flush` writes it, and `place` says before where
+ * it will be written. Only then the kernel side lets go of what was shown.
+ */
+struct reader_output {
+	reader_flow_fn on_flow;
+	reader_event_fn on_event; /* NULL: nobody asked for events */
+	void (*place)(void *context, struct outbox_place *ret_place);
+	int (*flush)(void *context); /* 0 or -errno */
+	void *context;
+};
+
 int reader_open(struct reader **ret_reader, struct attach *attach,
-		const struct monitor_config *config, reader_flow_fn on_flow,
-		reader_event_fn on_event, void *context);
+		const struct monitor_config *config, const struct reader_output *output);
 
 int reader_poll(struct reader *reader);                     /* takes what the ring buffer holds */
 int reader_sweep(struct reader *reader, uint64_t now_ns);   /* flows that are over leave */

@@ -126,6 +126,11 @@ int sink_error(const struct sink *sink)
 	return sink->error;
 }
 
+int sink_descriptor(const struct sink *sink)
+{
+	return sink->fd;
+}
+
 const char *sink_name(const struct sink *sink)
 {
 	return sink->path ? sink->path : "standard output";

@@ -23,6 +23,7 @@ int sink_reopen(struct sink *sink);
 
 int sink_flush(struct sink *sink); /* 0 or the first error as -errno */
 int sink_error(const struct sink *sink);
+int sink_descriptor(const struct sink *sink);
 const char *sink_name(const struct sink *sink); /* "standard output" or the path */
 bool sink_is_terminal(const struct sink *sink, int *ret_columns);
 

@@ -116,6 +116,8 @@ static void say_lost(struct sentence *sentence, const struct summary *summary)
 		  "hole list that found no room; the flow is approximate" },
 		{ summary_count(summary, COUNTER_histograms_refused),
 		  "histogram that found no room; the flow has no percentiles" },
+		{ summary->lines_unsure,
+		  "record a killed reader was writing: nobody knows whether it is" },
 		{ summary->records_lost, "record the output could not take" },
 	};
 
@@ -146,7 +148,7 @@ void summary_print(const struct summary *summary)
 
 int summary_is_lossy(const struct summary *summary)
 {
-	return summary->records_lost || summary_count(summary, COUNTER_events_lost) ||
+	return summary->records_lost || summary->lines_unsure || summary_count(summary, COUNTER_events_lost) ||
 	       summary_count(summary, COUNTER_flows_refused) ||
 	       summary_count(summary, COUNTER_frames_no_room);
 }

@@ -17,6 +17,7 @@
 #include "labels_watch.h"
 #include "log.h"
 #include "loop.h"
+#include "outbox.h"
 #include "output.h"
 #include "reader.h"
 #include "summary.h"
@@ -94,6 +95,23 @@ static void on_event(void *context, const struct segment_event *event)
 	struct watcher *watcher = context;
 
 	output_event(&watcher->output, event, watcher->wall_offset_ns);
+}
+
+/* A table's lines are not its records alone. */
+static void place_of_output(void *context, struct outbox_place *ret_place)
+{
+	struct watcher *watcher = context;
+	enum output_format format = watcher->options->format;
+
+	if (watcher->options->events || format == FORMAT_CSV || format == FORMAT_NDJSON)
+		outbox_place_of(sink_descriptor(watcher->output.sink), ret_place);
+}
+
+static int flush_output(void *context)
+{
+	struct watcher *watcher = context;
+
+	return output_flush(&watcher->output);
 }
 
 static void read_summary(struct watcher *watcher, struct summary *ret_summary)
@@ -251,6 +269,13 @@ static int attach_all(struct watcher *watcher, const struct monitor_config *conf
 
 static int run(struct watcher *watcher, const struct monitor_config *config)
 {
+	const struct reader_output reader_output = {
+		.on_flow = on_flow,
+		.on_event = watcher->options->events ? on_event : NULL,
+		.place = place_of_output,
+		.flush = flush_output,
+		.context = watcher,
+	};
 	struct summary summary;
 	int err, columns;
 
@@ -260,7 +285,7 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 		err = attach_all(watcher, config);
 	if (err)
 		return EXIT_FAILED;
-	err = reader_open(&watcher->reader, watcher->attach, config, on_flow, on_event, watcher);
+	err = reader_open(&watcher->reader, watcher->attach, config, &reader_output);
 	if (err) {
 		log_error("cannot read the flow table: %s", strerror(-err));
 		return EXIT_FAILED;

@@ -13,6 +13,7 @@
 #include "abi/flow.h"
 #include "abi/histogram.h"
 #include "abi/key.h"
+#include "abi/outbox.h"
 #include "core/packet.h"
 
 /*
@@ -73,6 +74,15 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20);
 } events __weak SEC(".maps");
+
+/* Readers' own; no program looks at it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct outbox);
+} outbox __weak SEC(".maps");
 
 /*
  * Working space, by enum door and CPU: too large for the stack, and the verifier walks less when it
