@@ -18,6 +18,25 @@ static __always_inline void tc_pull_headers(struct __sk_buff *skb)
 		bpf_skb_pull_data(skb, wanted);
 }
 
+__attribute__((noinline)) int tc_hop(struct __sk_buff *skb, __u32 door, int hop)
+{
+	struct packet *pkt = host_packet((__u8)door);
+
+	if (!pkt)
+		return -(int)COUNTER_frames_truncated;
+	return parse_hop((const void *)(long)skb->data, (const void *)(long)skb->data_end, pkt,
+			 hop);
+}
+
+__attribute__((noinline)) int tc_hops(struct __sk_buff *skb, __u32 door, int hop)
+{
+	__u32 i;
+
+	for (i = 0; i < HOPS_MAX && hop > 0; i++)
+		hop = tc_hop(skb, door, hop);
+	return hop;
+}
+
 static __always_inline int tc_monitor(struct __sk_buff *skb, __u8 door)
 {
 	struct packet *pkt = host_packet(door);
@@ -29,6 +48,7 @@ static __always_inline int tc_monitor(struct __sk_buff *skb, __u8 door)
 	frame = (struct frame){
 		.data = (const void *)(long)skb->data,
 		.end = (const void *)(long)skb->data_end,
+		.context = skb,
 		.wire_bytes = skb->len,
 		.segments = skb->gso_segs ? skb->gso_segs : 1,
 		.ifindex = skb->ifindex,

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "abi/tunnel.h"
 #include "log.h"
 
 #define NS_PER_S 1000000000ull
@@ -28,6 +29,8 @@ static const char help_text[] =
 	"  -m MODE           hook of ingress: auto (default), native, skb or tc\n"
 	"  -c N              stop after N frames\n"
 	"  --duration TIME   stop after TIME\n"
+	"  --decap LIST      look into these tunnels, or all: ipip sit 4in6 6in6 gre erspan\n"
+	"                    vxlan vxlan-gpe geneve gtp-u l2tpv3\n"
 	"  filter            as in tcpdump: host 10.0.0.1 and port 443\n"
 	"\n"
 	"What to write\n"
@@ -61,6 +64,7 @@ enum { /* options without a letter */
 	OPTION_DURATION = 256,
 	OPTION_EVENTS,
 	OPTION_LABELS,
+	OPTION_DECAP,
 };
 
 static const struct option long_options[] = {
@@ -79,6 +83,7 @@ static const struct option long_options[] = {
 	{ "duration", required_argument, NULL, OPTION_DURATION },
 	{ "events", no_argument, NULL, OPTION_EVENTS },
 	{ "labels", required_argument, NULL, OPTION_LABELS },
+	{ "decap", required_argument, NULL, OPTION_DECAP },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "version", no_argument, NULL, 'V' },
@@ -125,6 +130,14 @@ static const struct name mode_names[] = {
 	{ "native", HOOK_NATIVE },
 	{ "skb", HOOK_SKB },
 	{ "tc", HOOK_TC },
+	{ NULL, -1 },
+};
+
+static const struct name tunnel_names[] = {
+#define X(name, word) { word, TUNNEL_BIT(TUNNEL_##name) },
+	TUNNELS(X)
+#undef X
+	{ "all", TUNNELS_ALL },
 	{ NULL, -1 },
 };
 
@@ -253,6 +266,29 @@ static void set_mode(struct reading *reading, const char *name)
 		USAGE(reading, "-m %s: no such mode; use auto, native, skb or tc", name);
 	else
 		reading->options->mode = (enum hook_mode)mode;
+}
+
+/* Words split at commas; more than one --decap adds up. */
+static void add_tunnels(struct reading *reading, const char *list)
+{
+	while (!reading->usage) {
+		size_t len = strcspn(list, ",");
+		char word[16];
+		int bits;
+
+		snprintf(word, sizeof(word), "%.*s", len < sizeof(word) ? (int)len : 15, list);
+		bits = name_value(tunnel_names, word);
+		if (bits < 0)
+			USAGE(reading,
+			      "--decap %.*s: no such tunnel; use all, or some of ipip, sit, 4in6, "
+			      "6in6, gre, erspan, vxlan, vxlan-gpe, geneve, gtp-u, l2tpv3",
+			      (int)len, list);
+		else
+			reading->options->decap |= (uint32_t)bits;
+		if (!list[len])
+			return;
+		list += len + 1;
+	}
 }
 
 static void set_frame_limit(struct reading *reading, const char *text)
@@ -422,6 +458,9 @@ static void take_option(struct reading *reading, int option, char **fields)
 		break;
 	case OPTION_EVENTS:
 		options->events = true;
+		break;
+	case OPTION_DECAP:
+		add_tunnels(reading, optarg);
 		break;
 	case 'v':
 		options->verbosity++;

@@ -45,6 +45,7 @@ struct options {
 	enum hook_mode mode;          /* -m */
 	const char *labels_path;      /* --labels; NULL: none */
 	bool events;                  /* --events: what happened, as NDJSON, instead of records */
+	uint32_t decap;               /* --decap: TUNNEL_BIT() each */
 	bool list_interfaces;         /* -D */
 	bool numeric;                 /* -n */
 	int verbosity;                /* -v adds one, -q sets -1 */

@@ -43,7 +43,6 @@ struct input {
 struct link_type {
 	int dlt;
 	enum frame_link link;
-	void (*strip)(struct frame *frame); /* NULL: nothing to step over */
 };
 
 struct pcap_source {
@@ -286,84 +285,29 @@ static void input_close(struct input *input)
 	free(input->packed);
 }
 
-/* Link types: how the frame is made to start with Ethernet or with IP. */
-
-static size_t frame_captured(const struct frame *frame)
-{
-	return (size_t)((const uint8_t *)frame->end - (const uint8_t *)frame->data);
-}
-
-static void frame_step(struct frame *frame, uint32_t bytes)
-{
-	if (frame_captured(frame) < bytes)
-		bytes = (uint32_t)frame_captured(frame);
-	frame->data = (const uint8_t *)frame->data + bytes;
-	frame->wire_bytes -= bytes;
-}
-
-/* Another protocol behind a header that is not Ethernet: shown as Ethernet with no known type. */
-static void frame_hide(struct frame *frame)
-{
-	static const uint8_t header[14];
-
-	frame->data = header;
-	frame->end = header + sizeof(header);
-	frame->link = LINK_ETHERNET;
-	if (frame->wire_bytes < sizeof(header))
-		frame->wire_bytes = sizeof(header);
-}
-
-/* The address family in the byte order of whoever captured it, with that system's number of IPv6. */
-static void strip_loopback(struct frame *frame)
-{
-	const uint8_t *family = frame->data;
-
-	if (frame_captured(frame) >= 4) {
-		switch (family[1] || family[2] ? 0 : family[0] | family[3]) {
-		case 2:  /* IPv4 everywhere */
-		case 10: /* Linux */
-		case 24: /* NetBSD, OpenBSD */
-		case 28: /* FreeBSD */
-		case 30: /* macOS */
-			break;
-		default:
-			frame_hide(frame);
-			return;
-		}
-	}
-	frame_step(frame, 4);
-}
-
-/* The cooked header ends like an Ethernet header does: two addresses, EtherType. */
-static void strip_cooked(struct frame *frame)
-{
-	frame_step(frame, 2);
-}
-
-static void strip_cooked2(struct frame *frame)
-{
-	const uint8_t *header = frame->data;
-
-	if (frame_captured(frame) >= 2) {
-		uint16_t eth_type = (uint16_t)(header[0] << 8 | header[1]);
-
-		if (eth_type != 0x0800 && eth_type != 0x86dd) {
-			frame_hide(frame);
-			return;
-		}
-	}
-	frame_step(frame, 20);
-}
+/* Link types: DLT_* of libpcap, or LINKTYPE_* of a file where that is another number. */
 
 static const struct link_type link_types[] = {
-	{ DLT_EN10MB, LINK_ETHERNET, NULL },
-	{ DLT_RAW, LINK_RAW_IP, NULL },
-	{ DLT_IPV4, LINK_RAW_IP, NULL },
-	{ DLT_IPV6, LINK_RAW_IP, NULL },
-	{ DLT_NULL, LINK_RAW_IP, strip_loopback },
-	{ DLT_LOOP, LINK_RAW_IP, strip_loopback },
-	{ DLT_LINUX_SLL, LINK_ETHERNET, strip_cooked },
-	{ DLT_LINUX_SLL2, LINK_RAW_IP, strip_cooked2 },
+	{ DLT_EN10MB, LINK_ETHERNET },
+	{ DLT_RAW, LINK_RAW_IP },
+	{ DLT_IPV4, LINK_RAW_IP },
+	{ DLT_IPV6, LINK_RAW_IP },
+	{ DLT_NULL, LINK_LOOPBACK },
+	{ DLT_LOOP, LINK_LOOPBACK },
+	{ DLT_LINUX_SLL, LINK_COOKED },
+	{ DLT_LINUX_SLL2, LINK_COOKED2 },
+	{ DLT_PPP, LINK_PPP },
+	{ DLT_PPP_SERIAL, LINK_PPP },
+	{ DLT_PPP_PPPD, LINK_PPP_WITH_DIRECTION },
+	{ DLT_PPP_WITH_DIR, LINK_PPP_WITH_DIRECTION },
+	{ DLT_PPP_ETHER, LINK_PPPOE },
+	{ DLT_C_HDLC, LINK_HDLC },
+	{ DLT_IEEE802_11, LINK_WLAN },
+	{ DLT_IEEE802_11_RADIO, LINK_RADIOTAP },
+	{ DLT_NFLOG, LINK_NFLOG },
+	{ DLT_FDDI, LINK_FDDI },
+	{ DLT_ATM_RFC1483, LINK_LLC },
+	{ DLT_MPLS, LINK_MPLS },
 };
 
 static const struct link_type *link_find(int dlt)
@@ -479,8 +423,8 @@ static int source_choose_link(struct pcap_source *source, char *ret_error, size_
 	if (source->link)
 		return 0;
 	return fail(-EPROTONOSUPPORT, ret_error, error_size,
-		    "%s: link type %s (%d) is not supported; Ethernet, raw IP, loopback and Linux "
-		    "cooked are", source->name, name ? name : "unknown", dlt);
+		    "%s: link type %s (%d) is not supported; Ethernet, raw IP, Linux cooked, BSD "
+		    "loopback, PPP, PPPoE, Cisco HDLC, 802.11, NFLOG, FDDI, LLC and MPLS are", source->name, name ? name : "unknown", dlt);
 }
 
 static int source_compile_filter(struct pcap_source *source, const char *filter, char *ret_error,
@@ -551,8 +495,6 @@ static void source_describe(const struct pcap_source *source, const struct pcap_
 		.door = DOOR_CAPTURE,
 		.link = source->link->link,
 	};
-	if (source->link->strip)
-		source->link->strip(ret_frame);
 }
 
 /* The filter means the bytes as captured, so it looks before anything is stepped over. */

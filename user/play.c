@@ -207,6 +207,7 @@ static int play_all(struct player *player)
 	if (err)
 		return err;
 	config.events = player->options->events;
+	config.decap = player->options->decap;
 	err = replay_open(&player->replay, &config, on_flow, on_event, player);
 	if (err) {
 		log_error("replay: %s", strerror(-err));

@@ -5,8 +5,10 @@
 #include <arpa/inet.h>
 #include <sha1.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "abi/tunnel.h"
 #include "format.h"
 #include "labels.h"
 
@@ -231,6 +233,8 @@ const char *record_outcome(const struct record *record)
 		return "reset";
 	if (!record_is_over(record))
 		return "";
+	if (!answered && flow->icmp)
+		return "unreachable";
 	return answered ? "abandoned" : "no_answer";
 }
 
@@ -287,6 +291,49 @@ static void read_vlan(const struct record_end *end, struct value *ret_value)
 	value_number(ret_value, end->record->flow.vlan);
 	if (!ret_value->number)
 		value_absent(ret_value);
+}
+
+static const char *const tunnel_words[TUNNEL_COUNT] = {
+	[TUNNEL_NONE] = "",
+#define X(name, word) [TUNNEL_##name] = word,
+	TUNNELS(X)
+#undef X
+};
+
+static const char *tunnel_word(uint8_t tunnel)
+{
+	return tunnel < TUNNEL_COUNT ? tunnel_words[tunnel] : "";
+}
+
+/* The outer one first: gre/vxlan. */
+static void read_tunnel(const struct record_end *end, struct value *ret_value)
+{
+	uint8_t tunnel = end->record->flow.tunnel, outer = tunnel >> 4, inner = tunnel & 15;
+	char text[VALUE_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "%s%s%s", tunnel_word(outer), outer ? "/" : "",
+		 tunnel_word(inner));
+	value_text(ret_value, text);
+}
+
+static void read_tunnel_id(const struct record_end *end, struct value *ret_value)
+{
+	value_number(ret_value, end->record->flow.tunnel_id);
+	if (!ret_value->number)
+		value_absent(ret_value);
+}
+
+static void read_icmp(const struct record_end *end, struct value *ret_value)
+{
+	static const char *const words[ICMP_COUNT] = {
+		[ICMP_NONE] = "",
+#define X(name, word) [ICMP_##name] = word,
+		ICMP_REASONS(X)
+#undef X
+	};
+	uint8_t icmp = end->record->flow.icmp;
+
+	value_text(ret_value, icmp < ICMP_COUNT ? words[icmp] : "");
 }
 
 static void read_role(const struct record_end *end, struct value *ret_value)
@@ -572,6 +619,8 @@ static const struct record_field fields[] = {
 	{ "iface", .read = read_iface },
 	{ "also_ifaces", .read = read_also_ifaces },
 	{ "vlan", .read = read_vlan },
+	{ "tunnel", .read = read_tunnel },
+	{ "tunnel_id", .read = read_tunnel_id },
 	{ "role", .read = read_role },
 	END_FIELD("opener", "addr", read_addr),
 	END_FIELD("opener", "port", read_port),
@@ -583,6 +632,7 @@ static const struct record_field fields[] = {
 	{ "state", .read = read_state },
 	{ "close", .read = read_close },
 	{ "outcome", .read = read_outcome },
+	{ "icmp", .read = read_icmp },
 	{ "connect_ns", .read = read_connect },
 	{ "responder_handshake_ns", .read = read_responder_handshake },
 	{ "opener_handshake_ns", .read = read_opener_handshake },

@@ -52,6 +52,11 @@ static void host_count(__u8 door, enum counter counter)
 	serving->counters.value[counter]++;
 }
 
+static int host_parse_hops(const struct frame *frame, struct packet *pkt, int hop)
+{
+	return parse_hops(frame, pkt, hop);
+}
+
 static struct flow_entry *entry_of(const struct flow *flow)
 {
 	return (struct flow_entry *)((char *)flow - offsetof(struct flow_entry, flow));

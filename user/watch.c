@@ -323,6 +323,7 @@ int watch(const struct options *options)
 		log_error("%s", error);
 		return EXIT_FAILED;
 	}
+	config.decap = options->decap;
 	exit_code = output_open(&watcher.output, options);
 	if (exit_code) {
 		labels_close(watcher.labels);

@@ -11,12 +11,32 @@ static __always_inline __u32 xdp_wire_bytes(struct xdp_md *ctx)
 	return ctx->data_end - ctx->data;
 }
 
+__attribute__((noinline)) int xdp_hop(struct xdp_md *ctx, int hop)
+{
+	struct packet *pkt = host_packet(DOOR_XDP);
+
+	if (!pkt)
+		return -(int)COUNTER_frames_truncated;
+	return parse_hop((const void *)(long)ctx->data, (const void *)(long)ctx->data_end, pkt,
+			 hop);
+}
+
+__attribute__((noinline)) int xdp_hops(struct xdp_md *ctx, int hop)
+{
+	__u32 i;
+
+	for (i = 0; i < HOPS_MAX && hop > 0; i++)
+		hop = xdp_hop(ctx, hop);
+	return hop;
+}
+
 SEC("xdp")
 int ackmon_xdp(struct xdp_md *ctx)
 {
 	struct frame frame = {
 		.data = (const void *)(long)ctx->data,
 		.end = (const void *)(long)ctx->data_end,
+		.context = ctx,
 		.wire_bytes = xdp_wire_bytes(ctx),
 		.segments = 0, /* one, unless what came is a super-frame of a veth, LRO or generic XDP */
 		.ifindex = ctx->ingress_ifindex,

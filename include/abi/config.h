@@ -37,14 +37,14 @@ struct monitor_config {
 	__u8 events;     /* post what happens to segments, not only flows that are over */
 	__u8 several;    /* more than one interface may be watched: a connection is claimed by one */
 	__u8 rehearsing; /* time and wire length come from `rehearsal`, not from the kernel (tests) */
-	__u8 reserved[4];
+	__u32 decap;     /* tunnels to follow: TUNNEL_BIT() each */
 };
 
 /* A frame of a test run: what a capture knows and BPF_PROG_RUN cannot pass. */
 struct rehearsal {
 	__u64 time_ns;
 	__u32 wire_bytes;
-	__u32 reserved;
+	__u32 link; /* enum frame_link */
 };
 
 #endif

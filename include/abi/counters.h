@@ -18,11 +18,18 @@ enum door {
 	X(frames_filtered, "not selected by the filter")                                      \
 	X(frames_truncated, "captured bytes end before the TCP header does")                  \
 	X(frames_not_ip, "neither IPv4 nor IPv6")                                             \
-	X(frames_vlan_deep, "more than two VLAN tags")                                        \
+	X(frames_link_malformed, "link header, label or PPP header impossible")               \
+	X(frames_vlan_deep, "more than four VLAN tags")                                       \
+	X(frames_headers_deep, "more than 64 headers before TCP")                             \
 	X(frames_ip_malformed, "IP version or header length impossible")                      \
 	X(frames_ip_overlong, "IP length beyond the end of the frame")                        \
 	X(frames_fragments, "later IP fragment, no TCP header in it")                         \
 	X(frames_ext_headers, "IPv6 extension header chain too long")                         \
+	X(frames_jumbograms, "IPv6 jumbogram of another length than its frame")               \
+	X(frames_tunnel, "tunnel that is not followed; see --decap")                          \
+	X(frames_tunnel_deep, "third tunnel inside two")                                      \
+	X(frames_tunnel_malformed, "tunnel header impossible")                                \
+	X(frames_icmp_errors, "ICMP error about a TCP segment")                               \
 	X(frames_not_tcp, "IP, but not TCP")                                                  \
 	X(frames_tcp_malformed, "TCP data offset impossible")                                 \
 	X(frames_no_room, "no room for another half-open flow")
@@ -30,6 +37,8 @@ enum door {
 /* Facts beside the sum: they do not say where a frame went. */
 #define OTHER_COUNTERS(X)                                                                      \
 	X(frames_first_fragments, "tracked first fragment of a fragmented packet")            \
+	X(frames_decapsulated, "tracked frame whose segment was inside a tunnel")             \
+	X(unreachables, "ICMP error that told why a SYN had no answer")                       \
 	X(flows_opened, "flow first seen")                                                    \
 	X(flows_promoted, "flow that proved itself and entered the flow table")               \
 	X(flows_refused, "proven flow the full flow table could not take")                    \

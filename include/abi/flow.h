@@ -30,6 +30,25 @@ enum flow_close {
 	CLOSE_END_OF_CAPTURE,
 };
 
+/* Why an ICMP error says that the SYN was not delivered, by the words of the record. */
+#define ICMP_REASONS(X)                                                                        \
+	X(NET, "net")                                                                          \
+	X(HOST, "host")                                                                        \
+	X(PROTOCOL, "protocol")                                                                \
+	X(PORT, "port")                                                                        \
+	X(FRAG_NEEDED, "frag-needed")                                                          \
+	X(ADMIN, "admin")                                                                      \
+	X(TTL, "ttl")                                                                          \
+	X(PARAMETER, "parameter")
+
+enum flow_icmp {
+	ICMP_NONE,
+#define X(name, word) ICMP_##name,
+	ICMP_REASONS(X)
+#undef X
+	ICMP_COUNT,
+};
+
 #define RTT_PROBES 4
 #define RECENT_SEGMENTS 3
 
@@ -160,7 +179,7 @@ _Static_assert(sizeof(struct side) == 400, "side has no hidden padding");
 
 /*
  * One connection. The opening fields are written by frames of the end named behind them; role,
- * opener and vlan by the frame that opened the flow, before anybody else can see it (a SYN that
+ * opener, vlan and tunnel by the frame that opened the flow, before anybody else can see it (a SYN that
  * arrives late corrects the first two).
  */
 struct flow {
@@ -196,8 +215,11 @@ struct flow {
 	__u16 vlan;   /* outermost VLAN id, 0: none */
 	__u32 syns;    /* opener: SYNs before the answer */
 	__u32 synacks; /* responder: SYN-ACKs before they were acknowledged */
+	__u32 tunnel_id; /* VNI, key, TEID or session of the frame that opened the flow; 0: none */
+	__u8 tunnel;   /* enum tunnel; two: the outer one in the high half */
+	__u8 icmp;     /* responder, or a router before it: enum flow_icmp, why the SYN had no answer */
 	__u8 secondary; /* another interface claimed the connection first: this flow counts in no total */
-	__u8 reserved[7];
+	__u8 reserved;
 };
 _Static_assert(sizeof(struct flow) == 928, "flow has no hidden padding");
 /* The kernel takes memory in powers of two: with key and head, 936 bytes still fit into 1,024. */

@@ -18,6 +18,9 @@ core_apart int handshake_reopens(const struct flow *flow, const struct packet *p
 /* Ends, times and counts of the opening. */
 core_inline void handshake_note(struct flow *flow, const struct packet *pkt);
 
+/* Is this, as far as an ICMP error quotes it, the flow's own SYN, and nothing came back for it? */
+core_inline int handshake_is_unanswered(const struct flow *flow, const struct packet *quoted);
+
 /* Has the flow shown that both ends, or one end twice, mean it? (DESIGN 7: the second room) */
 core_inline int handshake_proves(const struct flow *flow);
 
@@ -187,6 +190,15 @@ core_inline void handshake_note(struct flow *flow, const struct packet *pkt)
 core_inline int handshake_proves(const struct flow *flow)
 {
 	return flow->is_established || flow->side[0].orderly + flow->side[1].orderly >= 2;
+}
+
+core_inline int handshake_is_unanswered(const struct flow *flow, const struct packet *quoted)
+{
+	const struct side *opener = &flow->side[quoted->direction & 1];
+
+	return flow->role == ROLE_SEEN && flow->has_syn && !flow->has_synack &&
+	       (quoted->direction & 1) == flow->opener && (opener->bits & SIDE_ISN) &&
+	       opener->first_seq == quoted->seq;
 }
 
 #endif

@@ -21,6 +21,8 @@
 /* Volatile: constant once the programs are loaded, and not a moment before. */
 static const volatile struct monitor_config *host_config(void);
 static void host_count(__u8 door, enum counter counter);
+/* parse_hops(), where the kernel programs have a function apart. */
+static int host_parse_hops(const struct frame *frame, struct packet *pkt, int hop);
 /* NULL: in neither room. */
 static struct flow *host_find_flow(const struct flow_key *key);
 /* Into the half-open room. NULL: no room. */
@@ -50,7 +52,7 @@ core_inline void monitor_frame(const struct frame *frame, struct packet *pkt);
 
 /*
  * The same in two steps, for a host that reads ahead: monitor_look() counts the frame and says whether
- * there is a packet to track; monitor_packet() tracks it, in the order in which frames came.
+ * there is a packet to look into; monitor_packet() does it, in the order in which frames came.
  */
 core_inline int monitor_look(const struct frame *frame, struct packet *pkt);
 core_inline void monitor_packet(__u8 door, struct packet *pkt);
@@ -230,7 +232,21 @@ core_inline struct flow *monitor_promote(__u8 door, const struct packet *pkt, st
 	return flow;
 }
 
-core_inline void monitor_packet(__u8 door, struct packet *pkt)
+/*
+ * An ICMP error about a SYN without an answer, with the number it had: not from somebody who only guesses
+ * what is open. pkt is the quoted segment, as far as it is quoted.
+ */
+core_inline void monitor_unreachable(__u8 door, const struct packet *pkt)
+{
+	struct flow *flow = host_find_flow(&pkt->key);
+
+	if (!flow || !handshake_is_unanswered(flow, pkt))
+		return;
+	flow->icmp = pkt->icmp;
+	host_count(door, COUNTER_unreachables);
+}
+
+core_inline void monitor_segment(__u8 door, struct packet *pkt)
 {
 	struct flow *flow = monitor_flow(door, pkt);
 	struct holes *holes, *peer_holes;
@@ -243,6 +259,8 @@ core_inline void monitor_packet(__u8 door, struct packet *pkt)
 	host_count(door, FRAMES_TRACKED);
 	if (pkt->first_fragment)
 		host_count(door, COUNTER_frames_first_fragments);
+	if (pkt->tunnel)
+		host_count(door, COUNTER_frames_decapsulated);
 	if (pkt->now_ns < flow_last_ns(flow))
 		host_count(door, COUNTER_times_backwards);
 	before = notice_before(flow, pkt);
@@ -257,16 +275,37 @@ core_inline void monitor_packet(__u8 door, struct packet *pkt)
 		monitor_notices(door, &before, flow, pkt);
 }
 
+core_inline void monitor_packet(__u8 door, struct packet *pkt)
+{
+	if (unlikely(pkt->icmp))
+		monitor_unreachable(door, pkt);
+	else
+		monitor_segment(door, pkt);
+}
+
+core_inline enum counter monitor_parse(const struct frame *frame, struct packet *pkt)
+{
+	int hop = parse_plain(frame, host_config()->decap, pkt);
+
+	if (hop > 0)
+		hop = host_parse_hops(frame, pkt, hop);
+	return (enum counter)verifier_joins(&pkt->joint, parse_segment(frame, pkt, hop));
+}
+
 core_inline int monitor_look(const struct frame *frame, struct packet *pkt)
 {
-	enum counter reason = (enum counter)verifier_joins(&pkt->joint, parse_frame(frame, pkt));
+	enum counter reason = monitor_parse(frame, pkt);
+	/* What an ICMP error quotes is looked at, though the frame is counted as one. */
+	int has_key = !reason || (reason == COUNTER_frames_icmp_errors && pkt->icmp);
 
 	host_count(frame->door, FRAMES_SEEN);
-	if (!reason && !filter_matches(host_config(), &pkt->key))
+	if (has_key && !filter_matches(host_config(), &pkt->key)) {
 		reason = COUNTER_frames_filtered;
+		has_key = 0;
+	}
 	if (reason)
 		host_count(frame->door, reason);
-	return !reason;
+	return has_key;
 }
 
 core_inline void monitor_frame(const struct frame *frame, struct packet *pkt)

@@ -36,6 +36,21 @@ struct verdict {
 	__u8 reserved[7];
 };
 
+/* Between two hops, see parse.h; valid only while a frame goes by hops. */
+struct parsing {
+	__u32 offset; /* of the cursor */
+	__u32 wire_left;
+	__u32 decap; /* tunnels to follow */
+	__u8 vlans;  /* tags so far ... */
+	__u8 ext_headers;
+	__u8 tunnels;
+	__u8 is_fragment; /* the packet around it is a first fragment */
+	__u8 is_ipv6;
+	__u8 is_jumbo; /* no payload length: a jumbo option must follow */
+	__u8 wlan_pads; /* 802.11 headers are padded to four bytes */
+	__u8 ip_proto;
+};
+
 struct packet {
 	struct flow_key key;
 	__u64 now_ns;
@@ -46,6 +61,7 @@ struct packet {
 	__u32 payload_bytes; /* by the IP length, not by what was captured */
 	__u32 wire_bytes;
 	__u32 segments; /* 0: derive from the MSS */
+	__u32 tunnel_id; /* VNI, key, TEID or session; 0: none */
 	__u16 window;   /* as in the header, unscaled */
 	__u16 ip_id;    /* 0 in IPv6 */
 	__u16 mss;      /* 0: no MSS option */
@@ -61,12 +77,17 @@ struct packet {
 	__u8 sack_count;
 	__u8 first_fragment;
 	__u8 has_ip_id; /* IPv4 */
-	__u8 reserved;
-	struct sack_block sack[4]; /* RFC 2018, 3 */
-	__u32 options_len;         /* of options, as captured */
-	__u8 options[72] __attribute__((aligned(4)));          /* a copy, only when they hold more than timestamps; 40 are used */
-	__u32 joint;               /* see verifier_joins() */
+	__u8 tunnel;    /* enum tunnel; two: the outer one in the high half */
+	__u8 icmp;      /* enum flow_icmp: not a segment, but an error that quotes one */
+	__u8 reserved[3];
+	__u32 options_len; /* of options, as captured */
+	__u32 joint;       /* see verifier_joins() */
 	struct verdict verdict;    /* what tracking found out about it */
+	/* Up to here a packet starts with zeros; what follows is valid where a field above says so. */
+	struct sack_block sack[4]; /* RFC 2018, 3 */
+	__u8 options[72] __attribute__((aligned(4)));          /* a copy, only when they hold more than timestamps; 40 are used */
+	struct ip_addr ends[2];    /* source and destination, while it is parsed */
+	struct parsing parsing;
 };
 
 /* Octets of sequence space it takes: payload, SYN and FIN; a RST takes none. */

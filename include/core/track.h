@@ -37,6 +37,8 @@ core_inline void track_open(struct flow *ret_flow, const struct packet *pkt)
 	__builtin_memset(ret_flow, 0, sizeof(*ret_flow));
 	ret_flow->start_ns = pkt->now_ns;
 	ret_flow->vlan = pkt->vlan;
+	ret_flow->tunnel = pkt->tunnel;
+	ret_flow->tunnel_id = pkt->tunnel_id;
 	ret_flow->role = ROLE_GUESSED;
 	ret_flow->opener = track_guess_opener(pkt);
 }

@@ -23,6 +23,22 @@ core_inline void host_count(__u8 door, enum counter counter)
 		door_counters->value[counter]++;
 }
 
+/*
+ * The hops of a door, each in a function the verifier walks apart. It wants to see the door's own type
+ * of context there, from which the function finds the frame again (5.6: a context and numbers; pointers
+ * to anything else need 5.12).
+ */
+int xdp_hops(struct xdp_md *ctx, int hop);
+int tc_hops(struct __sk_buff *skb, __u32 door, int hop);
+
+core_inline int host_parse_hops(const struct frame *frame, struct packet *pkt, int hop)
+{
+	(void)pkt;
+	if (frame->door == DOOR_XDP)
+		return xdp_hops(frame->context, hop);
+	return tc_hops(frame->context, frame->door, hop);
+}
+
 core_inline struct flow *host_find_flow(const struct flow_key *key)
 {
 	struct flow *flow = bpf_map_lookup_elem(&flows, key);
@@ -227,6 +243,7 @@ core_inline void host_rehearse(struct frame *frame)
 	frame->wire_bytes = rehearsal.wire_bytes;
 	frame->segments = 0;
 	frame->ifindex = 0;
+	frame->link = (__u8)rehearsal.link;
 }
 
 #endif

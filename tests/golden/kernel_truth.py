@@ -18,9 +18,8 @@ import sys
 AT_SERVER = {"recovered", "random_loss_receiver", "reorder", "duplicate", "late"}
 # The network itself added or overtook: what fills a hole, or comes twice, was not sent again.
 NOT_SENT_AGAIN = {"reorder", "duplicate"}
-# ICMP is not read yet: that an address is unreachable shows as no answer.
 OUTCOMES = {"done": "established", "refused": "refused", "timeout": "no_answer",
-            "unreachable": "no_answer"}
+            "unreachable": "unreachable"}
 # connect() returns after the SYN-ACK passed the interface, and looks up the neighbour before the SYN:
 # 6-60 us on an idle machine. A busy one may be scheduled away in between.
 CONNECT_SLACK_US = 2000

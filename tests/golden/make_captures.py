@@ -17,7 +17,7 @@ import sys
 OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "pcaps")
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
-ETHERNET, RAW, NULL, COOKED, COOKED2, WIFI = 1, 101, 0, 113, 276, 105
+ETHERNET, RAW, NULL, COOKED, COOKED2, WIFI, USER0 = 1, 101, 0, 113, 276, 105, 147
 START_NS = 1_700_000_000_000_000_000
 MS = 1_000_000
 MSS_1460 = struct.pack("!BBH", 2, 4, 1460)
@@ -336,8 +336,9 @@ def qinq():
 
 
 def vlan_deep():
-    """Three tags: one more than is read."""
-    return simple(dress=lambda p: ethernet(p, [(0x88A8, 7), (0x8100, 42), (0x8100, 43)])).pcap()
+    """Five tags: one more than is read."""
+    tags = [(0x88A8, 7), (0x88A8, 8), (0x8100, 42), (0x8100, 43), (0x8100, 44)]
+    return simple(dress=lambda p: ethernet(p, tags)).pcap()
 
 
 def ethernet_padding():
@@ -570,8 +571,15 @@ def not_a_capture():
 
 
 def wifi():
+    """IEEE 802.11 data frames of an access point, as they are without radiotap."""
+    header = struct.pack("<HH", 0x0208, 0) + bytes.fromhex("020000000001" * 3) + bytes(2)
+    snap = bytes.fromhex("aaaa03000000")
+    return simple(dress=lambda p: header + snap + ethernet(p)[12:]).pcap(link=WIFI)
+
+
+def unknown_link():
     """A link type that is not supported."""
-    return simple().pcap(link=WIFI)
+    return simple().pcap(link=USER0)
 
 
 SUFFIX = {"two_interfaces": "pcapng", "packed": "pcap.gz", "not_a_capture": "txt"}
@@ -582,6 +590,7 @@ MAKERS = [
     fragments_ipv6, other_protocols, malformed, ip_length_zero, cut_short, nanoseconds, big_endian,
     raw_ip, loopback_null, cooked, cooked2, two_interfaces, packed, cut_off, damaged, empty,
     header_cut, no_frames, not_a_capture, wifi,
+    unknown_link,
 ]
 
 

@@ -190,6 +190,7 @@ int program_run(struct program *program, const struct frame *frame, __u32 *ret_v
 
 	program->skel->bss->rehearsal.time_ns = frame->time_ns;
 	program->skel->bss->rehearsal.wire_bytes = frame->wire_bytes;
+	program->skel->bss->rehearsal.link = frame->link;
 	options.data_size_in = len < RUN_BYTES_MAX ? len : RUN_BYTES_MAX;
 	err = bpf_prog_test_run_opts(bpf_program__fd(program->bpf), &options);
 	if (!err)

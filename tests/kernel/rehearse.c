@@ -154,12 +154,6 @@ static int run_capture(struct rehearsing *run, const char *path)
 		return 1;
 	while ((err = pcap_source_next(source, &frame, &selected, run->error,
 				       sizeof(run->error))) > 0) {
-		if (frame.link != LINK_ETHERNET) {
-			snprintf(run->error, sizeof(run->error),
-				 "no Ethernet frames: the kernel doors only know these");
-			err = 1;
-			break;
-		}
 		frame.door = run->program.door;
 		err = run_frame(run, &frame);
 		if (err)

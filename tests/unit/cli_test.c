@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "abi/tunnel.h"
 #include "cli.h"
 
 #define TEST(name) static void name(__attribute__((unused)) void **state)
@@ -281,6 +282,23 @@ TEST(events_are_asked_for)
 	refuse("-i lo --events=segment", "takes no argument");
 }
 
+TEST(tunnels_to_follow_are_named_and_add_up)
+{
+	accept("-i lo");
+	assert_int_equal(options.decap, 0);
+	cli_free(&options);
+	accept("-i lo --decap vxlan,gre --decap gtp-u");
+	assert_int_equal(options.decap, TUNNEL_BIT(TUNNEL_VXLAN) | TUNNEL_BIT(TUNNEL_GRE) |
+						TUNNEL_BIT(TUNNEL_GTP_U));
+	cli_free(&options);
+	accept("-r a.pcap --decap all");
+	assert_int_equal(options.decap, TUNNELS_ALL);
+	cli_free(&options);
+	refuse("-i lo --decap vxlan,mpls", "--decap mpls: no such tunnel");
+	refuse("-i lo --decap vxlan,", "no such tunnel");
+	refuse("-i lo --decap a-very-long-word-that-is-no-tunnel", "no such tunnel");
+}
+
 TEST(verbosity_counts_up_and_quiet_is_below)
 {
 	accept("-i lo -vv");
@@ -346,6 +364,7 @@ int main(void)
 		cmocka_unit_test(frame_limit_is_a_whole_number_above_zero),
 		cmocka_unit_test(mode_is_one_of_four),
 		cmocka_unit_test(events_are_asked_for),
+		cmocka_unit_test(tunnels_to_follow_are_named_and_add_up),
 		cmocka_unit_test(verbosity_counts_up_and_quiet_is_below),
 		cmocka_unit_test(source_is_exactly_one),
 		cmocka_unit_test(mistakes_name_the_word_and_the_way_out),

@@ -34,6 +34,11 @@ static const volatile struct monitor_config *host_config(void)
 	return &config;
 }
 
+static int host_parse_hops(const struct frame *frame, struct packet *pkt, int hop)
+{
+	return parse_hops(frame, pkt, hop);
+}
+
 static void host_count(__u8 door, enum counter counter)
 {
 	assert_int_equal(door, DOOR_CAPTURE);
@@ -484,6 +489,53 @@ static void every_frame_is_tracked_or_has_a_reason(void **state)
 	assert_int_equal(counters[FRAMES_TRACKED] + reasons(), counters[FRAMES_SEEN]);
 }
 
+/* From a router on the way: the SYN with this number could not be delivered. */
+static void pass_icmp(__u32 syn_seq)
+{
+	__u8 syn_buffer[FRAME_MAX], buffer[FRAME_MAX];
+	struct segment syn = a_segment(CLIENT, seq(syn_seq), flags(TCP_SYN), at_ms(2));
+	struct frame frame = segment_frame(&syn, syn_buffer);
+	const __u32 quote_len = 20 + 8;
+
+	memcpy(buffer, syn_buffer, 14 + 20);
+	buffer[14 + 2] = 0;
+	buffer[14 + 3] = (__u8)(20 + 8 + quote_len);
+	buffer[14 + 9] = 1;
+	memset(buffer + 34, 0, 8);
+	buffer[34] = 3;
+	buffer[35] = 13;
+	memcpy(buffer + 42, syn_buffer + 14, quote_len);
+	frame.data = buffer;
+	frame.end = buffer + 42 + quote_len;
+	frame.wire_bytes = 42 + quote_len;
+	pass_frame(&frame);
+}
+
+static void an_icmp_error_says_why_a_syn_has_no_answer(void **state)
+{
+	(void)state;
+	pass(CLIENT, seq(999), flags(TCP_SYN), at_ms(0));
+	pass_icmp(1234); /* of another connection, or a guess */
+	assert_int_equal(counters[COUNTER_frames_icmp_errors], 1);
+	assert_int_equal(counters[COUNTER_unreachables], 0);
+	assert_int_equal(half_open[0].flow.icmp, ICMP_NONE);
+	pass_icmp(999);
+	assert_int_equal(counters[COUNTER_frames_icmp_errors], 2);
+	assert_int_equal(counters[COUNTER_unreachables], 1);
+	assert_int_equal(half_open[0].flow.icmp, ICMP_ADMIN);
+	assert_int_equal(counters[FRAMES_TRACKED] + reasons(), counters[FRAMES_SEEN]);
+}
+
+static void an_icmp_error_about_an_answered_syn_is_too_late(void **state)
+{
+	(void)state;
+	pass(CLIENT, seq(999), flags(TCP_SYN), at_ms(0));
+	pass(SERVER, seq(4999), ack(1000), flags(TCP_SYN | TCP_ACK), at_ms(1));
+	pass_icmp(999);
+	assert_int_equal(counters[COUNTER_frames_icmp_errors], 1);
+	assert_int_equal(counters[COUNTER_unreachables], 0);
+}
+
 static void a_first_fragment_is_tracked_and_noted(void **state)
 {
 	__u8 buffer[FRAME_MAX];
@@ -644,6 +696,8 @@ int main(void)
 		hall_test(a_hole_list_without_room_is_counted_and_the_flow_says_so),
 		hall_test(the_hole_list_goes_with_its_flow),
 		hall_test(every_frame_is_tracked_or_has_a_reason),
+		hall_test(an_icmp_error_says_why_a_syn_has_no_answer),
+		hall_test(an_icmp_error_about_an_answered_syn_is_too_late),
 		hall_test(a_first_fragment_is_tracked_and_noted),
 		hall_test(a_suspect_segment_is_counted),
 		hall_test(a_frame_older_than_its_flow_is_counted),

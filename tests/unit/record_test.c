@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "abi/tunnel.h"
 #include "record_make.h"
 
 #define TEST(name) static void name(__attribute__((unused)) void **state)
@@ -39,18 +40,18 @@ static void assert_absent(const struct record *record, const char *name)
 
 TEST(fields_are_in_the_order_of_the_record)
 {
-	static const char *const first[] = { "v", "id", "community_id", "iface",
-					     "also_ifaces", "vlan", "role", "opener_addr", "opener_port", "responder_addr",
+	static const char *const first[] = { "v", "id", "community_id", "iface", "also_ifaces", "vlan",
+					     "tunnel", "tunnel_id", "role", "opener_addr", "opener_port", "responder_addr",
 					     "responder_port", "start_ns", "end_ns" };
 	size_t count;
 	const struct record_field *fields = record_fields(&count);
 
-	assert_int_equal(count, 24 + 2 * END_FIELDS + 2 * END_LABELS);
+	assert_int_equal(count, 27 + 2 * END_FIELDS + 2 * END_LABELS);
 	for (size_t i = 0; i < sizeof(first) / sizeof(*first); i++)
 		assert_string_equal(fields[i].name, first[i]);
-	assert_string_equal(fields[23].name, "approximate");
-	assert_string_equal(fields[24].name, "opener_segments");
-	assert_string_equal(fields[24 + END_FIELDS].name, "responder_segments");
+	assert_string_equal(fields[26].name, "approximate");
+	assert_string_equal(fields[27].name, "opener_segments");
+	assert_string_equal(fields[27 + END_FIELDS].name, "responder_segments");
 	assert_string_equal(fields[count - 1].name, "responder_external");
 }
 
@@ -292,6 +293,20 @@ TEST(place_is_absent_in_replay_and_named_live)
 	assert_number(&record, "vlan", 7);
 }
 
+TEST(tunnels_are_named_from_outside_in)
+{
+	struct record record = established_record();
+
+	assert_absent(&record, "tunnel");
+	assert_absent(&record, "tunnel_id");
+	record.flow.tunnel = TUNNEL_VXLAN;
+	record.flow.tunnel_id = 5000;
+	assert_text(&record, "tunnel", "vxlan");
+	assert_number(&record, "tunnel_id", 5000);
+	record.flow.tunnel = TUNNEL_GRE << 4 | TUNNEL_VXLAN;
+	assert_text(&record, "tunnel", "gre/vxlan");
+}
+
 TEST(flags_are_letters_in_the_order_of_the_bits)
 {
 	struct record record = established_record();
@@ -378,6 +393,26 @@ TEST(unanswered_syn_is_no_answer_once_it_is_over)
 	assert_number(&record, "responder_segments", 0); /* it sent nothing: known */
 	record.flow.close = CLOSE_OPEN;
 	assert_absent(&record, "outcome");
+}
+
+TEST(icmp_error_to_a_syn_is_unreachable_once_it_is_over)
+{
+	struct record record = unanswered_record();
+
+	record.flow.icmp = ICMP_PORT;
+	assert_text(&record, "outcome", "unreachable");
+	assert_text(&record, "icmp", "port");
+	record.flow.close = CLOSE_OPEN; /* the next SYN may get through */
+	assert_absent(&record, "outcome");
+}
+
+TEST(icmp_error_to_a_syn_that_was_answered_later_says_no_more_than_that)
+{
+	struct record record = established_record();
+
+	record.flow.icmp = ICMP_FRAG_NEEDED;
+	assert_text(&record, "outcome", "established");
+	assert_text(&record, "icmp", "frag-needed");
 }
 
 TEST(rst_to_a_syn_is_refused)
@@ -523,6 +558,7 @@ int main(void)
 		cmocka_unit_test(response_needs_its_flag),
 		cmocka_unit_test(options_of_the_syn_are_absent_when_it_had_none),
 		cmocka_unit_test(place_is_absent_in_replay_and_named_live),
+		cmocka_unit_test(tunnels_are_named_from_outside_in),
 		cmocka_unit_test(flags_are_letters_in_the_order_of_the_bits),
 		cmocka_unit_test(closed_window_counts_until_the_flow_is_over),
 		cmocka_unit_test(dropped_holes_make_a_record_approximate),
@@ -532,6 +568,8 @@ int main(void)
 		cmocka_unit_test(midstream_flow_has_a_guessed_role),
 		cmocka_unit_test(unanswered_syn_is_no_answer_once_it_is_over),
 		cmocka_unit_test(rst_to_a_syn_is_refused),
+		cmocka_unit_test(icmp_error_to_a_syn_is_unreachable_once_it_is_over),
+		cmocka_unit_test(icmp_error_to_a_syn_that_was_answered_later_says_no_more_than_that),
 		cmocka_unit_test(rst_of_the_opener_is_not_refused),
 		cmocka_unit_test(rst_after_the_synack_is_reset),
 		cmocka_unit_test(synack_without_an_answer_is_abandoned),
