@@ -36,7 +36,7 @@ include tests/kernel/kernel.mk
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all help deps test-deps vm-deps bench-deps run demo test test-programs unit check check-verifier check-truth bench update-golden install uninstall clean
+.PHONY: all help deps test-deps vm-deps bench-deps run demo test test-programs unit check check-verifier check-differential check-truth bench update-golden install uninstall clean
 
 all: $(BUILD)/ackmon
 
@@ -49,6 +49,7 @@ help:
 	@echo 'make unit            the unit tests alone'
 	@echo 'make check           who includes whom, headers alone, the verifier, the man page'
 	@echo 'sudo make check-verifier Linux 5.10 to 6.18 take what clang 14, 16 and 19 make (in qemu)'
+	@echo 'sudo make check-differential  10 million frames through programs and core; FRAMES=n FIRST=n'
 	@echo 'sudo make check-truth    captures and live stacks against the kernels and the oracle; SEED=n'
 	@echo 'make bench           costs beside an empty program, libpcap and tcptrace'
 	@echo 'make update-golden NAME=...   take today'"'"'s output as expected (say why in the commit)'
@@ -148,6 +149,9 @@ check: all $(KERNEL_TOOLS)
 check-verifier: all $(KERNEL_TOOLS)
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory vm-deps; fi
 	tests/vm/verifier.sh
+
+check-differential: all $(KERNEL_TOOLS)
+	tests/kernel/differential_test.sh $(or $(FRAMES),10000000) $(or $(FIRST),1)
 
 check-truth: all $(NETNS_TOOLS)
 	tests/truth/run_captures.py -v

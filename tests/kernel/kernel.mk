@@ -1,8 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The programs of the kernel tests. Included by the Makefile.
 
-KERNEL_TOOLS := $(BUILD)/tests/rehearse $(BUILD)/tests/walked
+KERNEL_TOOLS := $(BUILD)/tests/rehearse $(BUILD)/tests/walked $(BUILD)/tests/differ
 
 $(BUILD)/tests/%: tests/kernel/%.c tests/kernel/programs.c tests/kernel/programs.h $(LIBRARY) $(BUILD)/monitor.skel.h
 	@mkdir -p $(@D)
 	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -MMD -MP -o $@ $< tests/kernel/programs.c $(LIBRARY) $(LDLIBS_ALL)
+
+$(BUILD)/tests/feeder.bpf.o: tests/kernel/feeder.bpf.c tests/kernel/feeder.h include/abi/config.h
+	@mkdir -p $(@D)
+	$(Q)echo '  BPF   ' $@; $(CLANG) $(BPF_CFLAGS) -Itests/kernel -c $< -o $@
+
+$(BUILD)/tests/feeder.skel.h: $(BUILD)/tests/feeder.bpf.o
+	$(Q)echo '  SKEL  ' $@; $(BPFTOOL) gen skeleton $< name feeder >$@
+
+DIFFER_SOURCES := tests/kernel/differ.c tests/kernel/scenes.c tests/kernel/programs.c
+$(BUILD)/tests/differ: $(DIFFER_SOURCES) tests/kernel/scenes.h tests/kernel/programs.h tests/kernel/feeder.h \
+		$(BUILD)/tests/feeder.skel.h $(LIBRARY) $(BUILD)/monitor.skel.h
+	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -I$(BUILD)/tests -o $@ $(DIFFER_SOURCES) $(LIBRARY) $(LDLIBS_ALL)

@@ -223,6 +223,8 @@ int program_load(struct program *program, const struct monitor_config *config)
 		return -errno;
 	program->bpf = choose(program);
 	memcpy((void *)&program->skel->rodata->config, config, sizeof(*config));
+	if (program->events_bytes)
+		bpf_map__set_max_entries(program->skel->maps.events, program->events_bytes);
 	bpf_object__for_each_program(other, program->skel->obj)
 		bpf_program__set_autoload(other, other == program->bpf);
 	err = monitor__load(program->skel);

@@ -28,6 +28,7 @@ typedef void (*program_event_fn)(void *context, const struct segment_event *even
 struct program {
 	enum door door;
 	const char *door_name; /* xdp, tc_ingress, tc_egress */
+	__u32 events_bytes; /* of the ring buffer, a power of two; 0: as it is */
 	struct monitor *skel;
 	struct bpf_program *bpf;
 	struct ring_buffer *events;
