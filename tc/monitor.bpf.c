@@ -51,7 +51,7 @@ static __always_inline int tc_monitor(struct __sk_buff *skb, __u8 door)
 		.context = skb,
 		.wire_bytes = skb->len,
 		.segments = skb->gso_segs ? skb->gso_segs : 1,
-		.ifindex = skb->ifindex,
+		.ifindex = skb->ifindex | (__u32)config.netns << KEY_NETNS_SHIFT,
 		.vlan_tci = (__u16)skb->vlan_tci,
 		.has_vlan_tci = !!skb->vlan_present,
 		.door = door,

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "attach_internal.h"
+#include "abi/key.h"
 #include "log.h"
 #include "monitor.skel.h"
 
@@ -34,6 +35,7 @@ struct attach {
 	bool is_loaded;
 	struct place *places;
 	size_t place_count;
+	struct monitor *netns_copies[NETNS_MAX + 1]; /* TC programs of other namespaces, by number */
 };
 
 /* Words */
@@ -178,7 +180,7 @@ int attach_open(struct attach **ret_attach, const struct monitor_config *config,
 	return 0;
 }
 
-static int load_programs(struct attach *attach, char *ret_error, size_t error_size)
+int attach_load(struct attach *attach, char *ret_error, size_t error_size)
 {
 	int err;
 
@@ -208,13 +210,8 @@ struct bpf_map *attach_map(const struct attach *attach, const char *name)
 	return bpf_object__find_map_by_name(attach->skel->obj, name);
 }
 
-int attach_program_fd(const struct attach *attach, const char *name)
-{
-	return bpf_program__fd(bpf_object__find_program_by_name(attach->skel->obj, name));
-}
-
-struct monitor *attach_copy_open(const struct attach *attach, bool has_frags,
-				 struct bpf_object **ret_object)
+struct monitor *attach_copy_open(const struct attach *attach, const struct netns *netns,
+				 bool has_frags, struct bpf_object **ret_object)
 {
 	struct monitor *copy = monitor__open();
 
@@ -222,8 +219,70 @@ struct monitor *attach_copy_open(const struct attach *attach, bool has_frags,
 		return NULL;
 	copy->rodata->config = attach->config;
 	copy->rodata->config.has_frags = has_frags;
+	copy->rodata->config.netns = netns ? (uint8_t)netns->number : 0;
 	*ret_object = copy->obj;
 	return copy;
+}
+
+int attach_copy_share(const struct attach *attach, struct bpf_object *copy, const char *programs)
+{
+	struct bpf_program *program;
+	struct bpf_map *map;
+	int err;
+
+	bpf_object__for_each_program(program, copy) {
+		bool is_wanted = !strncmp(bpf_program__name(program), programs, strlen(programs));
+
+		err = bpf_program__set_autoload(program, is_wanted);
+		if (err)
+			return err;
+	}
+	bpf_object__for_each_map(map, copy) {
+		if (bpf_map__is_internal(map)) /* the configuration is the copy's own */
+			continue;
+		err = bpf_map__reuse_fd(map, bpf_map__fd(attach_map(attach, bpf_map__name(map))));
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* What is seen in another namespace has its number in the key, a constant of the program. */
+static int load_netns_copy(struct attach *attach, const struct netns *netns)
+{
+	struct bpf_object *object;
+	struct monitor *copy = attach_copy_open(attach, netns, false, &object);
+	int err;
+
+	if (!copy)
+		return -errno;
+	err = attach_copy_share(attach, object, "ackmon_");
+	if (!err)
+		err = bpf_program__set_autoload(copy->progs.ackmon_xdp, false);
+	if (!err)
+		err = bpf_object__load(object);
+	if (err) {
+		monitor__destroy(copy);
+		return err;
+	}
+	attach->netns_copies[netns->number] = copy;
+	return 0;
+}
+
+int attach_program_fd(struct attach *attach, const struct place *place, const char *name)
+{
+	const struct monitor *monitor = attach->skel;
+	int err;
+
+	if (place->netns) {
+		err = attach->netns_copies[place->netns->number]
+			      ? 0
+			      : load_netns_copy(attach, place->netns);
+		if (err)
+			return err;
+		monitor = attach->netns_copies[place->netns->number];
+	}
+	return bpf_program__fd(bpf_object__find_program_by_name(monitor->obj, name));
 }
 
 void attach_copy_close(struct monitor *copy)
@@ -281,37 +340,67 @@ static pid_t claim_owner(const struct sockaddr_un *address, socklen_t len)
 	return owner.pid;
 }
 
+/* Numbers of namespaces are used again, cookies are not; 0 before Linux 5.14. */
+static uint64_t netns_cookie(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len))
+		cookie = 0;
+	if (fd >= 0)
+		close(fd);
+	return cookie;
+}
+
+static int refuse_claimed(const struct place *place, const struct sockaddr_un *address,
+			  socklen_t len, char *ret_error, size_t error_size)
+{
+	const char *name = place->interface.name;
+	pid_t owner = claim_owner(address, len);
+
+	if (owner == getpid())
+		return attach_fail(ret_error, error_size, -EADDRINUSE,
+				   "%s: given twice; once is enough", name);
+	if (owner > 0)
+		return attach_fail(ret_error, error_size, -EADDRINUSE,
+				   "%s: another ackmon (process %d) is watching it; end that one "
+				   "first",
+				   name, (int)owner);
+	return attach_fail(ret_error, error_size, -EADDRINUSE,
+			   "%s: another ackmon is watching it; end that one first", name);
+}
+
+/* A socket left in another namespace would keep it alive for ever: there we only look. */
 static int claim_interface(struct place *place, char *ret_error, size_t error_size)
 {
 	struct sockaddr_un address;
 	socklen_t len = claim_address(place->interface.ifindex, &address);
 	const char *name = place->interface.name;
-	pid_t owner;
-	int err;
+	int err = 0;
 
 	place->claim_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (place->claim_fd < 0)
 		return attach_fail(ret_error, error_size, -errno, "%s: no socket to claim it: %s",
 				   name, strerror(errno));
-	if (!bind(place->claim_fd, (struct sockaddr *)&address, len)) {
+	if (bind(place->claim_fd, (struct sockaddr *)&address, len))
+		err = -errno;
+	else
 		listen(place->claim_fd, SOMAXCONN);
-		return 0;
+	if (place->netns) {
+		close(place->claim_fd);
+		place->claim_fd = -1;
 	}
-	err = -errno;
-	if (err != -EADDRINUSE)
+	if (err == -EADDRINUSE)
+		return refuse_claimed(place, &address, len, ret_error, error_size);
+	if (err)
 		return attach_fail(ret_error, error_size, err, "%s: cannot be claimed: %s", name,
 				   strerror(-err));
-	owner = claim_owner(&address, len);
-	if (owner == getpid())
-		return attach_fail(ret_error, error_size, err, "%s: given twice; once is enough",
-				   name);
-	if (owner > 0)
-		return attach_fail(ret_error, error_size, err,
-				   "%s: another ackmon (process %d) is watching it; end that one "
-				   "first",
-				   name, (int)owner);
-	return attach_fail(ret_error, error_size, err,
-			   "%s: another ackmon is watching it; end that one first", name);
+	return 0;
 }
 
 /* Choosing */
@@ -328,7 +417,7 @@ static const char *native_cost(const struct interface *interface)
  * A frame on loopback leaves by egress and comes back by ingress: watched at both it would be
  * counted twice, so one of them is left alone.
  */
-static int attach_loopback(const struct attach *attach, struct place *place, enum hook_mode mode,
+static int attach_loopback(struct attach *attach, struct place *place, enum hook_mode mode,
 			   char *ret_note, size_t note_size, char *ret_error, size_t error_size)
 {
 	int err;
@@ -359,7 +448,7 @@ static int attach_loopback(const struct attach *attach, struct place *place, enu
 	return 0;
 }
 
-static int attach_both_tc(const struct attach *attach, struct place *place, const char *why,
+static int attach_both_tc(struct attach *attach, struct place *place, const char *why,
 			  char *ret_note, size_t note_size, char *ret_error, size_t error_size)
 {
 	int err;
@@ -373,7 +462,7 @@ static int attach_both_tc(const struct attach *attach, struct place *place, cons
 	return err;
 }
 
-static int attach_xdp_and_tc(const struct attach *attach, struct place *place, enum hook_mode mode,
+static int attach_xdp_and_tc(struct attach *attach, struct place *place, enum hook_mode mode,
 			     char *ret_note, size_t note_size, char *ret_error, size_t error_size)
 {
 	const struct interface *interface = &place->interface;
@@ -414,7 +503,7 @@ static int attach_xdp_and_tc(const struct attach *attach, struct place *place, e
 	return err;
 }
 
-static int attach_place(const struct attach *attach, struct place *place, enum hook_mode mode,
+static int attach_place(struct attach *attach, struct place *place, enum hook_mode mode,
 			char *ret_note, size_t note_size, char *ret_error, size_t error_size)
 {
 	const char *cost = native_cost(&place->interface);
@@ -465,16 +554,36 @@ static void remove_leftovers(struct place *place)
 	attach_tc_remove_leftovers(place);
 }
 
-static void leave_place(struct place *place)
+static void end_claim(struct place *place)
 {
-	attach_xdp_stop(place);
-	attach_tc_stop(place);
 	if (place->claim_fd >= 0)
 		close(place->claim_fd);
 	place->claim_fd = -1;
 }
 
-static struct place *add_place(struct attach *attach, const struct interface *interface)
+static void forget_place(struct place *place)
+{
+	attach_xdp_forget(place);
+	attach_tc_forget(place);
+	end_claim(place);
+}
+
+static void leave_place(struct place *place)
+{
+	int home;
+
+	if (netns_enter(place->netns, &home)) { /* the namespace went, and its interfaces with it */
+		forget_place(place);
+		return;
+	}
+	attach_xdp_stop(place);
+	attach_tc_stop(place);
+	end_claim(place);
+	netns_return(home);
+}
+
+static struct place *add_place(struct attach *attach, const struct netns *netns,
+			       const struct interface *interface)
 {
 	struct place *places =
 		reallocarray(attach->places, attach->place_count + 1, sizeof(*places));
@@ -484,14 +593,18 @@ static struct place *add_place(struct attach *attach, const struct interface *in
 	attach->places = places;
 	places[attach->place_count] = (struct place){
 		.interface = *interface,
+		.netns = netns,
+		.netns_cookie = netns_cookie(),
 		.claim_fd = -1,
 		.tcx_fd = {-1, -1},
 	};
 	return &places[attach->place_count++];
 }
 
-int attach_interface(struct attach *attach, const char *name, enum hook_mode mode, char *ret_note,
-		     size_t note_size, char *ret_error, size_t error_size)
+/* Inside the interface's namespace. */
+static int attach_here(struct attach *attach, const struct netns *netns, const char *name,
+		       enum hook_mode mode, unsigned int *ret_ifindex, char *ret_note,
+		       size_t note_size, char *ret_error, size_t error_size)
 {
 	struct interface interface;
 	struct place *place;
@@ -501,20 +614,27 @@ int attach_interface(struct attach *attach, const char *name, enum hook_mode mod
 	err = find_interface(name, &interface, ret_error, error_size);
 	if (err)
 		return err;
-	place = add_place(attach, &interface);
+	if (interface.ifindex >> KEY_NETNS_SHIFT)
+		return attach_fail(ret_error, error_size, -ERANGE,
+				   "%s: the kernel numbers it %u, beyond what is kept of an "
+				   "interface; make it anew with ip link add ... index N",
+				   name, interface.ifindex);
+	place = add_place(attach, netns, &interface);
 	if (!place)
 		return attach_fail(ret_error, error_size, -ENOMEM, "out of memory");
 
 	err = claim_interface(place, ret_error, error_size);
 	if (err)
 		goto out;
-	err = load_programs(attach, ret_error, error_size);
+	err = attach_load(attach, ret_error, error_size);
 	if (err)
 		goto out;
 	remove_leftovers(place);
 	err = attach_place(attach, place, mode, note, sizeof(note), ret_error, error_size);
 	if (err)
 		goto out;
+	if (ret_ifindex)
+		*ret_ifindex = interface.ifindex;
 	if (ret_note)
 		snprintf(ret_note, note_size, "%s%s", note,
 			 interface.is_up ? "" : " (the interface is down)");
@@ -524,6 +644,35 @@ out:
 		attach->place_count--;
 	}
 	return err;
+}
+
+int attach_interface(struct attach *attach, const struct netns *netns, const char *name,
+		     enum hook_mode mode, unsigned int *ret_ifindex, char *ret_note,
+		     size_t note_size, char *ret_error, size_t error_size)
+{
+	int home, err = netns_enter(netns, &home);
+
+	if (err)
+		return attach_fail(ret_error, error_size, err,
+				   "--netns %s: cannot be entered: %s", netns->name,
+				   strerror(-err));
+	err = attach_here(attach, netns, name, mode, ret_ifindex, ret_note, note_size, ret_error,
+			  error_size);
+	netns_return(home);
+	return err;
+}
+
+void attach_forget(struct attach *attach, const struct netns *netns, unsigned int ifindex)
+{
+	for (size_t i = 0; i < attach->place_count; i++) {
+		struct place *place = &attach->places[i];
+
+		if (place->netns != netns || place->interface.ifindex != ifindex)
+			continue;
+		forget_place(place);
+		attach->places[i] = attach->places[--attach->place_count];
+		return;
+	}
 }
 
 void attach_stop(struct attach *attach)
@@ -541,6 +690,8 @@ void attach_close(struct attach *attach)
 		return;
 	attach_stop(attach);
 	free(attach->places);
+	for (int i = 0; i <= NETNS_MAX; i++)
+		monitor__destroy(attach->netns_copies[i]);
 	monitor__destroy(attach->skel);
 	free(attach);
 }

@@ -11,6 +11,7 @@
 
 struct attach; /* the loaded programs, their maps, and every place they are attached to */
 struct bpf_map;
+struct netns;
 
 /*
  * Opens and configures the programs; loading waits for the first interface. On failure -errno and
@@ -19,12 +20,21 @@ struct bpf_map;
 int attach_open(struct attach **ret_attach, const struct monitor_config *config, char *ret_error,
 		size_t error_size);
 
+/* Loads the programs; attaching does it where this was not done before. */
+int attach_load(struct attach *attach, char *ret_error, size_t error_size);
+
 /*
- * Attaches ingress by `mode` and egress by TC. All or nothing for this interface. ret_note (may be
- * NULL) gets one sentence: what was attached where, in which mode and why.
+ * Attaches ingress by `mode` and egress by TC. All or nothing for this interface. netns is where it
+ * is (NULL: in our own namespace) and must live as long as the attachment. ret_note (may be NULL)
+ * gets one sentence: what was attached where, in which mode and why; ret_ifindex (may be NULL) the
+ * number of the interface that had the name.
  */
-int attach_interface(struct attach *attach, const char *name, enum hook_mode mode, char *ret_note,
+int attach_interface(struct attach *attach, const struct netns *netns, const char *name,
+		     enum hook_mode mode, unsigned int *ret_ifindex, char *ret_note,
 		     size_t note_size, char *ret_error, size_t error_size);
+
+/* The interface is no longer there: forgets what was attached to it, and what that left behind. */
+void attach_forget(struct attach *attach, const struct netns *netns, unsigned int ifindex);
 
 /*
  * The shared maps, by name ("flows", "half_open", "holes", "counters", "events"); after the first

@@ -12,6 +12,7 @@
 
 #include "attach.h"
 #include "interfaces.h"
+#include "netns.h"
 
 /* Younger than the headers of libbpf 1.1. */
 #define BPF_TCX_INGRESS_TYPE 46
@@ -24,6 +25,8 @@ struct monitor; /* the skeleton; attach.c alone includes it, so the binary holds
 /* One interface we are on. */
 struct place {
 	struct interface interface;
+	const struct netns *netns; /* NULL: our own */
+	uint64_t netns_cookie;	   /* 0 before Linux 5.14 */
 	int claim_fd; /* held as long as we are there */
 	int tcx_fd[DIRECTION_COUNT];
 	bool has_filter[DIRECTION_COUNT];
@@ -35,13 +38,16 @@ struct place {
 
 /* attach.c: the programs */
 
-/* The descriptor of a program loaded for all interfaces. */
-int attach_program_fd(const struct attach *attach, const char *name);
+/* The descriptor of a program loaded for all interfaces of the place's namespace; or -errno. */
+int attach_program_fd(struct attach *attach, const struct place *place, const char *name);
 
 /* All programs and maps once more, not loaded, for what one interface needs to itself. */
 /* Configured as the original, and for multi-buffer frames or not. NULL: errno says why. */
-struct monitor *attach_copy_open(const struct attach *attach, bool has_frags,
-				 struct bpf_object **ret_object);
+struct monitor *attach_copy_open(const struct attach *attach, const struct netns *netns,
+				 bool has_frags, struct bpf_object **ret_object);
+
+/* Lets the copy load only programs whose name begins so, and use the maps of all. */
+int attach_copy_share(const struct attach *attach, struct bpf_object *copy, const char *programs);
 void attach_copy_close(struct monitor *copy);			  /* accepts NULL */
 
 int attach_program_name(uint32_t id, char ret_name[BPF_OBJ_NAME_LEN]);
@@ -61,15 +67,17 @@ void attach_forget_kernel_message(void);
 void attach_listen_to_libraries(void);
 
 /* attach_xdp.c: 0 or -errno; what has not been started may be stopped. */
-int attach_xdp_start(const struct attach *attach, struct place *place, enum xdp_attach_mode mode);
+int attach_xdp_start(struct attach *attach, struct place *place, enum xdp_attach_mode mode);
 void attach_xdp_stop(struct place *place);
 int attach_xdp_check_foreign(const struct place *place, char *ret_error, size_t error_size);
 void attach_xdp_remove_leftover(const struct place *place);
+void attach_xdp_forget(struct place *place); /* the interface is gone */
 
 /* attach_tc.c: the same for TC, both directions apart. */
-int attach_tc_start(const struct attach *attach, struct place *place, enum direction direction,
+int attach_tc_start(struct attach *attach, struct place *place, enum direction direction,
 		    char *ret_error, size_t error_size);
 void attach_tc_stop(struct place *place);
+void attach_tc_forget(struct place *place); /* the interface is gone */
 void attach_tc_remove_leftovers(struct place *place);
 const char *attach_tc_kind(const struct place *place); /* "TCX" or "clsact" */
 

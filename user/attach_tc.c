@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +32,7 @@ static const struct hook {
 
 /* The clsact qdisc: ours when we made it, which a note in RUN_DIRECTORY tells the next start. */
 
+/* Numbers of namespaces are used again, so the note holds the cookie, which is not. */
 static void note_path(const struct interface *interface, char *ret_path, size_t size)
 {
 	struct stat netns = {};
@@ -40,20 +40,6 @@ static void note_path(const struct interface *interface, char *ret_path, size_t 
 	stat("/proc/self/ns/net", &netns);
 	snprintf(ret_path, size, RUN_DIRECTORY "/clsact-%llu-%u", (unsigned long long)netns.st_ino,
 		 interface->ifindex);
-}
-
-/* Numbers of namespaces are used again, cookies are not; 0 before Linux 5.14. */
-static uint64_t netns_cookie(int socket_fd)
-{
-	uint64_t cookie = 0;
-	socklen_t len = sizeof(cookie);
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
-	if (getsockopt(socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len))
-		return 0;
-	return cookie;
 }
 
 static void write_clsact_note(const struct place *place)
@@ -69,7 +55,7 @@ static void write_clsact_note(const struct place *place)
 			  strerror(errno));
 		return;
 	}
-	fprintf(file, "%llu\n", (unsigned long long)netns_cookie(place->claim_fd));
+	fprintf(file, "%llu\n", (unsigned long long)place->netns_cookie);
 	fclose(file);
 }
 
@@ -84,7 +70,7 @@ static bool has_clsact_note(const struct place *place)
 	file = fopen(path, "re");
 	if (!file)
 		return false;
-	is_ours = fscanf(file, "%llu", &cookie) == 1 && cookie == netns_cookie(place->claim_fd);
+	is_ours = fscanf(file, "%llu", &cookie) == 1 && cookie == place->netns_cookie;
 	fclose(file);
 	return is_ours;
 }
@@ -192,13 +178,17 @@ static int attach_tcx(struct place *place, enum direction direction, int prog_fd
 	return 0;
 }
 
-int attach_tc_start(const struct attach *attach, struct place *place, enum direction direction,
+int attach_tc_start(struct attach *attach, struct place *place, enum direction direction,
 		    char *ret_error, size_t error_size)
 {
 	const char *where = direction == INGRESS ? "ingress" : "egress";
-	int prog_fd = attach_program_fd(attach, hooks[direction].program);
+	int prog_fd = attach_program_fd(attach, place, hooks[direction].program);
 	int err = -EINVAL;
 
+	if (prog_fd < 0)
+		return attach_fail(ret_error, error_size, prog_fd,
+				   "%s: the programs for its namespace cannot be loaded: %s",
+				   place->interface.name, strerror(-prog_fd));
 	if (!wants_clsact())
 		err = attach_tcx(place, direction, prog_fd);
 	if (err == -EINVAL) /* no TCX before Linux 6.6 */
@@ -234,6 +224,22 @@ void attach_tc_stop(struct place *place)
 	}
 	if (place->made_clsact)
 		remove_clsact(place);
+}
+
+void attach_tc_forget(struct place *place)
+{
+	for (int direction = 0; direction < DIRECTION_COUNT; direction++) {
+		if (place->tcx_fd[direction] >= 0) {
+			/* Moved to another namespace it may still be on. */
+			bpf_link_detach(place->tcx_fd[direction]);
+			close(place->tcx_fd[direction]);
+		}
+		place->tcx_fd[direction] = -1;
+		place->has_filter[direction] = false;
+	}
+	if (place->made_clsact)
+		remove_clsact_note(place);
+	place->made_clsact = false;
 }
 
 /* What a killed ackmon left: filters, and the qdisc it made for them. */

@@ -14,31 +14,18 @@ static const char xdp_program_name[] = "ackmon_xdp";
  * one interface's dispatcher, and what could not be loaded in one way cannot be loaded again in
  * another.
  */
-static int open_copy(const struct attach *attach, struct place *place, bool frags,
+static int open_copy(struct attach *attach, struct place *place, bool frags,
 		     struct bpf_object **ret_object)
 {
 	struct bpf_object *object;
-	struct bpf_program *program;
-	struct bpf_map *map;
 	int err;
 
-	place->xdp_copy = attach_copy_open(attach, frags, &object);
+	place->xdp_copy = attach_copy_open(attach, place->netns, frags, &object);
 	if (!place->xdp_copy)
 		return -errno;
-	bpf_object__for_each_program(program, object) {
-		bool is_xdp = !strcmp(bpf_program__name(program), xdp_program_name);
-
-		err = bpf_program__set_autoload(program, is_xdp);
-		if (err)
-			return err;
-	}
-	bpf_object__for_each_map(map, object) {
-		if (bpf_map__is_internal(map)) /* the configuration is the copy's own */
-			continue;
-		err = bpf_map__reuse_fd(map, bpf_map__fd(attach_map(attach, bpf_map__name(map))));
-		if (err)
-			return err;
-	}
+	err = attach_copy_share(attach, object, xdp_program_name);
+	if (err)
+		return err;
 	*ret_object = object;
 	return 0;
 }
@@ -51,7 +38,7 @@ static void close_copy(struct place *place)
 	place->xdp_copy = NULL;
 }
 
-static int try_attach(const struct attach *attach, struct place *place, enum xdp_attach_mode mode,
+static int try_attach(struct attach *attach, struct place *place, enum xdp_attach_mode mode,
 		      bool frags)
 {
 	struct xdp_program_opts opts = {.sz = sizeof(opts), .prog_name = xdp_program_name};
@@ -76,7 +63,7 @@ static int try_attach(const struct attach *attach, struct place *place, enum xdp
  * With frags, so that large MTUs and merged frames pass. Kernels before 5.18 do not know the flag,
  * and a dispatcher started by a program without frags takes none that has them.
  */
-int attach_xdp_start(const struct attach *attach, struct place *place, enum xdp_attach_mode mode)
+int attach_xdp_start(struct attach *attach, struct place *place, enum xdp_attach_mode mode)
 {
 	int err = 0;
 
@@ -98,6 +85,14 @@ void attach_xdp_stop(struct place *place)
 {
 	if (place->xdp)
 		xdp_program__detach(place->xdp, place->interface.ifindex, place->xdp_mode, 0);
+	close_copy(place);
+}
+
+/* With the interface its programs went; a dispatcher leaves its pins. */
+void attach_xdp_forget(struct place *place)
+{
+	if (place->xdp)
+		libxdp_clean_references((int)place->interface.ifindex);
 	close_copy(place);
 }
 

@@ -24,7 +24,8 @@ static const char help_text[] =
 	"  ackmon -D                                           list interfaces\n"
 	"\n"
 	"What to read\n"
-	"  -i IFACE          an interface; may be repeated\n"
+	"  -i IFACE          an interface, a pattern ('veth*') or all; may be repeated\n"
+	"  --netns NAME|PID|PATH  interfaces of this network namespace; may be repeated\n"
 	"  -r FILE ...       pcap or pcapng, also .gz and .zst, in the order given\n"
 	"  -m MODE           hook of ingress: auto (default), native, skb or tc\n"
 	"  -c N              stop after N frames\n"
@@ -65,6 +66,7 @@ enum { /* options without a letter */
 	OPTION_EVENTS,
 	OPTION_LABELS,
 	OPTION_DECAP,
+	OPTION_NETNS,
 };
 
 static const struct option long_options[] = {
@@ -84,6 +86,7 @@ static const struct option long_options[] = {
 	{ "events", no_argument, NULL, OPTION_EVENTS },
 	{ "labels", required_argument, NULL, OPTION_LABELS },
 	{ "decap", required_argument, NULL, OPTION_DECAP },
+	{ "netns", required_argument, NULL, OPTION_NETNS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "version", no_argument, NULL, 'V' },
@@ -99,6 +102,7 @@ struct reading {
 	struct options *options;
 	const char **interfaces; /* the same memory as in options, writable */
 	const char **captures;
+	const char **netns;
 	bool after_capture; /* an operand here may be one more capture */
 	bool usage;         /* a mistake was found, and its sentence printed */
 	bool no_memory;
@@ -321,6 +325,22 @@ static void add_interface(struct reading *reading, const char *name)
 	reading->interfaces[options->interface_count++] = name;
 }
 
+static void add_netns(struct reading *reading, const char *name)
+{
+	struct options *options = reading->options;
+
+	if (!*name) {
+		USAGE(reading, "--netns: the name is empty; give one of ip netns list, a process "
+			       "number or a path");
+		return;
+	}
+	for (size_t i = 0; i < options->netns_count; i++) {
+		if (!strcmp(options->netns[i], name))
+			return;
+	}
+	reading->netns[options->netns_count++] = name;
+}
+
 static void add_capture(struct reading *reading, const char *path)
 {
 	if (!*path)
@@ -456,6 +476,9 @@ static void take_option(struct reading *reading, int option, char **fields)
 	case OPTION_LABELS:
 		options->labels_path = optarg;
 		break;
+	case OPTION_NETNS:
+		add_netns(reading, optarg);
+		break;
 	case OPTION_EVENTS:
 		options->events = true;
 		break;
@@ -539,6 +562,8 @@ static void check_source(struct reading *reading)
 		return;
 	if (options->interface_count && options->capture_count)
 		USAGE(reading, "-i and -r: choose one, interfaces or capture files");
+	else if (options->netns_count && !options->interface_count)
+		USAGE(reading, "--netns: name its interfaces with -i; -i all takes all that are up");
 	else if (!options->interface_count && !options->capture_count)
 		USAGE(reading, "nothing to watch; name an interface with -i or a capture with -r "
 			       "(ackmon -h tells more, ackmon -D lists the interfaces)");
@@ -593,9 +618,11 @@ int cli_parse(int argc, char **argv, struct options *ret_options)
 
 	reading.interfaces = calloc((size_t)argc + 1, sizeof(*reading.interfaces));
 	reading.captures = calloc((size_t)argc + 1, sizeof(*reading.captures));
+	reading.netns = calloc((size_t)argc + 1, sizeof(*reading.netns));
 	options.interfaces = reading.interfaces;
 	options.captures = reading.captures;
-	if (!reading.interfaces || !reading.captures) {
+	options.netns = reading.netns;
+	if (!reading.interfaces || !reading.captures || !reading.netns) {
 		log_error("the command line does not fit into memory");
 		code = EXIT_FAILED;
 	} else {
@@ -612,6 +639,7 @@ void cli_free(struct options *options)
 {
 	free((void *)options->interfaces);
 	free((void *)options->captures);
+	free((void *)options->netns);
 	free((void *)options->fields);
 	free(options->filter);
 	*options = (struct options){ 0 };

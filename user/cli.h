@@ -32,6 +32,8 @@ enum hook_mode {
 struct options {
 	const char *const *interfaces; /* -i, repeated */
 	size_t interface_count;
+	const char *const *netns; /* --netns, repeated: where they are; none: in our own namespace */
+	size_t netns_count;
 	const char *const *captures; /* -r, repeated, and what follows it up to the next option */
 	size_t capture_count;
 	enum output_format format;

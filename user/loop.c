@@ -3,6 +3,7 @@
 #include "loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@ struct watcher {
 	loop_fn fn;
 	void *context;
 	int fd;
+	bool is_borrowed; /* its records are for whoever opened it */
 };
 
 struct loop {
@@ -55,7 +57,12 @@ static int watch(struct loop *loop, int fd, loop_fn fn, void *context)
 		close(fd);
 		return -ENOMEM;
 	}
-	*watcher = (struct watcher){.next = loop->watchers, .fn = fn, .context = context, .fd = fd};
+	*watcher = (struct watcher){
+		.next = loop->watchers,
+		.fn = fn,
+		.context = context,
+		.fd = fd,
+	};
 	event.data.ptr = watcher;
 	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event)) {
 		err = -errno;
@@ -119,6 +126,16 @@ int loop_on_fd(struct loop *loop, int fd, loop_fn fn, void *context)
 	return watch(loop, fd, fn, context);
 }
 
+int loop_on_input(struct loop *loop, int fd, loop_fn fn, void *context)
+{
+	/* A descriptor of our own, so that whose it was may close it first. */
+	int err = watch(loop, fcntl(fd, F_DUPFD_CLOEXEC, 0), fn, context);
+
+	if (!err)
+		loop->watchers->is_borrowed = true;
+	return err;
+}
+
 /* Timers, signals and inotify give records to read away; how many there were does not matter. */
 static void drain(int fd)
 {
@@ -140,7 +157,8 @@ int loop_run(struct loop *loop)
 		if (n <= 0)
 			continue;
 		watcher = event.data.ptr;
-		drain(watcher->fd);
+		if (!watcher->is_borrowed)
+			drain(watcher->fd);
 		watcher->fn(watcher->context);
 	}
 	return 0;

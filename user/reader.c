@@ -472,6 +472,47 @@ int reader_interval(struct reader *reader)
 	return 0;
 }
 
+struct gone {
+	const uint32_t *ifindexes; /* sorted */
+	size_t count;
+};
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int end_if_gone(struct reader *reader, int map_fd, const struct flow_key *key,
+		       const struct flow *flow, void *context)
+{
+	const struct gone *gone = context;
+	uint32_t ifindex = key->ifindex;
+
+	(void)flow;
+	if (!bsearch(&ifindex, gone->ifindexes, gone->count, sizeof(ifindex), by_number))
+		return 0;
+	return end_flow(reader, map_fd, key, close_finish);
+}
+
+int reader_leave(struct reader *reader, const uint32_t *ifindexes, size_t count)
+{
+	uint32_t *sorted;
+	int err;
+
+	if (!count)
+		return 0;
+	sorted = malloc(count * sizeof(*sorted));
+	if (!sorted)
+		return -ENOMEM;
+	memcpy(sorted, ifindexes, count * sizeof(*sorted));
+	qsort(sorted, count, sizeof(*sorted), by_number);
+	err = walk_flows(reader, end_if_gone, &(struct gone){sorted, count});
+	free(sorted);
+	return err;
+}
+
 int reader_finish(struct reader *reader, uint64_t now_ns)
 {
 	struct list list;

@@ -39,6 +39,8 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 int reader_poll(struct reader *reader);                     /* takes what the ring buffer holds */
 int reader_sweep(struct reader *reader, uint64_t now_ns);   /* flows that are over leave */
 int reader_interval(struct reader *reader);                 /* shows every open flow */
+/* Flows of interfaces that are gone leave; each as in their key. */
+int reader_leave(struct reader *reader, const uint32_t *ifindexes, size_t count);
 int reader_finish(struct reader *reader, uint64_t now_ns);  /* everything leaves */
 
 /*

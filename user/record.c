@@ -281,6 +281,11 @@ static void read_iface(const struct record_end *end, struct value *ret_value)
 	value_text(ret_value, end->record->iface ? end->record->iface : "");
 }
 
+static void read_netns(const struct record_end *end, struct value *ret_value)
+{
+	value_text(ret_value, end->record->netns ? end->record->netns : "");
+}
+
 static void read_also_ifaces(const struct record_end *end, struct value *ret_value)
 {
 	value_text(ret_value, end->record->also_ifaces ? end->record->also_ifaces : "");
@@ -617,6 +622,7 @@ static const struct record_field fields[] = {
 	{ "id", .read = read_id },
 	{ "community_id", .read = read_community_id },
 	{ "iface", .read = read_iface },
+	{ "netns", .read = read_netns },
 	{ "also_ifaces", .read = read_also_ifaces },
 	{ "vlan", .read = read_vlan },
 	{ "tunnel", .read = read_tunnel },

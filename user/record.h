@@ -20,6 +20,7 @@ struct record {
 	struct flow flow;       /* flow.close says why it left; CLOSE_OPEN for interval records */
 	int64_t wall_offset_ns; /* add to the flow's times for wall clock; 0 in replay */
 	const char *iface;      /* interface name, or NULL in replay */
+	const char *netns;      /* its network namespace as --netns named it; NULL: our own */
 	const char *also_ifaces; /* others that saw it, "veth1,br0"; NULL: none */
 	const struct labels *labels; /* of both ends; NULL: no label fields */
 };

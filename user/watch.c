@@ -2,7 +2,6 @@
 /* ackmon -i: programs on interfaces, their flows to the output, until somebody says stop. */
 #include "watch.h"
 
-#include <net/if.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include "outbox.h"
 #include "output.h"
 #include "reader.h"
+#include "roster.h"
 #include "summary.h"
 
 /* Events wait in the ring buffer this long at most: waking the reader for each costs 9 us. */
@@ -36,20 +36,9 @@ struct watcher {
 	struct labels_watch *labels_watch;
 	int64_t wall_offset_ns;
 	bool in_interval; /* the flows shown now go on */
-	char iface[IF_NAMESIZE]; /* name of iface_index, kept: most records follow one of their own kind */
-	unsigned int iface_index;
-	char also[128]; /* names of a record's other interfaces */
+	struct roster *roster;
+	char also[256]; /* names of a record's other interfaces */
 };
-
-static const char *iface_name(struct watcher *watcher, unsigned int ifindex)
-{
-	if (watcher->iface_index != ifindex) {
-		watcher->iface_index = ifindex;
-		if (!if_indextoname(ifindex, watcher->iface))
-			watcher->iface[0] = '\0';
-	}
-	return watcher->iface[0] ? watcher->iface : NULL;
-}
 
 /* "veth1,br0"; what does not fit is left out at a comma. NULL: no other interface saw it. */
 static const char *also_names(struct watcher *watcher, const struct flow_key *key,
@@ -59,13 +48,14 @@ static const char *also_names(struct watcher *watcher, const struct flow_key *ke
 	size_t count = reader_also(watcher->reader, key, flow, also, CLAIM_ALSO_MAX), len = 0;
 
 	for (size_t i = 0; i < count && i < CLAIM_ALSO_MAX; i++) {
-		char name[IF_NAMESIZE];
+		const char *name = roster_name(watcher->roster, also[i]);
+		const char *netns = roster_netns(watcher->roster, also[i]);
 		int added;
 
-		if (!if_indextoname(also[i], name))
+		if (!name)
 			continue;
-		added = snprintf(watcher->also + len, sizeof(watcher->also) - len, "%s%s",
-				 len ? "," : "", name);
+		added = snprintf(watcher->also + len, sizeof(watcher->also) - len, "%s%s%s%s",
+				 len ? "," : "", netns ? netns : "", netns ? "/" : "", name);
 		if (len + (size_t)added >= sizeof(watcher->also)) {
 			watcher->also[len] = '\0';
 			break;
@@ -82,7 +72,8 @@ static void on_flow(void *context, const struct flow_key *key, const struct flow
 		.key = *key,
 		.flow = *flow,
 		.wall_offset_ns = watcher->wall_offset_ns,
-		.iface = iface_name(watcher, key->ifindex),
+		.iface = roster_name(watcher->roster, key->ifindex),
+		.netns = roster_netns(watcher->roster, key->ifindex),
 		.also_ifaces = also_names(watcher, key, flow),
 		.labels = watcher->labels,
 	};
@@ -156,13 +147,36 @@ static void on_poll(void *context)
 	stop_when_enough(watcher);
 }
 
+/* Flows of interfaces that went leave while their names are known. */
+static void bury_gone(struct watcher *watcher)
+{
+	const uint32_t *gone;
+	size_t count;
+
+	gone = roster_gone(watcher->roster, &count);
+	if (!count)
+		return;
+	reader_poll(watcher->reader);
+	reader_leave(watcher->reader, gone, count);
+	roster_bury(watcher->roster);
+}
+
 static void on_sweep(void *context)
 {
 	struct watcher *watcher = context;
 
 	watcher->wall_offset_ns = clock_wall_offset_ns();
 	reader_sweep(watcher->reader, clock_monotonic_ns());
+	bury_gone(watcher);
+	roster_check(watcher->roster);
 	output_flush(&watcher->output);
+}
+
+static void on_links(void *context)
+{
+	struct watcher *watcher = context;
+
+	roster_follow(watcher->roster);
 }
 
 static void on_interval(void *context)
@@ -247,23 +261,23 @@ static int open_loop(struct watcher *watcher)
 	return err;
 }
 
-/* Every interface or none; attach_close() takes back what was done. */
+/* attach_close() takes back what was done. */
 static int attach_all(struct watcher *watcher, const struct monitor_config *config)
 {
-	char note[256] = "", error[512] = "";
-	size_t i;
+	char error[512] = "";
 	int err;
 
 	err = attach_open(&watcher->attach, config, error, sizeof(error));
-	for (i = 0; !err && i < watcher->options->interface_count; i++) {
-		err = attach_interface(watcher->attach, watcher->options->interfaces[i],
-				       watcher->options->mode, note, sizeof(note), error,
-				       sizeof(error));
-		if (!err)
-			log_info("%s", note);
-	}
-	if (err)
+	if (!err)
+		err = roster_open(&watcher->roster, watcher->options, watcher->attach, error,
+				  sizeof(error));
+	if (err) {
 		log_error("%s", error);
+		return err;
+	}
+	err = loop_on_input(watcher->loop, roster_fd(watcher->roster), on_links, watcher);
+	if (err)
+		log_error("cannot wait for interfaces: %s", strerror(-err));
 	return err;
 }
 
@@ -317,13 +331,13 @@ int watch(const struct options *options)
 		return EXIT_USAGE;
 	}
 	config.events = options->events;
-	config.several = options->interface_count > 1;
 	if (options->labels_path &&
 	    labels_open(&watcher.labels, options->labels_path, error, sizeof(error))) {
 		log_error("%s", error);
 		return EXIT_FAILED;
 	}
 	config.decap = options->decap;
+	config.several = roster_has_several(options);
 	exit_code = output_open(&watcher.output, options);
 	if (exit_code) {
 		labels_close(watcher.labels);
@@ -334,6 +348,7 @@ int watch(const struct options *options)
 	reader_close(watcher.reader);
 	attach_close(watcher.attach);
 	labels_watch_close(watcher.labels_watch);
+	roster_close(watcher.roster);
 	loop_close(watcher.loop);
 	labels_close(watcher.labels);
 	return exit_code;

@@ -39,7 +39,7 @@ int ackmon_xdp(struct xdp_md *ctx)
 		.context = ctx,
 		.wire_bytes = xdp_wire_bytes(ctx),
 		.segments = 0, /* one, unless what came is a super-frame of a veth, LRO or generic XDP */
-		.ifindex = ctx->ingress_ifindex,
+		.ifindex = ctx->ingress_ifindex | (__u32)config.netns << KEY_NETNS_SHIFT,
 		.door = DOOR_XDP,
 		.link = LINK_ETHERNET,
 	};

@@ -33,11 +33,13 @@ struct monitor_config {
 	__u64 half_open_timeout_ns; /* one that is opening, or whose FINs nobody acknowledged */
 	__u64 closed_timeout_ns;    /* one that is closed for good waits for stragglers */
 	struct filter_term filter[FILTER_TERMS_MAX];
+	__u32 decap;     /* tunnels to follow: TUNNEL_BIT() each */
 	__u8 has_frags;  /* XDP programs see multi-buffer frames and can ask for their length (5.18) */
 	__u8 events;     /* post what happens to segments, not only flows that are over */
 	__u8 several;    /* more than one interface may be watched: a connection is claimed by one */
+	__u8 netns;      /* number of the network namespace these programs are for; 0: our own */
 	__u8 rehearsing; /* time and wire length come from `rehearsal`, not from the kernel (tests) */
-	__u32 decap;     /* tunnels to follow: TUNNEL_BIT() each */
+	__u8 reserved[7];
 };
 
 /* A frame of a test run: what a capture knows and BPF_PROG_RUN cannot pass. */

@@ -12,10 +12,16 @@ struct ip_addr {
 	};
 };
 
+/*
+ * Interfaces of other network namespaces are numbered there as ours are here: the namespace's number
+ * stands above theirs.
+ */
+#define KEY_NETNS_SHIFT 24
+
 struct flow_key { /* canonical: the lower (address, port) comes first */
 	struct ip_addr addr[2];
 	__be16 port_be16[2];
-	__u32 ifindex; /* 0 in replay */
+	__u32 ifindex; /* and namespace; 0 in replay */
 };
 _Static_assert(sizeof(struct flow_key) == 40, "flow_key has no hidden padding");
 

@@ -14,6 +14,7 @@ watcher=
 
 cleanup() {
 	[ -n "$watcher" ] && kill -9 "$watcher" 2>/dev/null
+	ip netns del "${NETNS_PREFIX}x" 2>/dev/null
 	netns_down
 	rm -rf "$work"
 }
@@ -52,13 +53,14 @@ until_true() {
 
 said() { grep -q -- "$1" "$work/err"; }
 
-# Starts ackmon on a host in the background, and comes back once it says that it is on an interface.
-watch_on() { # HOST LAST-INTERFACE OPTIONS...
-	local host=$1 last=$2
+# Starts ackmon on a host in the background, and comes back once it says WORDS.
+watch_on() { # HOST WORDS OPTIONS...       HOST: - is where we are
+	local into=(nsenter --net="/run/netns/$NETNS_PREFIX$1") words=$2
+	[ "$1" = - ] && into=()
 	shift 2
-	nsenter --net="/run/netns/$NETNS_PREFIX$host" "$ACKMON" -j "$@" >"$work/out" 2>"$work/err" &
+	"${into[@]}" "$ACKMON" -j "$@" >"$work/out" 2>"$work/err" &
 	watcher=$!
-	until_true said "^ackmon: $last: \|^$last: " && return 0
+	until_true said "$words" && return 0
 	why="did not start: $(tail -2 "$work/err")"
 	return 1
 }
@@ -117,7 +119,7 @@ records() {
 # ---------------------------------------------------------------- checks
 
 forwarded_connections_count_once_and_name_both_interfaces() {
-	watch_on r tob -i toa -i tob || return 1
+	watch_on r "tob: TC" -i toa -i tob || return 1
 	connections 20 $B4 && connections 20 $B6 || return 1
 	end_watcher
 	records 'len(rows) == 40' 'all(r["iface"] == "toa" and r["also_ifaces"] == "tob" for r in rows)' \
@@ -128,7 +130,7 @@ forwarded_connections_count_once_and_name_both_interfaces() {
 }
 
 the_interface_nearest_to_the_opener_claims() {
-	watch_on r toa -i tob -i toa || return 1
+	watch_on r "toa: TC" -i tob -i toa || return 1
 	connections 5 $B4 || return 1
 	end_watcher
 	records 'len(rows) == 5' 'all(r["iface"] == "toa" and r["also_ifaces"] == "tob" for r in rows)'
@@ -136,10 +138,89 @@ the_interface_nearest_to_the_opener_claims() {
 
 refused_and_unanswered_connections_count_once() {
 	local i
-	watch_on r tob -i toa -i tob || return 1
+	watch_on r "tob: TC" -i toa -i tob || return 1
 	for i in 1 2 3; do on a timeout 2 bash -c ": </dev/tcp/$B4/9" 2>/dev/null; done
 	end_watcher
 	records 'len(rows) == 3' 'all(r["outcome"] == "refused" and r["also_ifaces"] == "tob" for r in rows)'
+}
+
+a_glob_takes_what_comes_and_lets_go_of_what_goes() {
+	watch_on r "no interface is selected yet" -i 'new*' || return 1
+	ip -n "${NETNS_PREFIX}r" link add new0 type veth peer name other0
+	until_true said "new0: TC" || return 1
+	ip -n "${NETNS_PREFIX}r" link set other0 name new1
+	until_true said "new1: TC" || return 1
+	ip -n "${NETNS_PREFIX}r" link del new0
+	until_true said "new0: is gone" && until_true said "new1: is gone" || return 1
+	why=""
+	end_watcher
+}
+
+all_means_up_and_not_loopback() {
+	ip -n "${NETNS_PREFIX}r" link add down0 type veth peer name down1
+	watch_on r "tob: TC" -i all || return 1
+	ip -n "${NETNS_PREFIX}r" link set down1 up
+	until_true said "down1: TC" || return 1
+	ip -n "${NETNS_PREFIX}r" link del down0
+	end_watcher
+	! said "lo: TC" && ! said "down0: TC" && said "toa: TC" && return 0
+	why=$(cat "$work/err")
+	return 1
+}
+
+# Renamed, down and up, with another MTU: the flow goes on, and its record has the new name.
+a_changed_interface_is_still_the_same() {
+	local link="ip -n ${NETNS_PREFIX}r link"
+	watch_on r "toa: TC" -i toa || return 1
+	connections 1 $B4 || return 1
+	$link set toa mtu 1400 && $link set toa down && $link set toa name ata && $link set ata up || return 1
+	until_true said "toa: is called ata now" || return 1
+	ip -n "${NETNS_PREFIX}r" -6 addr add fd77:1::254/64 dev ata nodad
+	connections 2 $B4 || return 1
+	end_watcher
+	$link set ata down; $link set ata name toa; $link set toa up mtu 1500
+	ip -n "${NETNS_PREFIX}r" -6 addr add fd77:1::254/64 dev toa nodad
+	records 'len(rows) == 3' '{r["iface"] for r in rows} == {"ata"}' 'all(r["outcome"] == "established" for r in rows)'
+}
+
+two_namespaces_are_watched_from_a_third() {
+	watch_on - "eth0: TC.*${NETNS_PREFIX}b" --netns "${NETNS_PREFIX}a" --netns "${NETNS_PREFIX}b" -i eth0 || return 1
+	connections 10 $B4 || return 1
+	end_watcher
+	records 'len(rows) == 10' 'all(r["iface"] == "eth0" for r in rows)' \
+		"all(r['netns'] == '${NETNS_PREFIX}a' and r['also_ifaces'] == '${NETNS_PREFIX}b/eth0' for r in rows)"
+}
+
+# By name, by process and by path; nothing of ours keeps a namespace, and one that comes again is found.
+a_namespace_may_go_and_come_again() {
+	local x=${NETNS_PREFIX}x
+	ip netns add "$x"
+	ip -n "$x" link add in0 type veth peer name out0 netns "${NETNS_PREFIX}r"
+	watch_on - "in0: TC" --netns "/run/netns/$x" -i 'in*' || return 1
+	ip netns del "$x"
+	until_true said "in0: is gone" || return 1
+	until_true gone out0 || return 1
+	ip netns add "$x"
+	ip -n "$x" link add in1 type veth peer name out1 netns "${NETNS_PREFIX}r"
+	until_true said "in1: TC" || return 1
+	why=""
+	end_watcher
+	ip netns del "$x"
+}
+
+gone() { ! ip -n "${NETNS_PREFIX}r" link show "$1" >/dev/null 2>&1; }
+
+an_interface_may_move_to_another_namespace() {
+	local x=${NETNS_PREFIX}x
+	ip netns add "$x"
+	ip -n "${NETNS_PREFIX}r" link add mov0 type veth peer name mov1
+	watch_on - "mov0: TC.*${NETNS_PREFIX}r" --netns "${NETNS_PREFIX}r" --netns "$x" -i 'mov0' || return 1
+	ip -n "${NETNS_PREFIX}r" link set mov0 netns "$x"
+	until_true said "mov0: is gone.*${NETNS_PREFIX}r" && until_true said "mov0: TC.*$x" || return 1
+	end_watcher
+	why=""
+	ip netns del "$x"
+	until_true gone mov1
 }
 
 # ---------------------------------------------------------------- all of it
@@ -150,6 +231,12 @@ all=(
 	forwarded_connections_count_once_and_name_both_interfaces
 	the_interface_nearest_to_the_opener_claims
 	refused_and_unanswered_connections_count_once
+	a_glob_takes_what_comes_and_lets_go_of_what_goes
+	all_means_up_and_not_loopback
+	a_changed_interface_is_still_the_same
+	two_namespaces_are_watched_from_a_third
+	a_namespace_may_go_and_come_again
+	an_interface_may_move_to_another_namespace
 )
 [ $# -gt 0 ] || set -- "${all[@]}"
 for name in "$@"; do

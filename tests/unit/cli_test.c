@@ -121,6 +121,16 @@ TEST(same_interface_twice_is_watched_once)
 	cli_free(&options);
 }
 
+TEST(namespaces_may_be_repeated_and_need_an_interface)
+{
+	accept("-i all --netns blue --netns 17 --netns blue");
+	assert_int_equal(options.netns_count, 2);
+	assert_string_equal(options.netns[0], "blue");
+	assert_string_equal(options.netns[1], "17");
+	cli_free(&options);
+	refuse("--netns blue", "-i all");
+}
+
 TEST(words_after_the_options_are_the_filter)
 {
 	accept("-i eth0 host 10.0.0.1 and port 443");
@@ -350,6 +360,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(interfaces_may_be_repeated),
 		cmocka_unit_test(same_interface_twice_is_watched_once),
+		cmocka_unit_test(namespaces_may_be_repeated_and_need_an_interface),
 		cmocka_unit_test(words_after_the_options_are_the_filter),
 		cmocka_unit_test(options_may_follow_the_filter),
 		cmocka_unit_test(files_right_after_a_capture_are_captures),

@@ -150,6 +150,36 @@ static void a_stopped_loop_serves_nobody_else(void **state)
 	assert_int_equal(calls, 0);
 }
 
+struct input {
+	struct loop *loop;
+	int fd;
+	char got[8];
+};
+
+static void read_input(void *context)
+{
+	struct input *input = context;
+
+	assert_int_equal(read(input->fd, input->got, sizeof(input->got)), 5);
+	loop_stop(input->loop);
+}
+
+static void what_there_is_to_read_is_left_to_the_reader(void **state)
+{
+	struct input input = {.loop = loop};
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	input.fd = ends[0];
+	assert_int_equal(loop_on_input(loop, ends[0], read_input, &input), 0);
+	assert_int_equal(write(ends[1], "news", 5), 5);
+	assert_int_equal(loop_run(loop), 0);
+	assert_string_equal(input.got, "news");
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void closing_nothing_is_harmless(void **state)
 {
 	(void)state;
@@ -168,6 +198,7 @@ int main(void)
 		loop_test(a_signal_from_before_the_run_is_not_lost),
 		loop_test(a_signal_arrives_every_time),
 		loop_test(a_stopped_loop_serves_nobody_else),
+		loop_test(what_there_is_to_read_is_left_to_the_reader),
 		cmocka_unit_test(closing_nothing_is_harmless),
 	};
 

@@ -40,18 +40,19 @@ static void assert_absent(const struct record *record, const char *name)
 
 TEST(fields_are_in_the_order_of_the_record)
 {
-	static const char *const first[] = { "v", "id", "community_id", "iface", "also_ifaces", "vlan",
-					     "tunnel", "tunnel_id", "role", "opener_addr", "opener_port", "responder_addr",
+	static const char *const first[] = { "v", "id", "community_id", "iface", "netns",
+					     "also_ifaces", "vlan", "tunnel", "tunnel_id", "role",
+					     "opener_addr", "opener_port", "responder_addr",
 					     "responder_port", "start_ns", "end_ns" };
 	size_t count;
 	const struct record_field *fields = record_fields(&count);
 
-	assert_int_equal(count, 27 + 2 * END_FIELDS + 2 * END_LABELS);
+	assert_int_equal(count, 28 + 2 * END_FIELDS + 2 * END_LABELS);
 	for (size_t i = 0; i < sizeof(first) / sizeof(*first); i++)
 		assert_string_equal(fields[i].name, first[i]);
-	assert_string_equal(fields[26].name, "approximate");
-	assert_string_equal(fields[27].name, "opener_segments");
-	assert_string_equal(fields[27 + END_FIELDS].name, "responder_segments");
+	assert_string_equal(fields[27].name, "approximate");
+	assert_string_equal(fields[28].name, "opener_segments");
+	assert_string_equal(fields[28 + END_FIELDS].name, "responder_segments");
 	assert_string_equal(fields[count - 1].name, "responder_external");
 }
 
