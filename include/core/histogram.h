@@ -99,34 +99,56 @@ core_inline __u64 histogram_middle_ns(__u32 bucket)
 	return mantissa * 1000000000ull >> (31 + HISTOGRAM_POINT - bit);
 }
 
-/* Both buckets in one walk: p50's below, p95's above. */
-core_apart __u32 histogram_find(const struct histogram *histogram)
+#define HISTOGRAM_PART (1u << HISTOGRAM_SCALE) /* buckets from one power of two to the next */
+
+core_apart __u32 histogram_sum(const struct histogram *histogram, __u32 first)
 {
-	__u32 i, below = 0, p50 = 0, wanted50, wanted95;
+	__u32 sum = 0, i;
+
+	if (!histogram || first > HISTOGRAM_BUCKETS - HISTOGRAM_PART)
+		return 0;
+	for (i = 0; i < HISTOGRAM_PART; i++)
+		sum += histogram->count[first + i];
+	return sum;
+}
+
+core_apart __u32 histogram_count(const struct histogram *histogram, __u32 bucket)
+{
+	return histogram && bucket < HISTOGRAM_BUCKETS ? histogram->count[bucket] : 0;
+}
+
+/* The bucket with the wanted sample, in the order of their size; a power of two is stepped over at once. */
+core_apart __u32 histogram_find(const struct histogram *histogram, __u32 wanted)
+{
+	__u32 below = 0, first, i;
 
 	if (!histogram)
 		return 0;
-	wanted50 = histogram->total - histogram->total / 2;
-	wanted95 = histogram->total - histogram->total / 20;
-	for (i = 0; i < HISTOGRAM_BUCKETS; i++) {
-		below += histogram->count[i];
-		if (below < wanted50)
-			p50 = i + 1;
-		if (below >= wanted95)
+	for (first = 0; first < HISTOGRAM_BUCKETS - HISTOGRAM_PART; first += HISTOGRAM_PART) {
+		__u32 sum = histogram_sum(histogram, first);
+
+		if (below + sum >= wanted)
+			break;
+		below += sum;
+	}
+	for (i = 0; i < HISTOGRAM_PART - 1; i++) {
+		below += histogram_count(histogram, first + i);
+		if (below >= wanted)
 			break;
 	}
-	return i << 16 | p50;
+	return first + i;
 }
 
 core_inline struct percentiles histogram_percentiles(const struct histogram *histogram)
 {
-	__u32 found = histogram_find(histogram);
+	__u32 total;
 
 	if (!histogram || !histogram->total)
 		return (struct percentiles){0};
+	total = histogram->total;
 	return (struct percentiles){
-		.p50_ns = histogram_middle_ns(found & 0xffff),
-		.p95_ns = histogram_middle_ns(found >> 16),
+		.p50_ns = histogram_middle_ns(histogram_find(histogram, total - total / 2)),
+		.p95_ns = histogram_middle_ns(histogram_find(histogram, total - total / 20)),
 	};
 }
 

@@ -8,7 +8,22 @@
 #include "core/packet.h"
 #include "core/seq.h"
 
+/*
+ * What is done to one of them, or to one of their neighbours, is a function apart: the verifier walks it
+ * once, and not once for each round of the loop around it.
+ */
+
 /* Octets of the holes that the other end acknowledged all the same: never seen here, not lost. */
+core_apart __u32 holes_acked_of(const struct holes *holes, __u32 index, __u32 acked)
+{
+	const struct hole *hole;
+
+	if (!holes)
+		return 0;
+	hole = &holes->slot[index & (HOLES_MAX - 1)];
+	return seq_after(acked, hole->start) ? seq_min(acked, hole->end) - hole->start : 0;
+}
+
 core_apart __u64 holes_acked_bytes(const struct holes *holes, __u32 acked)
 {
 	__u64 bytes = 0;
@@ -16,13 +31,21 @@ core_apart __u64 holes_acked_bytes(const struct holes *holes, __u32 acked)
 
 	if (!holes)
 		return 0;
-	for (i = 0; i < HOLES_MAX && i < holes->used; i++) {
-		const struct hole *hole = &holes->slot[i];
-
-		if (seq_after(acked, hole->start))
-			bytes += seq_min(acked, hole->end) - hole->start;
-	}
+	for (i = 0; i < HOLES_MAX && i < holes->used; i++)
+		bytes += holes_acked_of(holes, i, acked);
 	return bytes;
+}
+
+core_apart int holes_is_free(const struct holes *holes, __u32 index)
+{
+	return holes && (index >= holes->used || holes->slot[index & (HOLES_MAX - 1)].start ==
+							 holes->slot[index & (HOLES_MAX - 1)].end);
+}
+
+core_apart int holes_is_older(const struct holes *holes, __u32 index, __u32 than)
+{
+	return holes && holes->slot[index & (HOLES_MAX - 1)].opened_ns <
+				holes->slot[than & (HOLES_MAX - 1)].opened_ns;
 }
 
 /* Remembers [start, end) as passed by. Without a free slot the oldest hole is given up. */
@@ -30,7 +53,6 @@ core_apart int holes_add(struct holes *holes, struct side *side, __u32 acked,
 			 const struct hole *wanted)
 {
 	__u32 i, slot = HOLES_MAX, oldest = 0;
-	__u64 oldest_ns = ~0ull;
 	struct hole *hole;
 
 	if (!holes || !side || !wanted)
@@ -38,14 +60,12 @@ core_apart int holes_add(struct holes *holes, struct side *side, __u32 acked,
 	if (!side->holes) /* what the list still holds is of a stream that moved away */
 		holes->used = 0;
 	for (i = 0; i < HOLES_MAX; i++) {
-		if (i >= holes->used || holes->slot[i].start == holes->slot[i].end) {
+		if (holes_is_free(holes, i)) {
 			slot = i;
 			break;
 		}
-		if (holes->slot[i].opened_ns < oldest_ns) {
-			oldest_ns = holes->slot[i].opened_ns;
+		if (holes_is_older(holes, i, oldest))
 			oldest = i;
-		}
 		oldest = verifier_joins(&holes->joint, oldest);
 	}
 	slot = verifier_joins(&holes->joint, slot);
@@ -66,6 +86,39 @@ core_apart int holes_add(struct holes *holes, struct side *side, __u32 acked,
 	return 0;
 }
 
+/* The same as holes_fill() for one hole; HOLES_SPLIT when the range lies in its middle. */
+#define HOLES_SPLIT (1ull << 32)
+
+core_apart __u64 holes_fill_one(struct holes *holes, struct side *side, __u32 index, __u32 start,
+				__u32 end)
+{
+	struct hole *hole;
+	__u32 from, to;
+	__u64 filled;
+
+	if (!holes || !side)
+		return 0;
+	hole = &holes->slot[index & (HOLES_MAX - 1)];
+	if (hole->start == hole->end)
+		return 0;
+	from = seq_max(start, hole->start);
+	to = seq_min(end, hole->end);
+	if (!seq_before(from, to))
+		return 0;
+	filled = to - from;
+	holes->filled = *hole;
+	if (from == hole->start) {
+		hole->start = to;
+		if (to == hole->end)
+			side->holes--;
+		return filled;
+	}
+	if (to != hole->end)
+		filled |= HOLES_SPLIT;
+	hole->end = from;
+	return filled;
+}
+
 /*
  * Takes [start, end) out of the holes and returns how many of its octets they held; holes->filled is
  * one of them as it was before. At most one
@@ -74,50 +127,43 @@ core_apart int holes_add(struct holes *holes, struct side *side, __u32 acked,
 core_apart __u32 holes_fill(struct holes *holes, struct side *side, __u32 acked, __u32 start,
 			    __u32 end)
 {
-	__u32 i, filled = 0, split = HOLES_MAX;
-	struct hole right = {0};
+	__u32 i, filled = 0, split = 0;
+	struct hole right;
 
 	if (!holes || !side)
 		return 0;
-	for (i = 0; i < HOLES_MAX; i++) {
-		struct hole *hole;
-		__u32 from, to;
+	for (i = 0; i < HOLES_MAX && i < holes->used; i++) {
+		__u64 of_one = holes_fill_one(holes, side, i, start, end);
 
-		if (i >= holes->used)
-			break;
-		hole = &holes->slot[i];
-		if (hole->start == hole->end)
-			continue;
-		from = seq_max(start, hole->start);
-		to = seq_min(end, hole->end);
-		if (!seq_before(from, to))
-			continue;
-		filled += to - from;
-		holes->filled = *hole;
-		if (from == hole->start) {
-			hole->start = to;
-			if (to == hole->end)
-				side->holes--;
-			continue;
-		}
-		if (to != hole->end)
-			split = i;
-		split = verifier_joins(&holes->joint, split);
-		right.end = hole->end;
-		hole->end = from;
+		filled += (__u32)of_one;
+		split |= (__u32)(of_one >> 32);
 	}
-	if (split < HOLES_MAX) {
+	if (split) {
+		right = holes->filled;
 		right.start = end;
-		right.opened_ns = holes->slot[split].opened_ns;
-		right.tsval = holes->slot[split].tsval;
-		right.ip_id = holes->slot[split].ip_id;
-		right.has_ts = holes->slot[split].has_ts;
-		right.before_start = holes->slot[split].before_start;
 		holes_add(holes, side, acked, &right);
 	}
 	if (!side->holes)
 		holes->used = 0;
 	return filled;
+}
+
+core_apart int holes_forget_one(struct holes *holes, struct side *side, __u32 index, __u32 acked)
+{
+	struct hole *hole;
+
+	if (!holes || !side)
+		return 0;
+	hole = &holes->slot[index & (HOLES_MAX - 1)];
+	if (hole->start == hole->end || seq_in_reach(hole->end, side->next))
+		return 0;
+	if (!seq_after(hole->end, acked))
+		side->gap_bytes += hole->end - hole->start;
+	else
+		side->holes_dropped++;
+	side->holes--;
+	hole->end = hole->start;
+	return 0;
 }
 
 /*
@@ -132,20 +178,8 @@ core_apart int holes_forget_old(struct holes *holes, struct side *side, __u32 ac
 		return 0;
 	if (!side->holes)
 		holes->used = 0;
-	for (i = 0; i < HOLES_MAX; i++) {
-		struct hole *hole = &holes->slot[i];
-
-		if (i >= holes->used)
-			break;
-		if (hole->start == hole->end || seq_in_reach(hole->end, side->next))
-			continue;
-		if (!seq_after(hole->end, acked))
-			side->gap_bytes += hole->end - hole->start;
-		else
-			side->holes_dropped++;
-		side->holes--;
-		hole->end = hole->start;
-	}
+	for (i = 0; i < HOLES_MAX && i < holes->used; i++)
+		holes_forget_one(holes, side, i, acked);
 	for (i = 0; i < FILLS_MAX; i++)
 		holes->fill[i].end = holes->fill[i].start;
 	for (i = 0; i < REPEATS_MAX; i++)
@@ -177,6 +211,20 @@ core_inline void holes_note_repeat(struct holes *holes, struct side *side, __u32
 	};
 }
 
+core_apart int holes_is_repeat(const struct holes *holes, __u32 index, __u32 start, __u32 end,
+			       __u32 open)
+{
+	const struct repeat *repeat;
+
+	if (!holes)
+		return 0;
+	repeat = &holes->repeat[index & (REPEATS_MAX - 1)];
+	if (repeat->start == repeat->end || seq_before(start, repeat->start) ||
+	    seq_after(end, repeat->end))
+		return 0;
+	return !(open & repeat->spurious);
+}
+
 /*
  * How often [start, end) was sent again not long ago; or, `open` being set, how often without its
  * being known at once that it was needless.
@@ -187,14 +235,8 @@ core_apart __u32 holes_repeated(const struct holes *holes, __u32 start, __u32 en
 
 	if (!holes)
 		return 0;
-	for (i = 0; i < REPEATS_MAX; i++) {
-		const struct repeat *repeat = &holes->repeat[i];
-
-		if (repeat->start == repeat->end || seq_before(start, repeat->start) ||
-		    seq_after(end, repeat->end))
-			continue;
-		count += !(open & repeat->spurious);
-	}
+	for (i = 0; i < REPEATS_MAX; i++)
+		count += (__u32)holes_is_repeat(holes, i, start, end, open);
 	return count;
 }
 
