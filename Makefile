@@ -23,7 +23,7 @@ BUILD_PACKAGES := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-de
 	libpcap-dev libelf-dev zlib1g-dev libzstd-dev libmd-dev iproute2
 TEST_PACKAGES := libcmocka-dev python3 tcpdump iperf3 mandoc procps util-linux zstd
 BENCH_PACKAGES := tcptrace tshark
-VM_PACKAGES := qemu-system-x86 busybox-static cpio kmod xz-utils zstd clang-14 clang-16 clang-19
+VM_PACKAGES := qemu-system-x86 busybox-static cpio kmod xz-utils zstd binutils clang-14 clang-16 clang-19
 
 USER_OBJECTS := $(patsubst user/%.c,$(BUILD)/user/%.o,$(wildcard user/*.c))
 LIBRARY := $(BUILD)/libackmon.a
@@ -51,6 +51,7 @@ help:
 	@echo 'sudo make check-verifier Linux 5.10 to 6.18 take what clang 14, 16 and 19 make (in qemu)'
 	@echo 'sudo make check-differential  10 million frames through programs and core; FRAMES=n FIRST=n'
 	@echo 'sudo make check-truth    captures and live stacks against the kernels and the oracle; SEED=n'
+	@echo 'make check-kernels   the programs on Debian'"'"'s kernels 5.10, 6.1, 6.12 and the newest, in qemu'
 	@echo 'make bench           costs beside an empty program, libpcap and tcptrace'
 	@echo 'make update-golden NAME=...   take today'"'"'s output as expected (say why in the commit)'
 	@echo 'make install         into $$(DESTDIR)$$(PREFIX); make uninstall takes it out again'
@@ -156,6 +157,12 @@ check-differential: all $(KERNEL_TOOLS)
 check-truth: all $(NETNS_TOOLS)
 	tests/truth/run_captures.py -v
 	tests/truth/live_matrix.sh
+
+.PHONY: check-kernels
+check-kernels:
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory test-deps vm-deps; fi
+	@$(MAKE) --no-print-directory test-programs
+	tests/vm/check_kernels.sh
 
 bench:
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory bench-deps; fi

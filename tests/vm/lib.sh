@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Other kernels: fetches them as packages, packs a small system around our programs, boots it in qemu. To be sourced.
 #
-#   vm_fetch 5.10                  the newest image of that series into $VM_CACHE/5.10, or the reason why not
+#   vm_fetch 5.10|newest           the newest image of that series into $VM_CACHE/5.10, or the reason why not
 #   vm_tree DIR FILE...            a root with busybox and these programs, each with the libraries it wants
 #   vm_modules 5.10 DIR NAME...    these modules, and what they need, into DIR/modules in loading order
 #   vm_boot 5.10 DIR COMMAND...    runs it there as root; its output and its exit code are this function's
@@ -13,13 +13,18 @@ VM_SECONDS=${VM_SECONDS:-120} # a machine that takes longer hangs
 VM_MEGABYTES=${VM_MEGABYTES:-768}
 VM_ACCEL=${VM_ACCEL:-tcg} # kvm inside a virtual machine seldom holds
 
-# The releases that carry, or carried, the kernels we are tried with.
+# The releases that carry, or carried, the kernels we are tried with; from the mirror of this machine.
 vm_sources() {
-	local key='signed-by=/usr/share/keyrings/debian-archive-keyring.gpg' mirror=http://deb.debian.org
-	printf 'deb [%s] %s/%s main\n' \
-		"$key" $mirror "debian bookworm" "$key" $mirror "debian-security bookworm-security" \
-		"$key" $mirror "debian bookworm-backports" "$key" $mirror "debian-security bullseye-security" \
-		"$key" $mirror "debian trixie-backports"
+	local suite site keys=/usr/share/keyrings/debian-archive-keyring.gpg
+	site=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -m 1 '/debian/*$')
+	site=${site:-http://deb.debian.org/debian}
+	site=${site%/}
+	for suite in bullseye bookworm bookworm-backports trixie trixie-backports sid; do
+		echo "deb [arch=amd64 signed-by=$keys] $site $suite main"
+	done
+	for suite in bullseye bookworm trixie; do
+		echo "deb [arch=amd64 signed-by=$keys] $site-security $suite-security main"
+	done
 }
 
 # apt with lists of its own: what the machine itself has installed stays as it is.
@@ -30,40 +35,59 @@ vm_apt() {
 	[ -e "$top/sources.list" ] || vm_sources >"$top/sources.list"
 	{
 		echo "Dir::Etc::sourcelist \"$top/sources.list\"; Dir::Etc::sourceparts \"-\";"
+		echo "Acquire::Languages \"none\"; APT::Architecture \"amd64\"; APT::Architectures \"amd64\";"
 		echo "Dir::State::lists \"$top/lists\"; Dir::Cache \"$top/cache\"; APT::Sandbox::User \"root\";"
 	} >"$top/apt.conf"
 	APT_CONFIG=$top/apt.conf "$@"
 }
 
-vm_newest() { # SERIES
-	vm_apt apt-cache pkgnames "linux-image-$1" 2>/dev/null |
-		grep -E "^linux-image-${1//./\\.}(\.[0-9]+)?[-+].*-cloud-amd64\$" | sort -V | tail -n 1
+vm_newest() { # SERIES, or "newest" of all
+	local pattern="^linux-image-${1//./\\.}(\.[0-9]+)?[-+].*-cloud-amd64\$"
+	[ "$1" = newest ] && pattern='^linux-image-[0-9].*-cloud-amd64$'
+	vm_apt apt-cache pkgnames linux-image 2>/dev/null | grep -E "$pattern" | sort -V | tail -n 1
+}
+
+# Newer kernels come in parts, which one package of their name asks for.
+vm_parts() { # PACKAGE
+	echo "$1"
+	vm_apt apt-cache depends "$1" 2>/dev/null | sed -n 's/^ *Depends: \(linux-\(modules\|binary\)-.*\)/\1/p'
+}
+
+vm_unpack() { # DIR PACKAGE
+	(cd "$1" && VM_CACHE=$cache vm_apt timeout 300 apt-get download -qq "$2" >fetch.log 2>&1) &&
+		dpkg-deb -x "$1/$2"_*.deb "$1" && rm -f "$1/$2"_*.deb
 }
 
 # 0, or 1 with a sentence on stdout.
 vm_fetch() { # SERIES
-	local series=$1 package dir=$VM_CACHE/$1
+	local series=$1 package part image dir=$VM_CACHE/$1 cache
 	[ -e "$dir/vmlinuz" ] && return 0
 	if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
 		echo "Linux $series: no apt here to fetch it with"
 		return 1
 	fi
+	mkdir -p "$VM_CACHE"
+	cache=$(realpath "$VM_CACHE")
 	package=$(vm_newest "$series")
 	if [ -z "$package" ]; then
-		vm_apt apt-get update -qq >/dev/null 2>&1
+		# A suite that is gone is no reason to miss the others.
+		vm_apt timeout 300 apt-get update -qq >/dev/null 2>&1
 		package=$(vm_newest "$series")
 	fi
 	if [ -z "$package" ]; then
-		echo "Linux $series: no package linux-image-$series*-cloud-amd64 in bookworm, bullseye-security or trixie-backports"
+		echo "Linux $series: the mirror has no package linux-image-$series*-cloud-amd64, or cannot be reached"
 		return 1
 	fi
 	mkdir -p "$dir"
-	if ! (cd "$dir" && VM_CACHE=.. vm_apt apt-get download -qq "$package" >fetch.log 2>&1); then
-		echo "Linux $series: $package could not be fetched: $(tail -n 1 "$dir/fetch.log")"
+	for part in $(vm_parts "$package"); do
+		vm_unpack "$dir" "$part" && continue
+		echo "Linux $series: $part could not be fetched: $(tail -n 1 "$dir/fetch.log")"
 		return 1
-	fi
-	dpkg-deb -x "$dir/$package"_*.deb "$dir" && rm -f "$dir/$package"_*.deb &&
-		ln -sf "boot/$(basename "$dir"/boot/vmlinuz-*)" "$dir/vmlinuz"
+	done
+	for image in "$dir"/boot/vmlinuz-* "$dir"/usr/lib/modules/*/vmlinuz; do
+		[ -e "$image" ] && ln -sf "${image#"$dir"/}" "$dir/vmlinuz"
+	done
+	[ -e "$dir/vmlinuz" ]
 }
 
 vm_tree() { # DIR FILE...
@@ -85,7 +109,7 @@ vm_modules() { # SERIES DIR NAME...
 	shift 2
 	top=$(echo "$VM_CACHE/$series"/lib/modules/* "$VM_CACHE/$series"/usr/lib/modules/*)
 	for path in $top; do [ -d "$path/kernel" ] && top=$path; done
-	[ -e "$top/modules.dep" ] || depmod -b "${top%/lib/modules/*}" "${top##*/}" 2>/dev/null
+	[ -e "$top/modules.dep.bin" ] || depmod -b "${top%/lib/modules/*}" "${top##*/}" 2>/dev/null
 	mkdir -p "$dir/modules"
 	for module in "$@"; do
 		modprobe -d "${top%/lib/modules/*}" -S "${top##*/}" --show-depends "$module" 2>/dev/null |
