@@ -28,16 +28,6 @@ static const struct costly_driver {
 	{"virtio_net", "native XDP would switch the receive offloads off"},
 };
 
-/* `skel` holds the maps and the TC programs; XDP has a copy for each interface. */
-struct attach {
-	struct monitor *skel;
-	struct monitor_config config;
-	bool is_loaded;
-	struct place *places;
-	size_t place_count;
-	struct monitor *netns_copies[NETNS_MAX + 1]; /* TC programs of other namespaces, by number */
-};
-
 /* Words */
 
 /* What the kernel said when it refused the last netlink request; empty: nothing. */
@@ -210,6 +200,22 @@ struct bpf_map *attach_map(const struct attach *attach, const char *name)
 	return bpf_object__find_map_by_name(attach->skel->obj, name);
 }
 
+void attach_configure(struct attach *attach, const struct monitor_config *config)
+{
+	attach->config = *config;
+	attach->skel->rodata->config = *config;
+}
+
+const struct monitor_config *attach_config(const struct attach *attach)
+{
+	return &attach->config;
+}
+
+struct bpf_object *attach_object(const struct attach *attach)
+{
+	return attach->skel->obj;
+}
+
 struct monitor *attach_copy_open(const struct attach *attach, const struct netns *netns,
 				 bool has_frags, struct bpf_object **ret_object)
 {
@@ -340,8 +346,16 @@ static pid_t claim_owner(const struct sockaddr_un *address, socklen_t len)
 	return owner.pid;
 }
 
+pid_t attach_claimant(unsigned int ifindex)
+{
+	struct sockaddr_un address;
+	socklen_t len = claim_address(ifindex, &address);
+
+	return claim_owner(&address, len);
+}
+
 /* Numbers of namespaces are used again, cookies are not; 0 before Linux 5.14. */
-static uint64_t netns_cookie(void)
+uint64_t attach_netns_cookie(void)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	uint64_t cookie = 0;
@@ -568,7 +582,7 @@ static void forget_place(struct place *place)
 	end_claim(place);
 }
 
-static void leave_place(struct place *place)
+void attach_leave(struct place *place)
 {
 	int home;
 
@@ -576,8 +590,13 @@ static void leave_place(struct place *place)
 		forget_place(place);
 		return;
 	}
-	attach_xdp_stop(place);
-	attach_tc_stop(place);
+	if (place->is_kept) {
+		attach_xdp_let_go(place);
+		attach_tc_let_go(place);
+	} else {
+		attach_xdp_stop(place);
+		attach_tc_stop(place);
+	}
 	end_claim(place);
 	netns_return(home);
 }
@@ -594,9 +613,10 @@ static struct place *add_place(struct attach *attach, const struct netns *netns,
 	places[attach->place_count] = (struct place){
 		.interface = *interface,
 		.netns = netns,
-		.netns_cookie = netns_cookie(),
+		.netns_cookie = attach_netns_cookie(),
 		.claim_fd = -1,
 		.tcx_fd = {-1, -1},
+		.xdp_link_fd = -1,
 	};
 	return &places[attach->place_count++];
 }
@@ -626,11 +646,19 @@ static int attach_here(struct attach *attach, const struct netns *netns, const c
 	err = claim_interface(place, ret_error, error_size);
 	if (err)
 		goto out;
+	if (!netns && attach_is_kept(attach, interface.ifindex)) {
+		err = attach_adopt_place(attach, place, note, sizeof(note), ret_error, error_size);
+		goto noted;
+	}
+	err = attach_check_kept(place, ret_error, error_size);
+	if (err)
+		goto out;
 	err = attach_load(attach, ret_error, error_size);
 	if (err)
 		goto out;
 	remove_leftovers(place);
 	err = attach_place(attach, place, mode, note, sizeof(note), ret_error, error_size);
+noted:
 	if (err)
 		goto out;
 	if (ret_ifindex)
@@ -640,7 +668,7 @@ static int attach_here(struct attach *attach, const struct netns *netns, const c
 			 interface.is_up ? "" : " (the interface is down)");
 out:
 	if (err) {
-		leave_place(place);
+		attach_leave(place);
 		attach->place_count--;
 	}
 	return err;
@@ -680,7 +708,7 @@ void attach_stop(struct attach *attach)
 	if (!attach)
 		return;
 	for (size_t i = 0; i < attach->place_count; i++)
-		leave_place(&attach->places[i]);
+		attach_leave(&attach->places[i]);
 	attach->place_count = 0;
 }
 
@@ -689,6 +717,7 @@ void attach_close(struct attach *attach)
 	if (!attach)
 		return;
 	attach_stop(attach);
+	attach_close_pins(attach);
 	free(attach->places);
 	for (int i = 0; i <= NETNS_MAX; i++)
 		monitor__destroy(attach->netns_copies[i]);

@@ -37,6 +37,29 @@ int attach_interface(struct attach *attach, const struct netns *netns, const cha
 void attach_forget(struct attach *attach, const struct netns *netns, unsigned int ifindex);
 
 /*
+ * Takes over what `ackmon attach` left in `root` (NULL: $ACKMON_BPFFS, or its usual place), when one
+ * of these interfaces is among it: from then on the maps are those, and the configuration too. Goes
+ * before the first attach_interface(). 1: taken over; 0: none of them is kept; or -errno. ret_note
+ * gets a sentence when something is to be said.
+ */
+int attach_adopt(struct attach *attach, const char *root, const char *const *names, size_t count,
+		 char *ret_note, size_t note_size, char *ret_error, size_t error_size);
+
+/* Would attach_adopt() take something over? */
+bool attach_would_adopt(const char *root, const char *const *names, size_t count);
+
+/* This interface was attached by `ackmon attach`, and stays so when we go. */
+bool attach_is_kept(const struct attach *attach, unsigned int ifindex);
+bool attach_has_kept(const struct attach *attach); /* any */
+
+const struct monitor_config *attach_config(const struct attach *attach);
+
+/* The verbs: an exit code, and their sentences are printed. */
+int attach_keep(const struct options *options, const struct monitor_config *config);
+int attach_drop(const struct options *options);
+int attach_status(const struct options *options);
+
+/*
  * The shared maps, by name ("flows", "half_open", "holes", "counters", "events"); after the first
  * interface.
  */

@@ -8,8 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <xdp/libxdp.h>
 
+#include "abi/config.h"
 #include "attach.h"
 #include "interfaces.h"
 #include "netns.h"
@@ -21,6 +23,7 @@
 enum direction { INGRESS, EGRESS, DIRECTION_COUNT };
 
 struct monitor; /* the skeleton; attach.c alone includes it, so the binary holds it once */
+struct pins;
 
 /* One interface we are on. */
 struct place {
@@ -33,10 +36,30 @@ struct place {
 	bool made_clsact;
 	enum xdp_attach_mode xdp_mode;
 	struct xdp_program *xdp; /* NULL: ingress is not by XDP */
+	int xdp_link_fd; /* -1: libxdp's dispatcher has it, or ingress is not by XDP */
+	uint32_t xdp_prog_id;
 	struct monitor *xdp_copy;
+	bool is_kept; /* pinned: it stays when we go */
+};
+
+/* `skel` holds the maps and the TC programs; XDP has a copy for each interface. */
+struct attach {
+	struct monitor *skel;
+	struct monitor_config config;
+	bool is_loaded;
+	struct pins *pins; /* NULL: the maps are ours alone */
+	struct place *places;
+	size_t place_count;
+	struct monitor *netns_copies[NETNS_MAX + 1]; /* TC programs of other namespaces, by number */
 };
 
 /* attach.c: the programs */
+
+/* Before they are loaded. */
+void attach_configure(struct attach *attach, const struct monitor_config *config);
+
+struct bpf_object *attach_object(const struct attach *attach);
+void attach_leave(struct place *place);
 
 /* The descriptor of a program loaded for all interfaces of the place's namespace; or -errno. */
 int attach_program_fd(struct attach *attach, const struct place *place, const char *name);
@@ -51,6 +74,10 @@ int attach_copy_share(const struct attach *attach, struct bpf_object *copy, cons
 void attach_copy_close(struct monitor *copy);			  /* accepts NULL */
 
 int attach_program_name(uint32_t id, char ret_name[BPF_OBJ_NAME_LEN]);
+uint64_t attach_netns_cookie(void); /* of our own namespace; 0: the kernel does not say */
+
+/* The process that watches the interface; 0: none. */
+pid_t attach_claimant(unsigned int ifindex);
 bool attach_program_is(uint32_t id, const char *name);
 
 /* attach.c: words */
@@ -69,7 +96,9 @@ void attach_listen_to_libraries(void);
 /* attach_xdp.c: 0 or -errno; what has not been started may be stopped. */
 int attach_xdp_start(struct attach *attach, struct place *place, enum xdp_attach_mode mode);
 void attach_xdp_stop(struct place *place);
+void attach_xdp_let_go(struct place *place); /* of what is pinned, so that it stays */
 int attach_xdp_check_foreign(const struct place *place, char *ret_error, size_t error_size);
+bool attach_xdp_can_share(void); /* by libxdp's dispatcher */
 void attach_xdp_remove_leftover(const struct place *place);
 void attach_xdp_forget(struct place *place); /* the interface is gone */
 
@@ -78,7 +107,20 @@ int attach_tc_start(struct attach *attach, struct place *place, enum direction d
 		    char *ret_error, size_t error_size);
 void attach_tc_stop(struct place *place);
 void attach_tc_forget(struct place *place); /* the interface is gone */
+void attach_tc_let_go(struct place *place);
+/* The program in our filter, in one step. */
+int attach_tc_replace(struct place *place, enum direction direction, int prog_fd);
 void attach_tc_remove_leftovers(struct place *place);
 const char *attach_tc_kind(const struct place *place); /* "TCX" or "clsact" */
+
+/* attach_keep.c */
+
+/* For what `ackmon attach` attached: nothing is attached again. */
+int attach_adopt_place(struct attach *attach, struct place *place, char *ret_note, size_t note_size,
+		       char *ret_error, size_t error_size);
+/* Programs of ours are there which somebody keeps elsewhere. */
+int attach_check_kept(const struct place *place, char *ret_error, size_t error_size);
+bool attach_program_is_kept(uint32_t id);
+void attach_close_pins(struct attach *attach);
 
 #endif

@@ -153,6 +153,20 @@ static int attach_filter(struct place *place, enum direction direction, int prog
 	return err;
 }
 
+int attach_tc_replace(struct place *place, enum direction direction, int prog_fd)
+{
+	struct bpf_tc_hook hook = clsact_hook(place, hooks[direction].clsact_point);
+	struct bpf_tc_opts opts = {
+		.sz = sizeof(opts),
+		.prog_fd = prog_fd,
+		.handle = FILTER_HANDLE,
+		.priority = FILTER_PRIORITY,
+		.flags = BPF_TC_F_REPLACE,
+	};
+
+	return bpf_tc_attach(&hook, &opts);
+}
+
 /* Coming and going */
 
 static bool wants_clsact(void)
@@ -239,6 +253,17 @@ void attach_tc_forget(struct place *place)
 	}
 	if (place->made_clsact)
 		remove_clsact_note(place);
+	place->made_clsact = false;
+}
+
+void attach_tc_let_go(struct place *place)
+{
+	for (int direction = 0; direction < DIRECTION_COUNT; direction++) {
+		if (place->tcx_fd[direction] >= 0)
+			close(place->tcx_fd[direction]);
+		place->tcx_fd[direction] = -1;
+		place->has_filter[direction] = false;
+	}
 	place->made_clsact = false;
 }
 

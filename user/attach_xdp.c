@@ -2,12 +2,17 @@
 /* Ingress by XDP: a program of its own for each interface; foreign ones stay where they are. */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/if_link.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "attach_internal.h"
 
 static const char xdp_program_name[] = "ackmon_xdp";
+
+/* Of libxdp: 50 when nobody says otherwise, the lowest runs first. */
+#define RUN_PRIORITY 5
 
 /*
  * Each interface has an object of its own, with the maps of all: libxdp makes a program a part of
@@ -38,15 +43,31 @@ static void close_copy(struct place *place)
 	place->xdp_copy = NULL;
 }
 
-static int try_attach(struct attach *attach, struct place *place, enum xdp_attach_mode mode,
-		      bool frags)
+/*
+ * The dispatcher puts our program into its own by freplace. Where the kernel refuses that, libxdp
+ * attaches the program alone and says nothing; then a link of our own is better: it goes with its
+ * owner, and is replaced in one step.
+ */
+bool attach_xdp_can_share(void)
 {
-	struct xdp_program_opts opts = {.sz = sizeof(opts), .prog_name = xdp_program_name};
+	static int answer = -1;
+
+	if (answer < 0)
+		answer = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
+	return answer;
+}
+
+/* We look before others decide, and pass on. */
+static int attach_dispatched(struct place *place, struct bpf_object *object,
+			     enum xdp_attach_mode mode, bool frags)
+{
+	struct xdp_program_opts opts = {
+		.sz = sizeof(opts),
+		.prog_name = xdp_program_name,
+		.obj = object,
+	};
 	int err;
 
-	err = open_copy(attach, place, frags, &opts.obj);
-	if (err)
-		return err;
 	place->xdp = xdp_program__create(&opts);
 	err = libxdp_get_error(place->xdp);
 	if (err) {
@@ -54,9 +75,66 @@ static int try_attach(struct attach *attach, struct place *place, enum xdp_attac
 		return err;
 	}
 	err = xdp_program__set_xdp_frags_support(place->xdp, frags);
+	if (!err)
+		err = xdp_program__set_run_prio(place->xdp, RUN_PRIORITY);
+	if (!err)
+		err = xdp_program__attach(place->xdp, place->interface.ifindex, mode, 0);
 	if (err)
 		return err;
-	return xdp_program__attach(place->xdp, place->interface.ifindex, mode, 0);
+	place->xdp_prog_id = xdp_program__id(place->xdp);
+	return 0;
+}
+
+static int load_alone(struct bpf_object *object, bool frags, uint32_t *ret_id)
+{
+	struct bpf_program *program = bpf_object__find_program_by_name(object, xdp_program_name);
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	int err;
+
+	err = bpf_program__set_flags(program, frags ? BPF_F_XDP_HAS_FRAGS : 0);
+	if (!err)
+		err = bpf_object__load(object);
+	if (!err)
+		err = bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len);
+	if (err)
+		return err;
+	*ret_id = info.id;
+	return bpf_program__fd(program);
+}
+
+static int attach_alone(struct place *place, struct bpf_object *object, enum xdp_attach_mode mode,
+			bool frags)
+{
+	struct bpf_link_create_opts opts = {
+		.sz = sizeof(opts),
+		.flags = mode == XDP_MODE_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE,
+	};
+	int fd = load_alone(object, frags, &place->xdp_prog_id);
+
+	if (fd < 0)
+		return fd;
+	if (place->xdp_link_fd >= 0) /* in the place of an older one of ours */
+		return bpf_link_update(place->xdp_link_fd, fd, NULL);
+	fd = bpf_link_create(fd, place->interface.ifindex, BPF_XDP, &opts);
+	if (fd < 0)
+		return fd;
+	place->xdp_link_fd = fd;
+	return 0;
+}
+
+static int try_attach(struct attach *attach, struct place *place, enum xdp_attach_mode mode,
+		      bool frags)
+{
+	struct bpf_object *object = NULL;
+	int err;
+
+	err = open_copy(attach, place, frags, &object);
+	if (err)
+		return err;
+	if (place->xdp_link_fd < 0 && attach_xdp_can_share())
+		return attach_dispatched(place, object, mode, frags);
+	return attach_alone(place, object, mode, frags);
 }
 
 /*
@@ -83,6 +161,12 @@ int attach_xdp_start(struct attach *attach, struct place *place, enum xdp_attach
 
 void attach_xdp_stop(struct place *place)
 {
+	if (place->xdp_link_fd >= 0) {
+		/* At once; closing alone may leave it to a worker of the kernel. */
+		bpf_link_detach(place->xdp_link_fd);
+		close(place->xdp_link_fd);
+		place->xdp_link_fd = -1;
+	}
 	if (place->xdp)
 		xdp_program__detach(place->xdp, place->interface.ifindex, place->xdp_mode, 0);
 	close_copy(place);
@@ -93,6 +177,17 @@ void attach_xdp_forget(struct place *place)
 {
 	if (place->xdp)
 		libxdp_clean_references((int)place->interface.ifindex);
+	if (place->xdp_link_fd >= 0)
+		close(place->xdp_link_fd);
+	place->xdp_link_fd = -1;
+	close_copy(place);
+}
+
+void attach_xdp_let_go(struct place *place)
+{
+	if (place->xdp_link_fd >= 0)
+		close(place->xdp_link_fd);
+	place->xdp_link_fd = -1;
 	close_copy(place);
 }
 
@@ -145,7 +240,11 @@ int attach_xdp_check_foreign(const struct place *place, char *ret_error, size_t 
 	}
 	attach_program_name(id, name);
 	return attach_fail(ret_error, error_size, -EBUSY,
-			   "%s: XDP is taken by program \"%s\" (id %u), which is not ours; "
+			   "%s: XDP is taken by program \"%s\" (id %u), which is not ours and %s; "
 			   "try -m tc",
-			   place->interface.name, name, id);
+			   place->interface.name, name, id,
+			   attach_xdp_can_share()
+				   ? "is not behind a dispatcher of libxdp"
+				   : "cannot share: this kernel, or what we are allowed, has no "
+				     "freplace (BPF_PROG_TYPE_EXT)");
 }

@@ -22,6 +22,11 @@ static const char help_text[] =
 	"  ackmon -i IFACE [-i IFACE ...] [options] [filter]   watch live (needs root)\n"
 	"  ackmon -r FILE ...             [options] [filter]   read captures (-: stdin)\n"
 	"  ackmon -D                                           list interfaces\n"
+	"  ackmon attach -i IFACE ... [-m MODE] [--events] [filter]\n"
+	"                                    attach, pin and leave: ackmon -i IFACE takes over\n"
+	"                                    what is there, and leaves it there when it ends\n"
+	"  ackmon status [-j] [-i IFACE ...] what is attached, how, since when, what was lost\n"
+	"  ackmon detach [-i IFACE ...]      take away what attach attached\n"
 	"\n"
 	"What to read\n"
 	"  -i IFACE          an interface, a pattern ('veth*') or all; may be repeated\n"
@@ -48,6 +53,8 @@ static const char help_text[] =
 	"                    new file of that name are read again\n"
 	"\n"
 	"Other\n"
+	"  --bpffs DIR       where attach pins, and who comes after looks (default: $ACKMON_BPFFS,\n"
+	"                    or /sys/fs/bpf/ackmon)\n"
 	"  -v, -q            say more; say only errors\n"
 	"  -V, -h            version; this help\n"
 	"\n"
@@ -64,6 +71,7 @@ static const char help_text[] =
 enum { /* options without a letter */
 	OPTION_DURATION = 256,
 	OPTION_EVENTS,
+	OPTION_BPFFS,
 	OPTION_LABELS,
 	OPTION_DECAP,
 	OPTION_NETNS,
@@ -84,6 +92,7 @@ static const struct option long_options[] = {
 	{ "list-interfaces", no_argument, NULL, 'D' },
 	{ "duration", required_argument, NULL, OPTION_DURATION },
 	{ "events", no_argument, NULL, OPTION_EVENTS },
+	{ "bpffs", required_argument, NULL, OPTION_BPFFS },
 	{ "labels", required_argument, NULL, OPTION_LABELS },
 	{ "decap", required_argument, NULL, OPTION_DECAP },
 	{ "netns", required_argument, NULL, OPTION_NETNS },
@@ -479,6 +488,9 @@ static void take_option(struct reading *reading, int option, char **fields)
 	case OPTION_NETNS:
 		add_netns(reading, optarg);
 		break;
+	case OPTION_BPFFS:
+		options->bpffs = optarg;
+		break;
 	case OPTION_EVENTS:
 		options->events = true;
 		break;
@@ -496,15 +508,16 @@ static void take_option(struct reading *reading, int option, char **fields)
 
 /* The whole of it */
 
-static bool is_verb(const char *word)
-{
-	static const char *const verbs[] = { "attach", "status", "detach", "top", "check" };
+static const struct name verb_names[] = {
+	{ "attach", VERB_ATTACH },
+	{ "status", VERB_STATUS },
+	{ "detach", VERB_DETACH },
+	{ NULL, -1 },
+};
 
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
-		if (!strcmp(verbs[i], word))
-			return true;
-	}
-	return false;
+static bool is_planned_verb(const char *word)
+{
+	return !strcmp(word, "top") || !strcmp(word, "check");
 }
 
 /* Help and version end the program, whatever else was typed; the first mistake does too. */
@@ -558,8 +571,19 @@ static void check_source(struct reading *reading)
 {
 	const struct options *options = reading->options;
 
-	if (options->list_interfaces)
+	if (options->verb != VERB_WATCH && (options->netns_count || options->capture_count)) {
+		USAGE(reading, "attach, status and detach are about this network namespace; go into "
+			       "another one by nsenter --net=/run/netns/NAME");
 		return;
+	}
+	if (options->list_interfaces || options->verb == VERB_STATUS || options->verb == VERB_DETACH)
+		return;
+	if (options->verb == VERB_ATTACH) {
+		if (!options->interface_count)
+			USAGE(reading, "attach: to which interface? ackmon attach -i IFACE; ackmon "
+				       "-D lists the interfaces");
+		return;
+	}
 	if (options->interface_count && options->capture_count)
 		USAGE(reading, "-i and -r: choose one, interfaces or capture files");
 	else if (options->netns_count && !options->interface_count)
@@ -587,7 +611,11 @@ static int read_command_line(struct reading *reading, int argc, char **argv)
 	char *fields = NULL;
 	int code;
 
-	if (argc > 1 && is_verb(argv[1])) {
+	if (argc > 1 && name_value(verb_names, argv[1]) >= 0) {
+		reading->options->verb = (enum verb)name_value(verb_names, argv[1]);
+		argc--;
+		argv++;
+	} else if (argc > 1 && is_planned_verb(argv[1])) {
 		log_error("%s: not built yet; watch with ackmon -i IFACE, read with ackmon -r FILE",
 			  argv[1]);
 		return EXIT_USAGE;

@@ -29,7 +29,16 @@ enum hook_mode {
 	HOOK_TC,
 };
 
+enum verb {
+	VERB_WATCH, /* none was given: live or replay */
+	VERB_ATTACH,
+	VERB_STATUS,
+	VERB_DETACH,
+};
+
 struct options {
+	enum verb verb;
+	const char *bpffs; /* --bpffs; NULL: $ACKMON_BPFFS, or the usual place */
 	const char *const *interfaces; /* -i, repeated */
 	size_t interface_count;
 	const char *const *netns; /* --netns, repeated: where they are; none: in our own namespace */

@@ -12,6 +12,10 @@ static int run(const struct options *options)
 {
 	if (options->list_interfaces)
 		return attach_list() ? EXIT_FAILED : EXIT_DONE;
+	if (options->verb == VERB_STATUS)
+		return attach_status(options);
+	if (options->verb == VERB_DETACH)
+		return attach_drop(options);
 	return options->capture_count ? play(options) : watch(options);
 }
 

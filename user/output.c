@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "attach.h"
 #include "export_events.h"
 #include "log.h"
 #include "record.h"
@@ -28,7 +29,11 @@ static int check_fields(const struct options *options)
 
 int output_open(struct output *output, const struct options *options)
 {
+	bool goes_on = options->output_path && options->interface_count &&
+		       attach_would_adopt(options->bpffs, options->interfaces,
+					  options->interface_count);
 	const char *bad_field;
+	bool has_header;
 	int err;
 
 	*output = (struct output){.events = options->events};
@@ -36,13 +41,18 @@ int output_open(struct output *output, const struct options *options)
 	err = check_fields(options);
 	if (err)
 		return err;
-	err = sink_open(&output->sink, options->output_path);
-	if (err) {
+	/* The reader before us wrote there, and what it wrote is ours to go on with. */
+	if (goes_on)
+		err = sink_continue(&output->sink, options->output_path);
+	else
+		err = sink_open(&output->sink, options->output_path);
+	has_header = err > 0;
+	if (err < 0) {
 		log_error("%s: cannot be written: %s", options->output_path, strerror(-err));
 		return EXIT_FAILED;
 	}
 	err = export_open(&output->exporter, resolve_format(options), output->sink,
-			  !options->no_header, options->fields, options->field_count, &bad_field);
+			  !options->no_header && !has_header, options->fields, options->field_count, &bad_field);
 	if (!err) {
 		sink_flush(output->sink); /* what a file begins with is no record */
 		return EXIT_DONE;

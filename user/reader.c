@@ -71,7 +71,11 @@ struct reader {
 	uint64_t secondaries; /* left meanwhile, and count at another interface */
 	uint64_t ring_flows; /* of them flows that the ring buffer told of */
 	uint64_t lines_rescued; /* of them taken by a reader that was killed */
-	bool is_kept;   /* the maps outlive this reader */
+	const struct attach *attach;
+	bool is_kept; /* the maps outlive this reader */
+	uint32_t asked_ifindex; /* whether this one is kept, too; most flows follow one of their own kind */
+	bool asked_is_kept;
+	uint64_t left; /* flows that go on without this reader */
 	bool has_begun; /* what a killed reader left has been looked after */
 };
 
@@ -510,7 +514,23 @@ int reader_leave(struct reader *reader, const uint32_t *ifindexes, size_t count)
 	qsort(sorted, count, sizeof(*sorted), by_number);
 	err = walk_flows(reader, end_if_gone, &(struct gone){sorted, count});
 	free(sorted);
-	return err;
+	return err ? err : deliver(reader);
+}
+
+static bool goes_on(struct reader *reader, const struct flow_key *key)
+{
+	if (!reader->is_kept)
+		return false;
+	if (reader->asked_ifindex != key->ifindex) {
+		reader->asked_ifindex = key->ifindex;
+		reader->asked_is_kept = attach_is_kept(reader->attach, key->ifindex);
+	}
+	return reader->asked_is_kept;
+}
+
+uint64_t reader_left(const struct reader *reader)
+{
+	return reader->left;
 }
 
 int reader_finish(struct reader *reader, uint64_t now_ns)
@@ -525,9 +545,13 @@ int reader_finish(struct reader *reader, uint64_t now_ns)
 	err = list_flows(reader, &list);
 	if (err)
 		return err;
-	for (size_t i = 0; i < list.count && !err; i++)
-		err = end_flow(reader, listed_map_fd(reader, &list.entries[i]),
-			       &list.entries[i].key, close_finish);
+	for (size_t i = 0; i < list.count && !err; i++) {
+		if (goes_on(reader, &list.entries[i].key))
+			reader->left++;
+		else
+			err = end_flow(reader, listed_map_fd(reader, &list.entries[i]),
+				       &list.entries[i].key, close_finish);
+	}
 	free(list.entries);
 	return err ? err : deliver(reader);
 }
@@ -825,6 +849,8 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 
 	if (!reader)
 		return -ENOMEM;
+	reader->attach = attach;
+	reader->is_kept = attach_has_kept(attach);
 	reader->config = *config;
 	reader->output = *output;
 	reader->takes_in_one = true;

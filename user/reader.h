@@ -41,7 +41,9 @@ int reader_sweep(struct reader *reader, uint64_t now_ns);   /* flows that are ov
 int reader_interval(struct reader *reader);                 /* shows every open flow */
 /* Flows of interfaces that are gone leave; each as in their key. */
 int reader_leave(struct reader *reader, const uint32_t *ifindexes, size_t count);
-int reader_finish(struct reader *reader, uint64_t now_ns);  /* everything leaves */
+/* Everything leaves, but flows of interfaces that are kept: they go on, and the next reader has them. */
+int reader_finish(struct reader *reader, uint64_t now_ns);
+uint64_t reader_left(const struct reader *reader); /* how many go on */
 
 /*
  * The other interfaces (as in flow_key) that see this flow, which counts for all of them. Returns how

@@ -23,16 +23,16 @@ struct sink {
 	char buffer[BUFFER_BYTES];
 };
 
-static int sink_open_path(struct sink *sink, const char *path)
+static int sink_open_path(struct sink *sink, const char *path, int flags)
 {
 	sink->path = strdup(path);
 	if (!sink->path)
 		return -ENOMEM;
-	sink->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	sink->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
 	return sink->fd < 0 ? -errno : 0;
 }
 
-int sink_open(struct sink **ret_sink, const char *path)
+static int sink_begin(struct sink **ret_sink, const char *path, int flags)
 {
 	struct sink *sink = malloc(sizeof(*sink));
 	int err = 0;
@@ -44,7 +44,7 @@ int sink_open(struct sink **ret_sink, const char *path)
 	sink->error = 0;
 	sink->used = 0;
 	if (path)
-		err = sink_open_path(sink, path);
+		err = sink_open_path(sink, path, flags);
 	if (err) {
 		free(sink->path);
 		free(sink);
@@ -53,6 +53,18 @@ int sink_open(struct sink **ret_sink, const char *path)
 	sink->is_terminal = isatty(sink->fd);
 	*ret_sink = sink;
 	return 0;
+}
+
+int sink_open(struct sink **ret_sink, const char *path)
+{
+	return sink_begin(ret_sink, path, O_TRUNC);
+}
+
+int sink_continue(struct sink **ret_sink, const char *path)
+{
+	int err = sink_begin(ret_sink, path, O_APPEND);
+
+	return err ? err : lseek((*ret_sink)->fd, 0, SEEK_END) > 0;
 }
 
 int sink_reopen(struct sink *sink)

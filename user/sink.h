@@ -11,6 +11,9 @@ struct sink;
 /* path NULL: stdout. -errno when it cannot be opened. */
 int sink_open(struct sink **ret_sink, const char *path);
 
+/* The same, but what the file holds stays, and what is written comes behind it. 1: it holds something. */
+int sink_continue(struct sink **ret_sink, const char *path);
+
 /* After an error (disk full, closed pipe) everything more is dropped. */
 void sink_write(struct sink *sink, const void *bytes, size_t len);
 void sink_text(struct sink *sink, const char *text);

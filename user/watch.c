@@ -2,6 +2,7 @@
 /* ackmon -i: programs on interfaces, their flows to the output, until somebody says stop. */
 #include "watch.h"
 
+#include <net/if.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -36,9 +37,21 @@ struct watcher {
 	struct labels_watch *labels_watch;
 	int64_t wall_offset_ns;
 	bool in_interval; /* the flows shown now go on */
+	uint64_t frames_before; /* we came: what is kept counts on */
 	struct roster *roster;
+	char kept_name[IF_NAMESIZE]; /* of an interface that is kept and was not named, just looked up */
 	char also[256]; /* names of a record's other interfaces */
 };
+
+/* All that is kept together is read together, whether -i names it or not. */
+static const char *iface_name(struct watcher *watcher, uint32_t ifindex)
+{
+	const char *name = roster_name(watcher->roster, ifindex);
+
+	if (!name && attach_is_kept(watcher->attach, ifindex))
+		name = if_indextoname(ifindex, watcher->kept_name);
+	return name;
+}
 
 /* "veth1,br0"; what does not fit is left out at a comma. NULL: no other interface saw it. */
 static const char *also_names(struct watcher *watcher, const struct flow_key *key,
@@ -48,7 +61,7 @@ static const char *also_names(struct watcher *watcher, const struct flow_key *ke
 	size_t count = reader_also(watcher->reader, key, flow, also, CLAIM_ALSO_MAX), len = 0;
 
 	for (size_t i = 0; i < count && i < CLAIM_ALSO_MAX; i++) {
-		const char *name = roster_name(watcher->roster, also[i]);
+		const char *name = iface_name(watcher, also[i]);
 		const char *netns = roster_netns(watcher->roster, also[i]);
 		int added;
 
@@ -72,7 +85,7 @@ static void on_flow(void *context, const struct flow_key *key, const struct flow
 		.key = *key,
 		.flow = *flow,
 		.wall_offset_ns = watcher->wall_offset_ns,
-		.iface = roster_name(watcher->roster, key->ifindex),
+		.iface = iface_name(watcher, key->ifindex),
 		.netns = roster_netns(watcher->roster, key->ifindex),
 		.also_ifaces = also_names(watcher, key, flow),
 		.labels = watcher->labels,
@@ -109,7 +122,8 @@ static void read_summary(struct watcher *watcher, struct summary *ret_summary)
 {
 	*ret_summary = (struct summary){0};
 	reader_counters(watcher->reader, ret_summary);
-	ret_summary->flows = watcher->output.flows;
+	if (!attach_has_kept(watcher->attach))
+		ret_summary->flows = watcher->output.flows;
 	ret_summary->records_lost = watcher->output.lost;
 }
 
@@ -134,7 +148,7 @@ static void stop_when_enough(struct watcher *watcher)
 	if (!watcher->options->frame_limit)
 		return;
 	read_summary(watcher, &summary);
-	if (frames_seen(&summary) >= watcher->options->frame_limit)
+	if (frames_seen(&summary) - watcher->frames_before >= watcher->options->frame_limit)
 		loop_stop(watcher->loop);
 }
 
@@ -261,6 +275,20 @@ static int open_loop(struct watcher *watcher)
 	return err;
 }
 
+/* What `ackmon attach` left goes on: same maps, same configuration, nothing counted twice. */
+static int adopt(struct watcher *watcher, char *ret_error, size_t error_size)
+{
+	const struct options *options = watcher->options;
+	char note[1024] = "";
+	int adopted;
+
+	adopted = attach_adopt(watcher->attach, options->bpffs, options->interfaces,
+			       options->interface_count, note, sizeof(note), ret_error, error_size);
+	if (note[0])
+		log_info("%s", note);
+	return adopted < 0 ? adopted : 0;
+}
+
 /* attach_close() takes back what was done. */
 static int attach_all(struct watcher *watcher, const struct monitor_config *config)
 {
@@ -268,6 +296,8 @@ static int attach_all(struct watcher *watcher, const struct monitor_config *conf
 	int err;
 
 	err = attach_open(&watcher->attach, config, error, sizeof(error));
+	if (!err)
+		err = adopt(watcher, error, sizeof(error));
 	if (!err)
 		err = roster_open(&watcher->roster, watcher->options, watcher->attach, error,
 				  sizeof(error));
@@ -299,11 +329,15 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 		err = attach_all(watcher, config);
 	if (err)
 		return EXIT_FAILED;
-	err = reader_open(&watcher->reader, watcher->attach, config, &reader_output);
+	err = reader_open(&watcher->reader, watcher->attach, attach_config(watcher->attach),
+			  &reader_output);
 	if (err) {
 		log_error("cannot read the flow table: %s", strerror(-err));
 		return EXIT_FAILED;
 	}
+	read_summary(watcher, &summary);
+	if (attach_has_kept(watcher->attach))
+		watcher->frames_before = frames_seen(&summary);
 	if (sink_is_terminal(watcher->output.sink, &columns))
 		log_info("a connection is shown when it is over; -I 10 also shows the open ones every "
 			 "10 s; Ctrl-C ends");
@@ -311,9 +345,13 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 	/* What comes from here on belongs to nobody's record: stop counting before the last look. */
 	attach_stop(watcher->attach);
 	reader_finish(watcher->reader, clock_monotonic_ns());
+	if (reader_left(watcher->reader))
+		log_info("%llu connections go on; the next ackmon on these interfaces shows them",
+			 (unsigned long long)reader_left(watcher->reader));
 	read_summary(watcher, &summary);
 	err = err ? EXIT_FAILED : output_close(&watcher->output);
-	summary.flows = watcher->output.flows;
+	if (!attach_has_kept(watcher->attach))
+		summary.flows = watcher->output.flows;
 	summary.records_lost = watcher->output.lost;
 	summary_print(&summary);
 	return !err && summary_is_lossy(&summary) ? EXIT_LOST : err;
@@ -331,6 +369,8 @@ int watch(const struct options *options)
 		return EXIT_USAGE;
 	}
 	config.events = options->events;
+	if (options->verb == VERB_ATTACH)
+		return attach_keep(options, &config);
 	if (options->labels_path &&
 	    labels_open(&watcher.labels, options->labels_path, error, sizeof(error))) {
 		log_error("%s", error);

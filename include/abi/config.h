@@ -28,7 +28,11 @@ struct filter_term {
 };
 _Static_assert(sizeof(struct filter_term) == 40, "filter_term has no hidden padding");
 
+/* Tells programs that were attached for good from what a killed ackmon left behind. */
+#define CONFIG_KEPT 0x6b6570742d61636bull
+
 struct monitor_config {
+	__u64 kept; /* CONFIG_KEPT or 0; stays first in every version */
 	__u64 idle_timeout_ns;      /* a flow silent for longer is over */
 	__u64 half_open_timeout_ns; /* one that is opening, or whose FINs nobody acknowledged */
 	__u64 closed_timeout_ns;    /* one that is closed for good waits for stragglers */

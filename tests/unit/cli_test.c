@@ -341,9 +341,27 @@ TEST(mistakes_name_the_word_and_the_way_out)
 	refuse("-i lo -o pairs", "not built yet");
 }
 
-TEST(verbs_are_not_built_yet)
+TEST(verbs_come_first_and_have_options_of_their_own)
 {
-	refuse("status", "status: not built yet");
+	accept("attach -i lo --bpffs /sys/fs/bpf/x -m tc port 80");
+	assert_int_equal(options.verb, VERB_ATTACH);
+	assert_string_equal(options.bpffs, "/sys/fs/bpf/x");
+	assert_string_equal(options.interfaces[0], "lo");
+	assert_string_equal(options.filter, "port 80");
+	cli_free(&options);
+	accept("status -j");
+	assert_int_equal(options.verb, VERB_STATUS);
+	assert_int_equal(options.format, FORMAT_NDJSON);
+	cli_free(&options);
+	accept("detach");
+	assert_int_equal(options.verb, VERB_DETACH);
+	cli_free(&options);
+	refuse("attach", "attach: to which interface?");
+	refuse("-i lo attach -r x", "choose one");
+}
+
+TEST(some_verbs_are_not_built_yet)
+{
 	refuse("top", "top: not built yet");
 }
 
@@ -379,7 +397,8 @@ int main(void)
 		cmocka_unit_test(verbosity_counts_up_and_quiet_is_below),
 		cmocka_unit_test(source_is_exactly_one),
 		cmocka_unit_test(mistakes_name_the_word_and_the_way_out),
-		cmocka_unit_test(verbs_are_not_built_yet),
+		cmocka_unit_test(verbs_come_first_and_have_options_of_their_own),
+		cmocka_unit_test(some_verbs_are_not_built_yet),
 		cmocka_unit_test(help_and_version_are_no_mistakes),
 	};
 
