@@ -37,7 +37,7 @@ static void show_flow(void *context, const struct flow_key *key, const struct fl
 	must(flow->side[0].holes <= HOLES_MAX && flow->side[1].holes <= HOLES_MAX, "holes <= 64");
 }
 
-static void check_counters(const struct replay *replay, uint64_t frames)
+static void check_counters(struct replay *replay, uint64_t frames)
 {
 	const __u64 *value = replay_counters(replay)->value;
 	uint64_t accounted = value[FRAMES_TRACKED];
