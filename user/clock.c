@@ -3,6 +3,9 @@
  */
 #include "clock.h"
 
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #define BRACKETS 16
@@ -15,9 +18,39 @@ static int64_t clock_read_ns(clockid_t id)
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
+/*
+ * In a time namespace CLOCK_MONOTONIC is shifted for processes, but not for the kernel's programs. The
+ * shift cannot change once the namespace has a process in it.
+ */
+static int64_t clock_namespace_ns(void)
+{
+	static bool is_known;
+	static int64_t shift_ns;
+	long long seconds, nanoseconds;
+	char name[16];
+	FILE *file;
+
+	if (is_known)
+		return shift_ns;
+	is_known = true;
+	file = fopen("/proc/self/timens_offsets", "re");
+	if (!file) /* before Linux 5.5, or without such namespaces */
+		return 0;
+	while (fscanf(file, "%15s %lld %lld", name, &seconds, &nanoseconds) == 3)
+		if (!strcmp(name, "monotonic"))
+			shift_ns = seconds * INT64_C(1000000000) + nanoseconds;
+	fclose(file);
+	return shift_ns;
+}
+
+static int64_t clock_kernel_ns(void)
+{
+	return clock_read_ns(CLOCK_MONOTONIC) - clock_namespace_ns();
+}
+
 uint64_t clock_monotonic_ns(void)
 {
-	return (uint64_t)clock_read_ns(CLOCK_MONOTONIC);
+	return (uint64_t)clock_kernel_ns();
 }
 
 /*
@@ -30,9 +63,9 @@ int64_t clock_wall_offset_ns(void)
 	int64_t offset_ns = 0;
 
 	for (int i = 0; i < BRACKETS; i++) {
-		int64_t before_ns = clock_read_ns(CLOCK_MONOTONIC);
+		int64_t before_ns = clock_kernel_ns();
 		int64_t wall_ns = clock_read_ns(CLOCK_REALTIME);
-		int64_t width_ns = clock_read_ns(CLOCK_MONOTONIC) - before_ns;
+		int64_t width_ns = clock_kernel_ns() - before_ns;
 
 		if (width_ns >= narrowest_ns)
 			continue;

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/* The clock of bpf_ktime_get_ns(): stands still while the machine sleeps. */
+/* The clock of bpf_ktime_get_ns(), also in a time namespace: stands still while the machine sleeps. */
 uint64_t clock_monotonic_ns(void);
 
 /* Add it to a monotonic time for ns since 1970. The wall clock may be set: ask again now and then.

@@ -126,6 +126,22 @@ int loop_on_fd(struct loop *loop, int fd, loop_fn fn, void *context)
 	return watch(loop, fd, fn, context);
 }
 
+/* A timer that never comes, but tells when its clock is set: reading it says ECANCELED then. */
+int loop_on_clock_set(struct loop *loop, loop_fn fn, void *context)
+{
+	struct itimerspec never = {.it_value.tv_sec = INT32_MAX * INT64_C(100)};
+	int fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+
+	if (fd >= 0 &&
+	    timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL)) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return watch(loop, fd, fn, context);
+}
+
 int loop_on_input(struct loop *loop, int fd, loop_fn fn, void *context)
 {
 	/* A descriptor of our own, so that whose it was may close it first. */

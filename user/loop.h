@@ -17,6 +17,9 @@ int loop_on_signal(struct loop *loop, int signal, loop_fn fn, void *context);
 
 /* When there is something to read, which is read away: whose content matters must not come here. Takes fd over. */
 int loop_on_fd(struct loop *loop, int fd, loop_fn fn, void *context);
+/* When somebody sets the wall clock. */
+int loop_on_clock_set(struct loop *loop, loop_fn fn, void *context);
+
 /* Whenever fd has something to read, which fn does. */
 int loop_on_input(struct loop *loop, int fd, loop_fn fn, void *context);
 

@@ -186,6 +186,14 @@ static void on_sweep(void *context)
 	output_flush(&watcher->output);
 }
 
+/* Not at the next sweep: a record written meanwhile would stand between both times. */
+static void on_clock_set(void *context)
+{
+	struct watcher *watcher = context;
+
+	watcher->wall_offset_ns = clock_wall_offset_ns();
+}
+
 static void on_links(void *context)
 {
 	struct watcher *watcher = context;
@@ -263,6 +271,8 @@ static int open_loop(struct watcher *watcher)
 		err = loop_every(watcher->loop, POLL_NS, on_poll, watcher);
 	if (!err)
 		err = loop_every(watcher->loop, SWEEP_NS, on_sweep, watcher);
+	if (!err)
+		err = loop_on_clock_set(watcher->loop, on_clock_set, watcher);
 	if (!err && options->interval_ns)
 		err = loop_every(watcher->loop, options->interval_ns, on_interval, watcher);
 	if (!err && watcher->labels)

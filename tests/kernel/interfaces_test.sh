@@ -223,6 +223,24 @@ an_interface_may_move_to_another_namespace() {
 	until_true gone mov1
 }
 
+# A time namespace shifts our monotonic clock against the kernel's by an hour.
+a_shifted_monotonic_clock_ends_no_flow_and_moves_no_time() {
+	local begin_s
+	unshare --time --monotonic 1 true 2>/dev/null || { why="SKIP no time namespaces here"; return 0; }
+	begin_s=$(date +%s)
+	nsenter --net="/run/netns/${NETNS_PREFIX}r" unshare --time --monotonic 7200 --fork --kill-child \
+		"$ACKMON" -j -i toa >"$work/out" 2>"$work/err" &
+	watcher=$!
+	until_true said "toa: TC" || return 1
+	connections 3 $B4 || return 1
+	kill -INT $(pgrep -P "$watcher")
+	wait "$watcher"
+	watcher=
+	records 'len(rows) == 3' 'all(r["close"] == "fin" for r in rows)' \
+		"all($begin_s <= r['start_ns'] / 1e9 <= $(date +%s) + 1 for r in rows)" \
+		'all(r["end_ns"] - r["start_ns"] == r["duration_ns"] for r in rows)'
+}
+
 # ---------------------------------------------------------------- all of it
 
 need ip nsenter python3
@@ -237,6 +255,7 @@ all=(
 	two_namespaces_are_watched_from_a_third
 	a_namespace_may_go_and_come_again
 	an_interface_may_move_to_another_namespace
+	a_shifted_monotonic_clock_ends_no_flow_and_moves_no_time
 )
 [ $# -gt 0 ] || set -- "${all[@]}"
 for name in "$@"; do
