@@ -36,7 +36,7 @@ include tests/kernel/kernel.mk
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all help deps test-deps vm-deps bench-deps run demo test test-programs unit check check-verifier check-differential check-truth bench update-golden install uninstall clean
+.PHONY: all help deps test-deps vm-deps bench-deps run demo test test-programs unit check check-production check-verifier check-differential check-truth bench update-golden install uninstall clean
 
 all: $(BUILD)/ackmon
 
@@ -48,6 +48,7 @@ help:
 	@echo 'sudo make test       every test; parts that need root skip without it'
 	@echo 'make unit            the unit tests alone'
 	@echo 'make check           who includes whom, headers alone, the verifier, the man page'
+	@echo 'sudo make check-production  long forms: interfaces by the thousand, frames by the million, clocks (qemu)'
 	@echo 'sudo make check-verifier Linux 5.10 to 6.18 take what clang 14, 16 and 19 make (in qemu)'
 	@echo 'sudo make check-differential  10 million frames through programs and core; FRAMES=n FIRST=n'
 	@echo 'sudo make check-truth    captures and live stacks against the kernels and the oracle; SEED=n'
@@ -146,6 +147,11 @@ test:
 
 check: all $(KERNEL_TOOLS)
 	tests/check.sh
+
+check-production: all $(NETNS_TOOLS) $(KERNEL_TOOLS)
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory vm-deps; fi
+	tests/kernel/interfaces_test.sh --long
+	tests/vm/clock.sh
 
 check-verifier: all $(KERNEL_TOOLS)
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory vm-deps; fi

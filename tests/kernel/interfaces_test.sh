@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Proves that several interfaces are watched as one: nothing counts twice, and they may come and go.
 #
-# Usage: interfaces_test.sh [CHECK...]   Needs root. Speaks TAP.
+# Usage: interfaces_test.sh [--long] [CHECK...]   Needs root. Speaks TAP.
 set -u
 exec </dev/null
 NETNS_PREFIX=${NETNS_PREFIX:-ackI-$$-}
@@ -10,6 +10,7 @@ NETNS_PREFIX=${NETNS_PREFIX:-ackI-$$-}
 
 work=$(mktemp -d)
 number=0 failed=0
+long= # 1: as often as the bar says, not as a test may take
 watcher=
 
 cleanup() {
@@ -257,6 +258,7 @@ all=(
 	an_interface_may_move_to_another_namespace
 	a_shifted_monotonic_clock_ends_no_flow_and_moves_no_time
 )
+[ "${1:-}" = --long ] && long=1 && shift
 [ $# -gt 0 ] || set -- "${all[@]}"
 for name in "$@"; do
 	check "$name"
