@@ -15,6 +15,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "abi/tunnel.h"
 #include "config.h"
 #include "core/expire.h"
 #include "export.h"
@@ -194,6 +195,7 @@ static int run_native_epoch(struct differ *differ, const struct feed *feeds, uns
 			.time_ns = feed->rehearsal.time_ns,
 			.wire_bytes = feed->rehearsal.wire_bytes,
 			.door = (__u8)differ->program.door,
+			.link = (__u8)feed->rehearsal.link,
 		};
 
 		if (differ->program.door != DOOR_XDP && feed->has_vlan_tci) {
@@ -537,7 +539,7 @@ static int run(struct differ *differ, uint64_t wanted, uint64_t first)
 	return !same;
 }
 
-/* Ethernet frames of a capture, as seeds. */
+/* The frames of a capture, as seeds. */
 static int read_seeds(const char *path, struct seed_frame **seeds, size_t *count, size_t *size,
 		      char *error, size_t error_size)
 {
@@ -551,12 +553,13 @@ static int read_seeds(const char *path, struct seed_frame **seeds, size_t *count
 		size_t len = (const char *)frame.end - (const char *)frame.data;
 		struct seed_frame *seed;
 
-		if (frame.link != LINK_ETHERNET || len < FEED_BYTES_MIN)
+		if (len < FEED_BYTES_MIN)
 			continue;
 		*seeds = grown(*seeds, *count, size, sizeof(**seeds));
 		seed = &(*seeds)[(*count)++];
 		seed->len = (uint32_t)(len < FEED_BYTES_MAX ? len : FEED_BYTES_MAX);
 		seed->wire_bytes = frame.wire_bytes;
+		seed->link = frame.link;
 		memcpy(seed->bytes, frame.data, seed->len);
 	}
 	pcap_source_close(source);
@@ -564,9 +567,10 @@ static int read_seeds(const char *path, struct seed_frame **seeds, size_t *count
 }
 
 static const char usage[] =
-	"usage: differ [-n FRAMES] [-s FIRST] [-f] [-x] xdp|tc_ingress|tc_egress [SEEDS.pcap...]\n"
+	"usage: differ [-n FRAMES] [-s FIRST] [-d] [-f] [-x] xdp|tc_ingress|tc_egress [SEEDS.pcap...]\n"
 	"  -n  how many frames, in epochs of 16384 (100000)\n"
 	"  -s  number of the first epoch (1): the same number is the same frames\n"
+	"  -d  all tunnels are followed\n"
 	"  -f  with a filter\n"
 	"  -x  the core is lied to about one frame: a difference must be found\n";
 
@@ -579,13 +583,16 @@ int main(int argc, char **argv)
 	int option, err = 0;
 
 	differ.config = program_config();
-	while ((option = getopt(argc, argv, "n:s:fx")) != -1) {
+	while ((option = getopt(argc, argv, "n:s:dfx")) != -1) {
 		switch (option) {
 		case 'n':
 			wanted = strtoull(optarg, NULL, 10);
 			break;
 		case 's':
 			first = strtoull(optarg, NULL, 10);
+			break;
+		case 'd':
+			differ.config.decap = TUNNELS_ALL;
 			break;
 		case 'f':
 			differ.config.filter[0] = (struct filter_term){

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/frame.h"
+
 #define CONNECTIONS 96
 #define HISTORY 12
 #define SKIPPED 4
@@ -480,6 +482,43 @@ static void put_segment(struct scene *scene, const struct connection *connection
 	put_tags(scene, &connection->wrapping, eth_type);
 }
 
+/* An error that quotes what an end of the connection sent last, if that is the SYN it is about. */
+static void put_icmp(struct scene *scene, const struct connection *connection)
+{
+	static const uint8_t types[] = {3, 3, 3, 11, 12, 1, 2, 4, 8};
+	struct build *build = &scene->build;
+	const struct end *end = &connection->end[0];
+	const struct sent *quoted = &end->history[(end->sent - 1) % HISTORY];
+	uint32_t len = one_in(scene, 4) ? below(scene, 40) : 20;
+	uint8_t *at;
+
+	build->start = build->end = BUILD_ROOM;
+	build->missing = 0;
+	build->mark_count = 0;
+	at = put(build, 40);
+	put16(at, connection->port[0]);
+	put16(at + 2, connection->port[1]);
+	put32(at + 4, end->sent ? quoted->seq : end->next);
+	at[12] = 0x50;
+	at[13] = quoted->flags;
+	build->end = build->start + len;
+	if (connection->is_ipv6) {
+		put_ipv6(build, 6, connection->host[0], connection->host[1]);
+		at = put(build, 8);
+		at[0] = (uint8_t)(1 + below(scene, 5));
+	} else {
+		put_ipv4(build, 6, connection->host[0], connection->host[1], one_in(scene, 8));
+		at = put(build, 8);
+		at[0] = PICK(scene, types);
+	}
+	at[1] = (uint8_t)below(scene, 16);
+	if (connection->is_ipv6)
+		put_ipv6(build, 58, 99, connection->host[0]);
+	else
+		put_ipv4(build, 1, 99, connection->host[0], 0);
+	put_tags(scene, &connection->wrapping, connection->is_ipv6 ? 0x86dd : 0x0800);
+}
+
 /* ---------------------------------------------------------------- connections */
 
 static void choose_wrapping(struct scene *scene, struct connection *connection)
@@ -492,7 +531,7 @@ static void choose_wrapping(struct scene *scene, struct connection *connection)
 	if (one_in(scene, 3))
 		wrapping->tags = (uint8_t)below(scene, 6);
 	if (one_in(scene, 8))
-		wrapping->labels = (uint8_t)below(scene, 4);
+		wrapping->labels = (uint8_t)(one_in(scene, 20) ? below(scene, 90) : below(scene, 4));
 	if (one_in(scene, 8))
 		wrapping->pppoe = 1;
 	if (one_in(scene, 4))
@@ -903,6 +942,7 @@ static void feed_seed(struct scene *scene, struct feed *feed)
 	scene->build.mark_count = 0;
 	feed->captured = seed->len;
 	feed->rehearsal.wire_bytes = seed->wire_bytes;
+	feed->rehearsal.link = seed->link;
 	memcpy(feed->bytes, seed->bytes, seed->len);
 }
 
@@ -920,14 +960,20 @@ void scene_next(struct scene *scene, struct feed *ret_feed)
 		feed_seed(scene, ret_feed);
 		wrong = below(scene, 4);
 	} else {
-		next_segment(scene, connection, &segment);
-		put_segment(scene, connection, &segment);
+		if (one_in(scene, 100)) {
+			put_icmp(scene, connection);
+		} else {
+			next_segment(scene, connection, &segment);
+			put_segment(scene, connection, &segment);
+		}
 		feed_build(scene, ret_feed);
 		if (one_in(scene, 8))
 			wrong = 1 + below(scene, 3);
 	}
 	while (wrong--)
 		spoil(scene, ret_feed);
+	if (one_in(scene, 200)) /* taken for another link */
+		ret_feed->rehearsal.link = below(scene, LINK_COUNT);
 	ret_feed->rehearsal.time_ns = scene->now_ns;
 	if (ret_feed->rehearsal.wire_bytes < ret_feed->captured)
 		ret_feed->rehearsal.wire_bytes = ret_feed->captured;

@@ -11,6 +11,7 @@
 struct seed_frame {
 	uint32_t len;
 	uint32_t wire_bytes;
+	uint32_t link; /* enum frame_link */
 	uint8_t bytes[FEED_BYTES_MAX];
 };
 
