@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs every part of the tests, shows what failed with its output, and counts.
 #
-# usage: tests/run.sh [PART...]      PART: unit golden parity differential attach live interfaces bad_input netns truth fuzz
+# usage: tests/run.sh [PART...]      PART: unit golden frames parity differential attach live interfaces bad_input netns truth fuzz
 #
 # A part speaks TAP: "ok N - name", "not ok N - name", "ok N - name # SKIP why", "# ..." about the line
 # before. V=1 shows every line. The last line is always "N passed, N failed, N skipped".
@@ -96,6 +96,7 @@ part_netns() {
 }
 
 part_golden() { run_part golden tests/golden/run.sh; }
+part_frames() { run_part frames tests/frames/run.py; }
 part_parity() { run_part kernel/parity tests/kernel/run_parity.sh; }
 part_differential() { run_part kernel/differential tests/kernel/differential_test.sh 100000; }
 part_attach() { run_part kernel/attach tests/kernel/attach_test.sh; }
@@ -109,7 +110,7 @@ part_truth() {
 }
 part_fuzz() { run_part fuzz tests/fuzz/run.sh; }
 
-[ $# -gt 0 ] || set -- unit golden parity differential attach live interfaces bad_input netns truth fuzz
+[ $# -gt 0 ] || set -- unit golden frames parity differential attach live interfaces bad_input netns truth fuzz
 for part in "$@"; do
 	if ! declare -F "part_$part" >/dev/null; then
 		fail "$part" "there is no such part"

@@ -290,6 +290,7 @@ static void input_close(struct input *input)
 static const struct link_type link_types[] = {
 	{ DLT_EN10MB, LINK_ETHERNET },
 	{ DLT_RAW, LINK_RAW_IP },
+	{ 14, LINK_RAW_IP }, /* what OpenBSD calls DLT_RAW */
 	{ DLT_IPV4, LINK_RAW_IP },
 	{ DLT_IPV6, LINK_RAW_IP },
 	{ DLT_NULL, LINK_LOOPBACK },

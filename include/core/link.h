@@ -174,13 +174,18 @@ enum wlan_bits { /* IEEE 802.11, 9.2.4: frame control, and QoS control */
 
 core_inline int link_wlan(struct cursor *cursor, const struct packet *pkt)
 {
-	const __u8 *wlan = cursor_peek(cursor, 24);
+	const __u8 *wlan = cursor_peek(cursor, 2); /* control frames are short */
 	__u32 len = 24;
 
 	if (!wlan)
 		return -(int)COUNTER_frames_truncated;
 	if ((wlan[0] & (WLAN_VERSION | WLAN_TYPE | WLAN_NO_DATA)) != WLAN_TYPE_DATA ||
-	    (wlan[1] & WLAN_PROTECTED) || (wlan[22] & 0x0f)) /* a later fragment has no headers */
+	    (wlan[1] & WLAN_PROTECTED))
+		return -(int)COUNTER_frames_not_ip;
+	wlan = cursor_peek(cursor, len);
+	if (!wlan)
+		return -(int)COUNTER_frames_truncated;
+	if (wlan[22] & 0x0f) /* a later fragment has no headers */
 		return -(int)COUNTER_frames_not_ip;
 	if ((wlan[1] & WLAN_FOUR_ADDRESSES) == WLAN_FOUR_ADDRESSES)
 		len = 30;

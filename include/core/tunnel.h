@@ -75,6 +75,7 @@ enum gre_bits { /* RFC 2784, 2; RFC 2890, 2; RFC 1701 */
 	GRE_VERSION = 0x0007,
 };
 
+#define GRE_PROTO_PPP 0x880b
 #define GRE_PROTO_ERSPAN2 0x88be
 #define GRE_PROTO_ERSPAN3 0x22eb
 
@@ -106,7 +107,7 @@ core_inline int tunnel_gre(struct cursor *cursor, struct packet *pkt)
 	refusal = ip_refuses_tunnel(pkt, is_erspan ? TUNNEL_ERSPAN : TUNNEL_GRE);
 	if (refusal)
 		return refusal;
-	if ((bits & GRE_VERSION) == 1) /* PPTP (RFC 2637) */
+	if ((bits & GRE_VERSION) == 1 && proto == GRE_PROTO_PPP) /* PPTP (RFC 2637) */
 		return -(int)COUNTER_frames_not_tcp;
 	if (bits & (GRE_VERSION | GRE_ROUTING))
 		return TUNNEL_MALFORMED;

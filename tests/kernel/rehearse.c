@@ -24,6 +24,7 @@
 
 struct rehearsing {
 	struct program program;
+	struct monitor_config config;
 	struct replay *replay;  /* the same frames, for their counters */
 	struct exporter *exporter;
 	FILE *program_events;
@@ -45,9 +46,7 @@ static int fail(struct rehearsing *run, int err, const char *what)
 /* The close replay_finish() gives; a flow that was over by then may have been swept as idle. */
 static __u8 close_at_end(const struct rehearsing *run, const struct flow *flow)
 {
-	struct monitor_config config = config_defaults();
-
-	if (flow_is_closed(flow) || flow_is_over(flow, &config, run->last_ns))
+	if (flow_is_closed(flow) || flow_is_over(flow, &run->config, run->last_ns))
 		return flow_close_reason(flow);
 	return CLOSE_END_OF_CAPTURE;
 }
@@ -181,7 +180,6 @@ static FILE *open_events(const char *dir, const char *door)
 
 static int open_outputs(struct rehearsing *run, const char *dir, struct sink **ret_sink)
 {
-	struct monitor_config config = program_config();
 	char path[PATH_BYTES + 128];
 	int err;
 
@@ -191,7 +189,7 @@ static int open_outputs(struct rehearsing *run, const char *dir, struct sink **r
 		return fail(run, err, path);
 	err = export_open(&run->exporter, FORMAT_NDJSON, *ret_sink, false, NULL, 0, NULL);
 	if (!err)
-		err = replay_open(&run->replay, &config, ignore_flow, on_replay_event, run);
+		err = replay_open(&run->replay, &run->config, ignore_flow, on_replay_event, run);
 	if (err)
 		return fail(run, err, "replay");
 	run->program_events = open_events(dir, run->program.door_name);
@@ -248,7 +246,8 @@ out:
 /* ---------------------------------------------------------------- the command line */
 
 static const char usage[] =
-	"usage: rehearse xdp|tc_ingress|tc_egress DIR <CAPTURES\n"
+	"usage: rehearse [-d MASK] xdp|tc_ingress|tc_egress DIR <CAPTURES\n"
+	"MASK: tunnels to follow, a bit each by abi/tunnel.h.\n"
 	"Each line of CAPTURES is a number and a path; DIR/NUMBER must be there. For each: its number and\n"
 	"\"done\", \"skip WHY\" or \"failed WHY\" on stdout.\n";
 
@@ -257,22 +256,25 @@ int main(int argc, char **argv)
 	struct rehearsing run = {
 		.program = {.on_flow = on_program_flow, .on_event = on_program_event, .context = &run},
 	};
-	struct monitor_config config = program_config();
 	char path[PATH_BYTES], dir[PATH_BYTES + 64];
 	unsigned int number;
-	int err, failed = 0;
+	int option, err, failed = 0;
 
-	if (argc != 3 || !program_find_door(argv[1], &run.program.door)) {
+	run.config = program_config();
+	while ((option = getopt(argc, argv, "d:")) == 'd')
+		run.config.decap = (__u32)strtoul(optarg, NULL, 0);
+	if (option != -1 || argc != optind + 2 ||
+	    !program_find_door(argv[optind], &run.program.door)) {
 		fputs(usage, stderr);
 		return 2;
 	}
-	err = program_load(&run.program, &config);
+	err = program_load(&run.program, &run.config);
 	if (err) {
 		fprintf(stderr, "rehearse: loading the program: %s\n", strerror(-err));
 		return 1;
 	}
 	while (scanf("%u %4095[^\n]", &number, path) == 2) {
-		snprintf(dir, sizeof(dir), "%.4000s/%u", argv[2], number);
+		snprintf(dir, sizeof(dir), "%.4000s/%u", argv[optind + 1], number);
 		err = rehearse(&run, dir, path);
 		if (err > 0)
 			printf("%u skip %s\n", number, run.error);
