@@ -48,13 +48,14 @@ allowed_door='kern/.*'
 own=$(cd user && printf '%s\n' *.h | sed 's/\./\\./' | paste -sd'|')
 
 # Exceptions, each for one reason:
-#   reader.c        asks core/expire.h when a flow is over, as the kernel side does
+#   reader.c        asks core/expire.h and core/half_open.h when a connection is over and what it is,
+#                   as the kernel side does
 #   pcap_source.h, replay.h   hand over core/frame.h, the form every door uses
 allowed_user() { # FILE
 	local allowed="abi/.*|$leaves|$own|$system"
 	case $1 in
 	user/replay.c) allowed="$allowed|core/monitor\.h" ;;
-	user/reader.c) allowed="$allowed|core/expire\.h" ;;
+	user/reader.c) allowed="$allowed|core/(expire|half_open)\.h" ;;
 	user/pcap_source.h | user/replay.h) allowed="$allowed|core/frame\.h" ;;
 	esac
 	case $1 in
@@ -97,7 +98,7 @@ for file in user/*.[ch]; do
 	check_includes "$file" "$(allowed_user "$file")"
 	includes_of "$file" | grep -E '^(core|kern)/' | while read -r header; do
 		case $file:$header in
-		*:core/histogram.h | *:core/labels.h | *:core/seq.h | user/replay.c:core/monitor.h | user/reader.c:core/expire.h) ;;
+		*:core/histogram.h | *:core/labels.h | *:core/seq.h | user/replay.c:core/monitor.h | user/reader.c:core/expire.h | user/reader.c:core/half_open.h) ;;
 		user/pcap_source.h:core/frame.h | user/replay.h:core/frame.h) ;;
 		*) echo "$file includes $header, which is not for this room" ;;
 		esac

@@ -33,14 +33,16 @@ static bool keys_equal(const struct flow_key *a, const struct flow_key *b)
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
 }
 
-static struct flow_entry *entry_at(const struct flow_table *table, uint32_t number)
+static struct table_entry *entry_at(const struct flow_table *table, uint32_t number)
 {
-	return &table->slabs[number / SLAB_ENTRIES][number % SLAB_ENTRIES];
+	char *slab = table->slabs[number / SLAB_ENTRIES];
+
+	return (struct table_entry *)(slab + number % SLAB_ENTRIES * table->entry_bytes);
 }
 
-int flow_table_open(struct flow_table *table)
+int flow_table_open(struct flow_table *table, size_t entry_bytes)
 {
-	*table = (struct flow_table){.mask = SLOTS_AT_FIRST - 1};
+	*table = (struct flow_table){.entry_bytes = entry_bytes, .mask = SLOTS_AT_FIRST - 1};
 	table->slots = calloc(SLOTS_AT_FIRST, sizeof(*table->slots));
 	table->hashes = calloc(SLOTS_AT_FIRST, sizeof(*table->hashes));
 	if (table->slots && table->hashes)
@@ -53,16 +55,6 @@ void flow_table_close(struct flow_table *table)
 {
 	uint32_t i;
 
-	for (i = 0; i < table->carved; i++) {
-		struct flow_entry *entry = flow_table_entry(table, i);
-
-		if (!entry)
-			continue;
-		for (int side = 0; side < 2; side++) {
-			free(entry->holes[side]);
-			free(entry->histograms[side]);
-		}
-	}
 	for (i = 0; i < table->slab_count; i++)
 		free(table->slabs[i]);
 	free(table->slabs);
@@ -72,9 +64,9 @@ void flow_table_close(struct flow_table *table)
 	*table = (struct flow_table){0};
 }
 
-struct flow_entry *flow_table_entry(const struct flow_table *table, uint32_t number)
+void *flow_table_entry(const struct flow_table *table, uint32_t number)
 {
-	struct flow_entry *entry = entry_at(table, number);
+	struct table_entry *entry = entry_at(table, number);
 
 	return entry->number == NUMBER_FREE ? NULL : entry;
 }
@@ -97,17 +89,16 @@ void flow_table_fetch(const struct flow_table *table, uint32_t hash)
 	if (!table->slots[i])
 		return;
 	entry = (const char *)entry_at(table, table->slots[i] - 1);
-	for (at = 0; at < sizeof(struct flow_entry); at += 64)
+	for (at = 0; at < table->entry_bytes; at += 64)
 		__builtin_prefetch(entry + at, 1);
 }
 
-struct flow_entry *flow_table_find(const struct flow_table *table, const struct flow_key *key,
-				   uint32_t hash)
+void *flow_table_find(const struct flow_table *table, const struct flow_key *key, uint32_t hash)
 {
 	uint32_t i;
 
 	for (i = hash & table->mask; table->slots[i]; i = (i + 1) & table->mask) {
-		struct flow_entry *entry;
+		struct table_entry *entry;
 
 		if (table->hashes[i] != hash)
 			continue;
@@ -153,14 +144,13 @@ static int grow_slots(struct flow_table *table)
 
 static int grow_slabs(struct flow_table *table)
 {
-	struct flow_entry **slabs;
-	struct flow_entry *slab;
+	char **slabs, *slab;
 
 	slabs = realloc(table->slabs, (table->slab_count + 1) * sizeof(*slabs));
 	if (!slabs)
 		return -ENOMEM;
 	table->slabs = slabs;
-	slab = malloc(SLAB_ENTRIES * sizeof(*slab));
+	slab = malloc(SLAB_ENTRIES * table->entry_bytes);
 	if (!slab)
 		return -ENOMEM;
 	table->slabs[table->slab_count++] = slab;
@@ -180,10 +170,9 @@ static int take_number(struct flow_table *table, uint32_t *ret_number)
 	return 0;
 }
 
-struct flow_entry *flow_table_insert(struct flow_table *table, const struct flow_key *key,
-				     uint32_t hash)
+void *flow_table_insert(struct flow_table *table, const struct flow_key *key, uint32_t hash)
 {
-	struct flow_entry *entry;
+	struct table_entry *entry;
 	uint32_t number;
 
 	/* At most two thirds full: probes stay short. */
@@ -235,8 +224,9 @@ static void give_number(struct flow_table *table, uint32_t number)
 	table->free_numbers[table->free_count++] = number;
 }
 
-void flow_table_remove(struct flow_table *table, struct flow_entry *entry)
+void flow_table_remove(struct flow_table *table, void *removed)
 {
+	struct table_entry *entry = removed;
 	uint32_t i = entry->hash & table->mask, number = entry->number;
 
 	while (table->slots[i] != number + 1)

@@ -7,19 +7,32 @@
 #include <stdint.h>
 
 #include "abi/flow.h"
+#include "abi/half_open.h"
 #include "abi/histogram.h"
 #include "abi/key.h"
 
-struct flow_entry {
+struct table_entry { /* how every entry begins */
 	struct flow_key key;
 	uint32_t hash;
-	uint32_t number;         /* position in the slabs */
+	uint32_t number; /* position in the slabs */
+};
+
+struct half_open_entry {
+	struct table_entry head;
+	uint64_t serial; /* in the order of first segments */
+	struct half_open half_open;
+};
+
+struct flow_entry {
+	struct table_entry head;
+	uint64_t serial;
 	struct holes *holes[2];  /* by direction, NULL until needed; owned */
 	struct histogram *histograms[2]; /* the same */
 	struct flow flow;
 };
 
 struct flow_table {
+	size_t entry_bytes;
 	uint32_t *slots; /* number + 1 of the entry, 0: free */
 	uint32_t *hashes; /* of the entry in the slot: most misses end here */
 	uint32_t mask;
@@ -28,18 +41,18 @@ struct flow_table {
 	uint32_t *free_numbers;
 	uint32_t free_count;
 	uint32_t free_size;
-	struct flow_entry **slabs;
+	char **slabs;
 	uint32_t slab_count;
 };
 
-int flow_table_open(struct flow_table *table); /* 0 or -ENOMEM */
+/* For entries of one kind, that many bytes each: 0 or -ENOMEM. */
+int flow_table_open(struct flow_table *table, size_t entry_bytes);
 void flow_table_close(struct flow_table *table);
 
 uint32_t flow_table_hash(const struct flow_key *key);
 
 /* hash is the key's, in every call; computed once, it serves for all of them. */
-struct flow_entry *flow_table_find(const struct flow_table *table, const struct flow_key *key,
-				   uint32_t hash);
+void *flow_table_find(const struct flow_table *table, const struct flow_key *key, uint32_t hash);
 
 /*
  * A large table lies outside the caches, and a look-up waits for memory twice. Whoever knows early
@@ -48,13 +61,12 @@ struct flow_entry *flow_table_find(const struct flow_table *table, const struct 
 void flow_table_expect(const struct flow_table *table, uint32_t hash);
 void flow_table_fetch(const struct flow_table *table, uint32_t hash);
 
-/* The key must not be in the table. NULL: no memory. The flow and holes are not initialised. */
-struct flow_entry *flow_table_insert(struct flow_table *table, const struct flow_key *key,
-				     uint32_t hash);
+/* The key must not be in the table. NULL: no memory. What is behind the head is not initialised. */
+void *flow_table_insert(struct flow_table *table, const struct flow_key *key, uint32_t hash);
 
-void flow_table_remove(struct flow_table *table, struct flow_entry *entry);
+void flow_table_remove(struct flow_table *table, void *entry);
 
 /* The entry with this number, or NULL when it is not in use; numbers run up to table->carved. */
-struct flow_entry *flow_table_entry(const struct flow_table *table, uint32_t number);
+void *flow_table_entry(const struct flow_table *table, uint32_t number);
 
 #endif

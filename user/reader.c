@@ -15,6 +15,7 @@
 #include "abi/event.h"
 #include "clock.h"
 #include "core/expire.h"
+#include "core/half_open.h"
 #include "outbox.h"
 #include "ring.h"
 
@@ -31,18 +32,27 @@
 /* The kernel's own "not supported", which errno.h does not know. */
 #define KERNEL_ENOTSUPP 524
 
+/*
+ * Who deletes: a frame that finds its flow over, or this reader. A flow is taken out here only when it
+ * has been over for so long that every frame still on its way would find it over, too: so none that
+ * comes back to life is lost.
+ */
+#define GRACE_NS 1000000000ull
+
 struct batch {
 	struct flow_key *keys;
-	struct flow *flows;
+	char *values;
+	uint32_t value_bytes;
 	uint32_t room;
 	uint32_t count;
 };
 
-/* What a listing keeps of a flow until its turn comes. */
+/* What a listing keeps of a connection until its turn comes. */
 struct listed {
 	uint64_t start_ns;
 	struct flow_key key;
 	bool is_half_open;
+	bool is_shown;
 };
 
 struct list {
@@ -62,7 +72,9 @@ struct reader {
 	int claims_fd;
 	struct monitor_config config;
 	struct reader_output output;
-	struct batch batch;
+	struct batch flows;
+	struct batch half_open;
+	struct half_open_work work;
 	bool takes_in_one; /* LOOKUP_AND_DELETE of hash maps: Linux 5.14 and newer */
 	uint64_t swept_ns; /* when the last sweep ended, and what it cost */
 	uint64_t sweep_cost_ns;
@@ -71,6 +83,7 @@ struct reader {
 	uint64_t secondaries; /* left meanwhile, and count at another interface */
 	uint64_t ring_flows; /* of them flows that the ring buffer told of */
 	uint64_t lines_rescued; /* of them taken by a reader that was killed */
+	uint64_t half_open_forgotten;
 	const struct attach *attach;
 	bool is_kept; /* the maps outlive this reader */
 	uint32_t asked_ifindex; /* whether this one is kept, too; most flows follow one of their own kind */
@@ -79,9 +92,9 @@ struct reader {
 	bool has_begun; /* what a killed reader left has been looked after */
 };
 
-/* 0, or -errno to stop the walk. */
-typedef int (*walk_fn)(struct reader *reader, int map_fd, const struct flow_key *key,
-		       const struct flow *flow, void *context);
+/* value is a struct flow or a struct half_open, as the map has it. 0, or -errno to stop the walk. */
+typedef int (*walk_fn)(struct reader *reader, const struct flow_key *key, const void *value,
+		       void *context);
 
 static int begin(struct reader *reader);
 
@@ -90,23 +103,30 @@ static int begin(struct reader *reader);
 static int batch_resize(struct batch *batch, uint32_t room)
 {
 	struct flow_key *keys = reallocarray(batch->keys, room, sizeof(*keys));
-	struct flow *flows;
+	char *values;
 
 	if (!keys)
 		return -ENOMEM;
 	batch->keys = keys;
-	flows = reallocarray(batch->flows, room, sizeof(*flows));
-	if (!flows)
+	values = reallocarray(batch->values, room, batch->value_bytes);
+	if (!values)
 		return -ENOMEM;
-	batch->flows = flows;
+	batch->values = values;
 	batch->room = room;
 	return 0;
 }
 
+static void batch_free(struct batch *batch)
+{
+	free(batch->keys);
+	free(batch->values);
+}
+
 /*
- * Fills the batch from where `position` says, in the kernel's order: by hash bucket, so entries may
- * be deleted between two batches. 1: more follow; 0: these are the last; -errno. Every kernel with
- * a ring buffer has batch lookups.
+ * Fills the batch from where `position` says, in the kernel's order: whole hash buckets, each copied
+ * under its lock, and a bucket that does not fit comes first in the next batch. An entry never moves to
+ * another bucket, so what is there all the time comes exactly once, whatever happens around it. 1: more
+ * follow; 0: these are the last; -errno. Every kernel with a ring buffer has batch lookups.
  */
 static int batch_fill(struct batch *batch, int map_fd, uint32_t *position, bool is_first)
 {
@@ -116,7 +136,7 @@ static int batch_fill(struct batch *batch, int map_fd, uint32_t *position, bool 
 
 		batch->count = batch->room;
 		err = bpf_map_lookup_batch(map_fd, is_first ? NULL : position, &next, batch->keys,
-					   batch->flows, &batch->count, NULL);
+					   batch->values, &batch->count, NULL);
 		if (!err) {
 			*position = next;
 			return 1;
@@ -131,9 +151,9 @@ static int batch_fill(struct batch *batch, int map_fd, uint32_t *position, bool 
 	}
 }
 
-static int walk_map(struct reader *reader, int map_fd, walk_fn visit, void *context)
+static int walk_map(struct reader *reader, int map_fd, struct batch *batch, walk_fn visit,
+		    void *context)
 {
-	struct batch *batch = &reader->batch;
 	uint32_t position = 0;
 	bool is_first = true;
 	int more, err;
@@ -144,7 +164,8 @@ static int walk_map(struct reader *reader, int map_fd, walk_fn visit, void *cont
 			return more;
 		is_first = false;
 		for (uint32_t i = 0; i < batch->count; i++) {
-			err = visit(reader, map_fd, &batch->keys[i], &batch->flows[i], context);
+			err = visit(reader, &batch->keys[i],
+				    batch->values + (size_t)i * batch->value_bytes, context);
 			if (err)
 				return err;
 		}
@@ -154,9 +175,12 @@ static int walk_map(struct reader *reader, int map_fd, walk_fn visit, void *cont
 
 static int walk_flows(struct reader *reader, walk_fn visit, void *context)
 {
-	int err = walk_map(reader, reader->half_open_fd, visit, context);
+	return walk_map(reader, reader->flows_fd, &reader->flows, visit, context);
+}
 
-	return err ? err : walk_map(reader, reader->flows_fd, visit, context);
+static int walk_half_open(struct reader *reader, walk_fn visit, void *context)
+{
+	return walk_map(reader, reader->half_open_fd, &reader->half_open, visit, context);
 }
 
 /* Single flows */
@@ -229,19 +253,18 @@ size_t reader_also(const struct reader *reader, const struct flow_key *key, cons
 	return count + claim.also_dropped;
 }
 
-/* Takes the flow out as it is at the very end. -ENOENT: the kernel side was faster. */
-static int take_flow(struct reader *reader, int map_fd, const struct flow_key *key,
-		     struct flow *ret_flow)
+/* Takes the value out as it is at the very end. -ENOENT: the kernel side was faster. */
+static int take(struct reader *reader, int map_fd, const struct flow_key *key, void *ret_value)
 {
 	int err;
 
 	if (reader->takes_in_one) {
-		err = bpf_map_lookup_and_delete_elem(map_fd, key, ret_flow);
+		err = bpf_map_lookup_and_delete_elem(map_fd, key, ret_value);
 		if (err != -EINVAL && err != -EOPNOTSUPP && err != -KERNEL_ENOTSUPP)
 			return err;
 		reader->takes_in_one = false;
 	}
-	err = bpf_map_lookup_elem(map_fd, key, ret_flow);
+	err = bpf_map_lookup_elem(map_fd, key, ret_value);
 	return err ? err : bpf_map_delete_elem(map_fd, key);
 }
 
@@ -294,32 +317,85 @@ static void show_slot(struct reader *reader, struct outbox_slot *slot)
 	slot->is_shown = reader->lines > lines;
 }
 
-static int end_flow(struct reader *reader, int map_fd, const struct flow_key *key,
-		    uint8_t (*close)(const struct flow *flow))
+/* NULL and *ret_err: every place is taken, and what is there cannot be delivered. */
+static struct outbox_slot *open_slot(struct reader *reader, const struct flow_key *key,
+				     bool is_half_open, int *ret_err)
 {
 	struct outbox_slot *slot = outbox_slot(reader->outbox);
-	int err;
 
+	*ret_err = 0;
 	if (!slot) {
-		err = deliver(reader);
+		*ret_err = deliver(reader);
 		slot = outbox_slot(reader->outbox);
 		if (!slot)
-			return err;
+			return NULL;
 	}
-	slot->is_half_open = map_fd == reader->half_open_fd;
+	slot->is_half_open = is_half_open;
 	slot->is_shown = 0;
 	slot->key = *key;
 	slot->flow.start_ns = 0;
+	slot->entry.start_ns = 0;
 	outbox_slot_is(slot, SLOT_TAKING);
-	err = take_flow(reader, map_fd, key, &slot->flow);
-	if (err) {
-		outbox_slot_is(slot, SLOT_FREE);
-		return err == -ENOENT ? 0 : err;
-	}
+	return slot;
+}
+
+static void show_taken(struct reader *reader, struct outbox_slot *slot,
+		       uint8_t (*close)(const struct flow *flow))
+{
 	slot->close = close(&slot->flow);
 	outbox_slot_is(slot, SLOT_TAKEN);
 	settle_slot(reader, slot);
 	show_slot(reader, slot);
+}
+
+static int end_flow(struct reader *reader, const struct flow_key *key,
+		    uint8_t (*close)(const struct flow *flow))
+{
+	struct outbox_slot *slot;
+	int err;
+
+	slot = open_slot(reader, key, false, &err);
+	if (!slot)
+		return err;
+	err = take(reader, reader->flows_fd, key, &slot->flow);
+	if (err) {
+		outbox_slot_is(slot, SLOT_FREE);
+		return err == -ENOENT ? 0 : err;
+	}
+	show_taken(reader, slot, close);
+	return 0;
+}
+
+static const struct flow *expand(struct reader *reader, const struct flow_key *key)
+{
+	reader->work.key = *key;
+	half_open_expand(&reader->work);
+	return &reader->work.flow;
+}
+
+static void expand_slot(struct reader *reader, struct outbox_slot *slot)
+{
+	reader->work.entry = slot->entry;
+	slot->flow = *expand(reader, &slot->key);
+}
+
+/* The record of a refused flow left when it was refused. */
+static int end_half_open(struct reader *reader, const struct flow_key *key,
+			 uint8_t (*close)(const struct flow *flow))
+{
+	struct outbox_slot *slot;
+	int err;
+
+	slot = open_slot(reader, key, true, &err);
+	if (!slot)
+		return err;
+	err = take(reader, reader->half_open_fd, key, &slot->entry);
+	if (err || slot->entry.kind == HALF_OPEN_REFUSED) {
+		outbox_slot_is(slot, SLOT_FREE);
+		return err == -ENOENT ? 0 : err;
+	}
+	expand_slot(reader, slot);
+	show_taken(reader, slot, close);
 	return 0;
 }
 
@@ -336,23 +412,44 @@ static uint8_t close_finish(const struct flow *flow)
 
 /* Sweeps */
 
-static int end_if_over(struct reader *reader, int map_fd, const struct flow_key *key,
-		       const struct flow *flow, void *context)
+static int end_flow_if_over(struct reader *reader, const struct flow_key *key, const void *value,
+			    void *context)
 {
 	uint64_t now_ns = *(const uint64_t *)context;
 	struct flow current;
 
-	if (!flow_is_over(flow, &reader->config, now_ns))
+	if (!flow_is_over(value, &reader->config, now_ns))
 		return 0;
 	/* The batch is some milliseconds old: it may have woken up, or another have taken its
 	 * place. */
-	if (bpf_map_lookup_elem(map_fd, key, &current) ||
+	if (bpf_map_lookup_elem(reader->flows_fd, key, &current) ||
 	    !flow_is_over(&current, &reader->config, now_ns))
 		return 0;
-	return end_flow(reader, map_fd, key, close_over);
+	return end_flow(reader, key, close_over);
 }
 
-/* A flow that the full half-open room forgot leaves its holes behind: they go when nobody owns them. */
+static int end_half_open_if_over(struct reader *reader, const struct flow_key *key,
+				 const void *value, void *context)
+{
+	uint64_t now_ns = *(const uint64_t *)context;
+	struct half_open current;
+
+	if (!half_open_is_over(value, &reader->config, now_ns))
+		return 0;
+	if (bpf_map_lookup_elem(reader->half_open_fd, key, &current) ||
+	    !half_open_is_over(&current, &reader->config, now_ns))
+		return 0;
+	return end_half_open(reader, key, close_over);
+}
+
+static int sweep(struct reader *reader, uint64_t now_ns)
+{
+	int err = walk_half_open(reader, end_half_open_if_over, &now_ns);
+
+	return err ? err : walk_flows(reader, end_flow_if_over, &now_ns);
+}
+
+/* Two CPUs that end and open a flow at once may leave holes behind: they go when nobody owns them. */
 static void drop_orphans(struct reader *reader)
 {
 	struct holes_key key, next;
@@ -363,8 +460,7 @@ static void drop_orphans(struct reader *reader)
 	while (!bpf_map_get_next_key(reader->holes_fd, has_key ? &key : NULL, &next)) {
 		if (is_orphan)
 			bpf_map_delete_elem(reader->holes_fd, &key);
-		is_orphan = bpf_map_lookup_elem(reader->flows_fd, &next.flow, &flow) &&
-			    bpf_map_lookup_elem(reader->half_open_fd, &next.flow, &flow);
+		is_orphan = bpf_map_lookup_elem(reader->flows_fd, &next.flow, &flow) != 0;
 		key = next;
 		has_key = true;
 	}
@@ -382,7 +478,7 @@ int reader_sweep(struct reader *reader, uint64_t now_ns)
 		return err;
 	if (begin_ns - reader->swept_ns < SWEEP_SHARE * reader->sweep_cost_ns)
 		return 0;
-	err = walk_flows(reader, end_if_over, &now_ns);
+	err = sweep(reader, now_ns - GRACE_NS);
 	if (!err)
 		err = deliver(reader);
 	reader->swept_ns = clock_monotonic_ns();
@@ -394,13 +490,15 @@ int reader_sweep(struct reader *reader, uint64_t now_ns)
 	return err;
 }
 
-/* Listings: by start, so keys are gathered first and flows fetched in order. */
+/*
+ * Listings. A connection that moves to the second room while both are walked must come once: the first
+ * room is listed first, then the second is walked, and what came there is struck off the list. What is
+ * left on it is still half-open, or moved behind the walk's back, or has ended and shown its record.
+ */
 
-static int list_flow(struct reader *reader, int map_fd, const struct flow_key *key,
-		     const struct flow *flow, void *context)
+static int list_add(struct list *list, const struct flow_key *key, uint64_t start_ns,
+		    bool is_half_open)
 {
-	struct list *list = context;
-
 	if (list->count == list->room) {
 		size_t room = list->room ? list->room * 2 : BATCH_ENTRIES;
 		struct listed *entries = reallocarray(list->entries, room, sizeof(*entries));
@@ -411,11 +509,29 @@ static int list_flow(struct reader *reader, int map_fd, const struct flow_key *k
 		list->room = room;
 	}
 	list->entries[list->count++] = (struct listed){
-		.start_ns = flow->start_ns,
+		.start_ns = start_ns,
 		.key = *key,
-		.is_half_open = map_fd == reader->half_open_fd,
+		.is_half_open = is_half_open,
 	};
 	return 0;
+}
+
+static int list_half_open(struct reader *reader, const struct flow_key *key, const void *value,
+			  void *context)
+{
+	const struct half_open *entry = value;
+
+	(void)reader;
+	if (entry->kind == HALF_OPEN_REFUSED)
+		return 0;
+	return list_add(context, key, entry->start_ns, true);
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct listed *x = a, *y = b;
+
+	return memcmp(&x->key, &y->key, sizeof(x->key));
 }
 
 static int by_start(const void *a, const void *b)
@@ -424,56 +540,59 @@ static int by_start(const void *a, const void *b)
 
 	if (x->start_ns != y->start_ns)
 		return x->start_ns < y->start_ns ? -1 : 1;
-	return memcmp(&x->key, &y->key, sizeof(x->key));
+	return by_key(a, b);
 }
 
-static int list_flows(struct reader *reader, struct list *ret_list)
+static int show_open_flow(struct reader *reader, const struct flow_key *key, const void *value,
+			  void *context)
 {
-	struct list list = {};
-	int err;
+	struct list *half_open = context;
+	struct listed wanted = {.key = *key}, *listed = NULL;
+	struct flow flow = *(const struct flow *)value;
 
-	err = walk_flows(reader, list_flow, &list);
-	if (err) {
-		free(list.entries);
-		return err;
-	}
-	if (list.count)
-		qsort(list.entries, list.count, sizeof(*list.entries), by_start);
-	*ret_list = list;
+	if (half_open->count)
+		listed = bsearch(&wanted, half_open->entries, half_open->count,
+				 sizeof(*half_open->entries), by_key);
+	if (listed)
+		listed->is_shown = true;
+	settle(reader, key, &flow);
+	show_flow(reader, key, &flow, CLOSE_OPEN);
 	return 0;
 }
 
-static int listed_map_fd(const struct reader *reader, const struct listed *listed)
+static void show_open_half_open(struct reader *reader, const struct flow_key *key)
 {
-	return listed->is_half_open ? reader->half_open_fd : reader->flows_fd;
+	struct flow flow;
+
+	if (!bpf_map_lookup_elem(reader->half_open_fd, key, &reader->work.entry)) {
+		if (reader->work.entry.kind == HALF_OPEN_REFUSED)
+			return;
+		expand(reader, key);
+		show_flow(reader, key, &reader->work.flow, CLOSE_OPEN);
+	} else if (!bpf_map_lookup_elem(reader->flows_fd, key, &flow)) {
+		settle(reader, key, &flow);
+		show_flow(reader, key, &flow, CLOSE_OPEN);
+	}
 }
 
 int reader_interval(struct reader *reader)
 {
-	struct list list;
-	struct flow flow;
-	int err;
+	struct list half_open = {};
+	int err = walk_half_open(reader, list_half_open, &half_open);
 
-	err = list_flows(reader, &list);
-	if (err)
-		return err;
-	for (size_t i = 0; i < list.count; i++) {
-		const struct flow_key *key = &list.entries[i].key;
-		int map_fd = listed_map_fd(reader, &list.entries[i]);
-
-		/* Promoted meanwhile: the first room is left for the second, never the reverse. */
-		if (bpf_map_lookup_elem(map_fd, key, &flow) &&
-		    (map_fd == reader->flows_fd ||
-		     bpf_map_lookup_elem(reader->flows_fd, key, &flow)))
-			continue;
-		settle(reader, key, &flow);
-		show_flow(reader, key, &flow, CLOSE_OPEN);
+	if (!err && half_open.count)
+		qsort(half_open.entries, half_open.count, sizeof(*half_open.entries), by_key);
+	if (!err)
+		err = walk_flows(reader, show_open_flow, &half_open);
+	for (size_t i = 0; i < half_open.count && !err; i++) {
+		if (!half_open.entries[i].is_shown)
+			show_open_half_open(reader, &half_open.entries[i].key);
 	}
-	free(list.entries);
+	free(half_open.entries);
 	/* Of flows that go on: whoever comes next shows them anew. */
 	reader->lines = 0;
 	reader->secondaries = 0;
-	return 0;
+	return err;
 }
 
 struct gone {
@@ -488,16 +607,25 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int end_if_gone(struct reader *reader, int map_fd, const struct flow_key *key,
-		       const struct flow *flow, void *context)
+static bool is_gone(const struct gone *gone, const struct flow_key *key)
 {
-	const struct gone *gone = context;
 	uint32_t ifindex = key->ifindex;
 
-	(void)flow;
-	if (!bsearch(&ifindex, gone->ifindexes, gone->count, sizeof(ifindex), by_number))
-		return 0;
-	return end_flow(reader, map_fd, key, close_finish);
+	return bsearch(&ifindex, gone->ifindexes, gone->count, sizeof(ifindex), by_number);
+}
+
+static int end_flow_if_gone(struct reader *reader, const struct flow_key *key, const void *value,
+			    void *context)
+{
+	(void)value;
+	return is_gone(context, key) ? end_flow(reader, key, close_finish) : 0;
+}
+
+static int end_half_open_if_gone(struct reader *reader, const struct flow_key *key,
+				 const void *value, void *context)
+{
+	(void)value;
+	return is_gone(context, key) ? end_half_open(reader, key, close_finish) : 0;
 }
 
 int reader_leave(struct reader *reader, const uint32_t *ifindexes, size_t count)
@@ -512,7 +640,9 @@ int reader_leave(struct reader *reader, const uint32_t *ifindexes, size_t count)
 		return -ENOMEM;
 	memcpy(sorted, ifindexes, count * sizeof(*sorted));
 	qsort(sorted, count, sizeof(*sorted), by_number);
-	err = walk_flows(reader, end_if_gone, &(struct gone){sorted, count});
+	err = walk_half_open(reader, end_half_open_if_gone, &(struct gone){sorted, count});
+	if (!err)
+		err = walk_flows(reader, end_flow_if_gone, &(struct gone){sorted, count});
 	free(sorted);
 	return err ? err : deliver(reader);
 }
@@ -533,24 +663,38 @@ uint64_t reader_left(const struct reader *reader)
 	return reader->left;
 }
 
+static int list_flow(struct reader *reader, const struct flow_key *key, const void *value,
+		     void *context)
+{
+	const struct flow *flow = value;
+
+	(void)reader;
+	return list_add(context, key, flow->start_ns, false);
+}
+
+/* Nothing moves any more: in the order of their starts. */
 int reader_finish(struct reader *reader, uint64_t now_ns)
 {
-	struct list list;
+	struct list list = {};
 	int err;
 
 	(void)now_ns;
 	err = reader_poll(reader);
-	if (err)
-		return err;
-	err = list_flows(reader, &list);
-	if (err)
-		return err;
+	if (!err)
+		err = walk_half_open(reader, list_half_open, &list);
+	if (!err)
+		err = walk_flows(reader, list_flow, &list);
+	if (!err && list.count)
+		qsort(list.entries, list.count, sizeof(*list.entries), by_start);
 	for (size_t i = 0; i < list.count && !err; i++) {
-		if (goes_on(reader, &list.entries[i].key))
+		const struct listed *listed = &list.entries[i];
+
+		if (goes_on(reader, &listed->key)) {
 			reader->left++;
-		else
-			err = end_flow(reader, listed_map_fd(reader, &list.entries[i]),
-				       &list.entries[i].key, close_finish);
+			continue;
+		}
+		err = listed->is_half_open ? end_half_open(reader, &listed->key, close_finish)
+					   : end_flow(reader, &listed->key, close_finish);
 	}
 	free(list.entries);
 	return err ? err : deliver(reader);
@@ -607,12 +751,17 @@ static int read_ring(struct reader *reader)
 /* Out of its table and into the slot goes in one step only from Linux 5.14 on. */
 static bool slot_is_taken(const struct reader *reader, const struct outbox_slot *slot)
 {
-	int map_fd = slot->is_half_open ? reader->half_open_fd : reader->flows_fd;
+	const struct half_open *taken = &slot->entry;
+	struct half_open entry;
 	struct flow flow;
 
 	if (slot->state != SLOT_TAKING)
 		return slot->state != SLOT_FREE;
-	return slot->flow.start_ns && (bpf_map_lookup_elem(map_fd, &slot->key, &flow) ||
+	if (slot->is_half_open)
+		return taken->start_ns && taken->kind != HALF_OPEN_REFUSED &&
+		       (bpf_map_lookup_elem(reader->half_open_fd, &slot->key, &entry) ||
+			entry.start_ns != taken->start_ns);
+	return slot->flow.start_ns && (bpf_map_lookup_elem(reader->flows_fd, &slot->key, &flow) ||
 				       flow.start_ns != slot->flow.start_ns);
 }
 
@@ -712,6 +861,8 @@ static void show_left_slots(struct reader *reader)
 			outbox_slot_is(slot, SLOT_FREE);
 			continue;
 		}
+		if (slot->state == SLOT_TAKING && slot->is_half_open)
+			expand_slot(reader, slot);
 		if (slot->state == SLOT_TAKING) {
 			slot->close = close_over(&slot->flow);
 			outbox_slot_is(slot, SLOT_TAKEN);
@@ -780,29 +931,39 @@ static uint64_t sum_doors(const struct summary *summary, enum counter counter)
 	return sum;
 }
 
-static int count_flow(struct reader *reader, int map_fd, const struct flow_key *key,
-		      const struct flow *flow, void *context)
+static int count_half_open(struct reader *reader, const struct flow_key *key, const void *value,
+			   void *context)
 {
+	const struct half_open *entry = value;
+
 	(void)reader;
-	(void)map_fd;
 	(void)key;
-	(void)flow;
-	++*(uint64_t *)context;
+	*(uint64_t *)context += entry->kind != HALF_OPEN_REFUSED;
 	return 0;
 }
 
-/* The LRU map does not tell what it forgot: it is what came in and is nowhere else. */
-static uint64_t half_open_evicted(struct reader *reader, const struct summary *summary)
+/*
+ * The LRU map does not tell what it forgot: it is what came in and is nowhere else. What came in is read
+ * first, then the room is walked, then what left is read: so what moves meanwhile is never taken for
+ * forgotten, the count is exact when all is still, and it never falls.
+ */
+static void add_forgotten(struct reader *reader, struct summary *ret_summary)
 {
-	uint64_t opened = sum_doors(summary, COUNTER_flows_opened);
-	uint64_t left = sum_doors(summary, COUNTER_flows_promoted) +
-			sum_doors(summary, COUNTER_half_open_ended) + reader->outbox->now.half_open_taken +
-			outbox_half_open(reader->outbox);
-	uint64_t present = 0;
+	struct summary before = {}, after = *ret_summary;
+	uint64_t known = 0, opened;
 
-	if (opened <= left || walk_map(reader, reader->half_open_fd, count_flow, &present))
-		return 0;
-	return opened - left > present ? opened - left - present : 0;
+	if (add_cpus(reader, &before) || walk_half_open(reader, count_half_open, &known) ||
+	    add_cpus(reader, &after))
+		return;
+	opened = sum_doors(&before, COUNTER_flows_opened);
+	known += reader->outbox->now.half_open_taken + outbox_half_open(reader->outbox) +
+		 sum_doors(&after, COUNTER_flows_promoted) +
+		 sum_doors(&after, COUNTER_flows_early) + sum_doors(&after, COUNTER_flows_refused) +
+		 sum_doors(&after, COUNTER_half_open_ended);
+	if (opened > known && opened - known > reader->half_open_forgotten)
+		reader->half_open_forgotten = opened - known;
+	*ret_summary = after;
+	ret_summary->half_open_forgotten = reader->half_open_forgotten;
 }
 
 void reader_counters(struct reader *reader, struct summary *ret_summary)
@@ -813,8 +974,7 @@ void reader_counters(struct reader *reader, struct summary *ret_summary)
 		.lines_unsure = reader->outbox->now.lines_unsure,
 	};
 
-	if (!add_cpus(reader, &summary))
-		summary.half_open_evicted = half_open_evicted(reader, &summary);
+	add_forgotten(reader, &summary);
 	*ret_summary = summary;
 }
 
@@ -864,7 +1024,11 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 	if (reader->flows_fd < 0 || reader->half_open_fd < 0 || reader->holes_fd < 0 ||
 	    reader->histograms_fd < 0 || reader->counters_fd < 0 || reader->claims_fd < 0)
 		goto out;
-	err = batch_resize(&reader->batch, BATCH_ENTRIES);
+	reader->flows.value_bytes = sizeof(struct flow);
+	reader->half_open.value_bytes = sizeof(struct half_open);
+	err = batch_resize(&reader->flows, BATCH_ENTRIES);
+	if (!err)
+		err = batch_resize(&reader->half_open, BATCH_ENTRIES);
 	if (!err)
 		err = open_rings(reader, attach);
 out:
@@ -881,7 +1045,7 @@ void reader_close(struct reader *reader)
 		return;
 	ring_close(reader->events);
 	outbox_unmap(reader->outbox);
-	free(reader->batch.keys);
-	free(reader->batch.flows);
+	batch_free(&reader->flows);
+	batch_free(&reader->half_open);
 	free(reader);
 }

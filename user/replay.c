@@ -23,7 +23,11 @@ struct ahead {
 struct replay {
 	struct monitor_config config;
 	struct door_counters counters;
-	struct flow_table table;
+	struct flow_table flows;
+	struct flow_table half_open;
+	struct half_open_work work;
+	uint64_t opened; /* flows so far */
+	uint32_t hash;   /* of the key of the packet that is tracked */
 	struct ahead ahead[FRAMES_AHEAD]; /* a ring */
 	uint32_t ahead_first;
 	uint32_t ahead_count;
@@ -62,39 +66,35 @@ static struct flow_entry *entry_of(const struct flow *flow)
 	return (struct flow_entry *)((char *)flow - offsetof(struct flow_entry, flow));
 }
 
-/* The hall asks for no other flow than the one of the packet it is given. */
-static uint32_t hash_of(const struct flow_key *key)
-{
-	const char *ahead = (const char *)key - offsetof(struct ahead, pkt.key);
-
-	return ((const struct ahead *)ahead)->hash;
-}
-
+/* The hall asks for no other connection than the one of the packet it is given. */
 static struct flow *host_find_flow(const struct flow_key *key)
 {
-	struct flow_entry *entry = flow_table_find(&serving->table, key, hash_of(key));
+	struct flow_entry *entry = flow_table_find(&serving->flows, key, serving->hash);
 
 	return entry ? &entry->flow : NULL;
 }
 
-static struct flow *host_open_flow(const struct packet *pkt)
+/* The same two rooms as in the kernel, but memory grows here: neither is ever full. */
+static enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *flow)
 {
-	struct flow_entry *entry = flow_table_insert(&serving->table, &pkt->key, hash_of(&pkt->key));
+	struct half_open_entry *before = flow_table_find(&serving->half_open, key, serving->hash);
+	struct flow_entry *entry = flow_table_insert(&serving->flows, key, serving->hash);
 
 	if (!entry)
-		return NULL;
+		return ROOM_FULL;
+	entry->serial = before ? before->serial : serving->opened++;
 	entry->holes[0] = entry->holes[1] = NULL;
 	entry->histograms[0] = entry->histograms[1] = NULL;
-	track_open(&entry->flow, pkt);
-	return &entry->flow;
+	entry->flow = *flow;
+	return ROOM_TAKEN;
 }
 
-/* One table holds both rooms: memory grows here, so neither needs protection from the other. */
-static struct flow *host_promote_flow(const struct flow_key *key, struct flow *flow)
+static void free_beside(struct flow_entry *entry)
 {
-	(void)key;
-	flow->proven = 1;
-	return flow;
+	for (int side = 0; side < 2; side++) {
+		free(entry->holes[side]);
+		free(entry->histograms[side]);
+	}
 }
 
 static void host_close_flow(const struct flow_key *key, struct flow *flow)
@@ -102,11 +102,47 @@ static void host_close_flow(const struct flow_key *key, struct flow *flow)
 	struct flow_entry *entry = entry_of(flow);
 
 	(void)key;
-	for (int side = 0; side < 2; side++) {
-		free(entry->holes[side]);
-		free(entry->histograms[side]);
-	}
-	flow_table_remove(&serving->table, entry);
+	free_beside(entry);
+	flow_table_remove(&serving->flows, entry);
+}
+
+static struct half_open *host_find_half_open(const struct flow_key *key)
+{
+	struct half_open_entry *entry = flow_table_find(&serving->half_open, key, serving->hash);
+
+	return entry ? &entry->half_open : NULL;
+}
+
+static enum room_answer host_enter_half_open(const struct flow_key *key,
+					     const struct half_open *half_open)
+{
+	struct half_open_entry *entry = flow_table_insert(&serving->half_open, key, serving->hash);
+
+	if (!entry)
+		return ROOM_FULL;
+	entry->serial = serving->opened++;
+	entry->half_open = *half_open;
+	return ROOM_TAKEN;
+}
+
+static void host_close_half_open(const struct flow_key *key)
+{
+	struct half_open_entry *entry = flow_table_find(&serving->half_open, key, serving->hash);
+
+	if (entry)
+		flow_table_remove(&serving->half_open, entry);
+}
+
+static int host_claim(const struct packet *pkt)
+{
+	(void)pkt;
+	return 0;
+}
+
+static struct half_open_work *host_half_open_work(__u8 door)
+{
+	(void)door;
+	return &serving->work;
 }
 
 static struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,
@@ -152,13 +188,16 @@ static void show(struct replay *replay, const struct flow_entry *entry, __u8 clo
 	for (i = 0; i < 2; i++)
 		flow_settle(&flow, i, entry->holes[i], entry->histograms[i]);
 	flow.close = close;
-	replay->on_flow(replay->context, &entry->key, &flow);
+	replay->on_flow(replay->context, &entry->head.key, &flow);
 }
 
+/* What never proved itself owns nothing beside it. */
 static int host_post_flow(const struct flow_key *key, const struct flow *flow)
 {
-	(void)key;
-	show(serving, entry_of(flow), flow->close);
+	if (flow == &serving->work.flow)
+		serving->on_flow(serving->context, key, flow);
+	else
+		show(serving, entry_of(flow), flow->close);
 	return 0;
 }
 
@@ -185,13 +224,14 @@ int replay_open(struct replay **ret_replay, const struct monitor_config *config,
 	replay->on_flow = on_flow;
 	replay->on_event = on_event;
 	replay->context = context;
-	err = flow_table_open(&replay->table);
-	if (err) {
-		free(replay);
-		return err;
-	}
-	*ret_replay = replay;
-	return 0;
+	err = flow_table_open(&replay->flows, sizeof(struct flow_entry));
+	if (!err)
+		err = flow_table_open(&replay->half_open, sizeof(struct half_open_entry));
+	if (err)
+		replay_close(replay);
+	else
+		*ret_replay = replay;
+	return err;
 }
 
 static struct ahead *ahead_at(struct replay *replay, uint32_t behind_first)
@@ -206,7 +246,7 @@ static void look(struct replay *replay, const struct frame *frame)
 	if (!monitor_look(frame, &ahead->pkt))
 		return;
 	ahead->hash = flow_table_hash(&ahead->pkt.key);
-	flow_table_expect(&replay->table, ahead->hash);
+	flow_table_expect(&replay->flows, ahead->hash);
 	replay->ahead_count++;
 }
 
@@ -215,6 +255,7 @@ static void track_first(struct replay *replay)
 	struct ahead *first = ahead_at(replay, 0);
 
 	serving = replay;
+	replay->hash = first->hash;
 	monitor_packet(DOOR_CAPTURE, &first->pkt);
 	replay->ahead_first++;
 	replay->ahead_count--;
@@ -228,7 +269,7 @@ void replay_frame(struct replay *replay, const struct frame *frame)
 		replay->newest_ns = frame->time_ns;
 	look(replay, frame);
 	if (replay->ahead_count > FRAMES_AHEAD / 2)
-		flow_table_fetch(&replay->table, ahead_at(replay, FRAMES_AHEAD / 2)->hash);
+		flow_table_fetch(&replay->flows, ahead_at(replay, FRAMES_AHEAD / 2)->hash);
 	if (replay->ahead_count == FRAMES_AHEAD)
 		track_first(replay);
 }
@@ -249,8 +290,36 @@ void replay_filtered(struct replay *replay)
  */
 static int sweep_is_due(const struct replay *replay, uint64_t now_ns)
 {
-	return replay->frames_since_sweep >= replay->table.carved &&
+	return replay->frames_since_sweep >=
+		       (uint64_t)replay->flows.carved + replay->half_open.carved &&
 	       now_ns > replay->swept_ns + replay->config.closed_timeout_ns;
+}
+
+static struct flow *expand(struct replay *replay, const struct half_open_entry *entry)
+{
+	replay->work.key = entry->head.key;
+	replay->work.entry = entry->half_open;
+	half_open_expand(&replay->work);
+	return &replay->work.flow;
+}
+
+static void sweep_half_open(struct replay *replay, uint64_t now_ns)
+{
+	uint32_t i;
+
+	for (i = 0; i < replay->half_open.carved; i++) {
+		struct half_open_entry *entry = flow_table_entry(&replay->half_open, i);
+		struct flow *flow;
+
+		if (!entry || !half_open_is_over(&entry->half_open, &replay->config, now_ns))
+			continue;
+		if (entry->half_open.kind != HALF_OPEN_REFUSED) {
+			flow = expand(replay, entry);
+			flow->close = flow_close_reason(flow);
+			replay->on_flow(replay->context, &entry->head.key, flow);
+		}
+		flow_table_remove(&replay->half_open, entry);
+	}
 }
 
 void replay_sweep(struct replay *replay, uint64_t now_ns)
@@ -263,49 +332,94 @@ void replay_sweep(struct replay *replay, uint64_t now_ns)
 	serving = replay;
 	replay->frames_since_sweep = 0;
 	replay->swept_ns = now_ns;
-	for (i = 0; i < replay->table.carved; i++) {
-		struct flow_entry *entry = flow_table_entry(&replay->table, i);
+	sweep_half_open(replay, now_ns);
+	for (i = 0; i < replay->flows.carved; i++) {
+		struct flow_entry *entry = flow_table_entry(&replay->flows, i);
 
 		if (!entry || !flow_is_over(&entry->flow, &replay->config, now_ns))
 			continue;
 		show(replay, entry, flow_close_reason(&entry->flow));
-		host_close_flow(&entry->key, &entry->flow);
+		host_close_flow(&entry->head.key, &entry->flow);
 	}
 }
 
+/* What a listing knows of an entry of either room: exactly one of the pointers is set. */
+struct listed {
+	uint64_t start_ns;
+	uint64_t serial;
+	const struct flow_entry *flow;
+	const struct half_open_entry *half_open;
+};
+
 static int by_start(const void *a, const void *b)
 {
-	const struct flow_entry *x = *(struct flow_entry *const *)a;
-	const struct flow_entry *y = *(struct flow_entry *const *)b;
+	const struct listed *x = a, *y = b;
 
-	if (x->flow.start_ns != y->flow.start_ns)
-		return x->flow.start_ns < y->flow.start_ns ? -1 : 1;
-	return x->number < y->number ? -1 : 1;
+	if (x->start_ns != y->start_ns)
+		return x->start_ns < y->start_ns ? -1 : 1;
+	return x->serial < y->serial ? -1 : 1;
+}
+
+static void show_listed(struct replay *replay, const struct listed *listed,
+			__u8 (*close)(const struct replay *replay, const struct flow *flow))
+{
+	struct flow *flow;
+
+	if (listed->flow) {
+		show(replay, listed->flow, close(replay, &listed->flow->flow));
+		return;
+	}
+	flow = expand(replay, listed->half_open);
+	flow->close = close(replay, flow);
+	replay->on_flow(replay->context, &listed->half_open->head.key, flow);
+}
+
+static struct listed listed_at(const struct replay *replay, uint32_t i)
+{
+	struct listed listed = {0};
+
+	if (i < replay->flows.carved) {
+		listed.flow = flow_table_entry(&replay->flows, i);
+		if (listed.flow) {
+			listed.start_ns = listed.flow->flow.start_ns;
+			listed.serial = listed.flow->serial;
+		}
+		return listed;
+	}
+	listed.half_open = flow_table_entry(&replay->half_open, i - replay->flows.carved);
+	if (listed.half_open && listed.half_open->half_open.kind == HALF_OPEN_REFUSED)
+		listed.half_open = NULL;
+	if (listed.half_open) {
+		listed.start_ns = listed.half_open->half_open.start_ns;
+		listed.serial = listed.half_open->serial;
+	}
+	return listed;
 }
 
 /* Shows every flow, by start; without memory to sort, in table order. */
 static void show_all(struct replay *replay,
 		     __u8 (*close)(const struct replay *replay, const struct flow *flow))
 {
-	struct flow_entry **entries = malloc(((size_t)replay->table.count + 1) * sizeof(*entries));
-	uint32_t i, count = 0;
+	size_t room = (size_t)replay->flows.count + replay->half_open.count + 1;
+	struct listed *list = malloc(room * sizeof(*list));
+	size_t count = 0;
 
-	for (i = 0; i < replay->table.carved; i++) {
-		struct flow_entry *entry = flow_table_entry(&replay->table, i);
+	for (uint32_t i = 0; i < replay->flows.carved + replay->half_open.carved; i++) {
+		struct listed listed = listed_at(replay, i);
 
-		if (!entry)
+		if (!listed.flow && !listed.half_open)
 			continue;
-		if (entries)
-			entries[count++] = entry;
+		if (list)
+			list[count++] = listed;
 		else
-			show(replay, entry, close(replay, &entry->flow));
+			show_listed(replay, &listed, close);
 	}
-	if (!entries)
+	if (!list)
 		return;
-	qsort(entries, count, sizeof(*entries), by_start);
-	for (i = 0; i < count; i++)
-		show(replay, entries[i], close(replay, &entries[i]->flow));
-	free(entries);
+	qsort(list, count, sizeof(*list), by_start);
+	for (size_t i = 0; i < count; i++)
+		show_listed(replay, &list[i], close);
+	free(list);
 }
 
 static __u8 close_open(const struct replay *replay, const struct flow *flow)
@@ -323,6 +437,18 @@ static __u8 close_finish(const struct replay *replay, const struct flow *flow)
 	return CLOSE_END_OF_CAPTURE;
 }
 
+static void close_tables(struct replay *replay)
+{
+	for (uint32_t i = 0; i < replay->flows.carved; i++) {
+		struct flow_entry *entry = flow_table_entry(&replay->flows, i);
+
+		if (entry)
+			free_beside(entry);
+	}
+	flow_table_close(&replay->flows);
+	flow_table_close(&replay->half_open);
+}
+
 void replay_interval(struct replay *replay)
 {
 	replay_settle(replay);
@@ -333,7 +459,7 @@ void replay_finish(struct replay *replay)
 {
 	replay_settle(replay);
 	show_all(replay, close_finish);
-	flow_table_close(&replay->table);
+	close_tables(replay);
 }
 
 const struct door_counters *replay_counters(struct replay *replay)
@@ -346,6 +472,6 @@ void replay_close(struct replay *replay)
 {
 	if (!replay)
 		return;
-	flow_table_close(&replay->table);
+	close_tables(replay);
 	free(replay);
 }

@@ -111,7 +111,7 @@ static void say_lost(struct sentence *sentence, const struct summary *summary)
 		  "event the full ring buffer could not take" },
 		{ summary_count(summary, COUNTER_flows_refused),
 		  "proven flow the full flow table could not take" },
-		{ summary->half_open_evicted, "half-open flow forgotten early, its room was full" },
+		{ summary->half_open_forgotten, "half-open flow forgotten early, its room was full" },
 		{ summary_count(summary, COUNTER_holes_refused),
 		  "hole list that found no room; the flow is approximate" },
 		{ summary_count(summary, COUNTER_histograms_refused),

@@ -32,6 +32,7 @@ enum door {
 	X(frames_icmp_errors, "ICMP error about a TCP segment")                               \
 	X(frames_not_tcp, "IP, but not TCP")                                                  \
 	X(frames_tcp_malformed, "TCP data offset impossible")                                 \
+	X(frames_refused, "of a flow that the full flow table had refused")                    \
 	X(frames_no_room, "no room for another half-open flow")
 
 /* Facts beside the sum: they do not say where a frame went. */
@@ -41,6 +42,7 @@ enum door {
 	X(unreachables, "ICMP error that told why a SYN had no answer")                       \
 	X(flows_opened, "flow first seen")                                                    \
 	X(flows_promoted, "flow that proved itself and entered the flow table")               \
+	X(flows_early, "flow that entered it before, the half-open room having no form for it") \
 	X(flows_refused, "proven flow the full flow table could not take")                    \
 	X(flows_ended, "flow that left a table through the hall: reused or silent too long")  \
 	X(half_open_ended, "the same, before the flow had proved itself")                     \

@@ -208,8 +208,8 @@ struct flow {
 	__u8 opener; /* index into side */
 	__u8 role;   /* enum flow_role */
 	__u8 close;  /* enum flow_close, set when the record leaves */
-	__u8 proven; /* lives, or would live but for want of room, in the flow table */
-	__u8 refused; /* the flow table had no room for it */
+	__u8 proven; /* both ends, or one of them twice, have shown that they mean it */
+	__u8 secondary; /* another interface claimed the connection first: this flow counts in no total */
 	__u8 simultaneous; /* SYNs crossed (RFC 9293, 3.5) */
 	__u8 has_response; /* responder */
 	__u16 vlan;   /* outermost VLAN id, 0: none */
@@ -218,8 +218,7 @@ struct flow {
 	__u32 tunnel_id; /* VNI, key, TEID or session of the frame that opened the flow; 0: none */
 	__u8 tunnel;   /* enum tunnel; two: the outer one in the high half */
 	__u8 icmp;     /* responder, or a router before it: enum flow_icmp, why the SYN had no answer */
-	__u8 secondary; /* another interface claimed the connection first: this flow counts in no total */
-	__u8 reserved;
+	__u8 reserved[2];
 };
 _Static_assert(sizeof(struct flow) == 928, "flow has no hidden padding");
 /* The kernel takes memory in powers of two: with key and head, 936 bytes still fit into 1,024. */

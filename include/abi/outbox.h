@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 #include "abi/flow.h"
+#include "abi/half_open.h"
 #include "abi/key.h"
 
 #define OUTBOX_SLOTS 64
@@ -19,7 +20,7 @@ enum outbox_stage { /* of the lines that are on their way out */
 
 enum slot_state {
 	SLOT_FREE,
-	SLOT_TAKING,  /* the flow is in its table still when its start_ns here is 0 */
+	SLOT_TAKING,  /* in its table still when its start_ns here, of flow or entry, is 0 */
 	SLOT_TAKEN,   /* out of its table, as it was there */
 	SLOT_SETTLED, /* as it is shown; what else it owned may go */
 };
@@ -31,6 +32,7 @@ struct outbox_slot {
 	__u8 close; /* enum flow_close, as it is shown */
 	__u8 reserved;
 	struct flow_key key;
+	struct half_open entry; /* as it was taken, with is_half_open; then flow is what it stands for */
 	struct flow flow;
 	struct flow settled;
 };

@@ -9,28 +9,42 @@
 #include "core/compiler.h"
 #include "core/expire.h"
 #include "core/frame.h"
+#include "core/half_open.h"
 #include "core/notice.h"
 #include "core/packet.h"
 #include "core/parse.h"
 #include "core/track.h"
 
+enum room_answer {
+	ROOM_TAKEN, /* it is in there now */
+	ROOM_KNOWN, /* it was there already: another CPU was faster */
+	ROOM_FULL,
+};
+
 /*
- * What a host provides. Flows live in two rooms (half-open, and proven); the host knows which, the
- * hall does not ask. Forgetting one of these is a compile error.
+ * What a host provides: two rooms, one for connections that have yet to prove themselves, one for
+ * those that have. Forgetting one of these is a compile error.
  */
 /* Volatile: constant once the programs are loaded, and not a moment before. */
 static const volatile struct monitor_config *host_config(void);
 static void host_count(__u8 door, enum counter counter);
 /* parse_hops(), where the kernel programs have a function apart. */
 static int host_parse_hops(const struct frame *frame, struct packet *pkt, int hop);
-/* NULL: in neither room. */
+/* In the flow table. NULL: it is not there. */
 static struct flow *host_find_flow(const struct flow_key *key);
-/* Into the half-open room. NULL: no room. */
-static struct flow *host_open_flow(const struct packet *pkt);
-/* Into the flow table, under the same key. NULL: it is full. */
-static struct flow *host_promote_flow(const struct flow_key *key, struct flow *flow);
-/* Out of its room, with its holes and histograms. */
+/* Into the flow table, if the key is not there yet. */
+static enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *flow);
+/* Out of the flow table, with its holes and histograms. */
 static void host_close_flow(const struct flow_key *key, struct flow *flow);
+/* The same for the half-open room, which takes what is newer and forgets the oldest. */
+static struct half_open *host_find_half_open(const struct flow_key *key);
+static enum room_answer host_enter_half_open(const struct flow_key *key,
+					     const struct half_open *entry);
+static void host_close_half_open(const struct flow_key *key);
+/* 1: another interface counts the connection that this packet opens here. */
+static int host_claim(const struct packet *pkt);
+/* Working space for a connection that is in the first room; NULL: never, but for the verifier. */
+static struct half_open_work *host_half_open_work(__u8 door);
 /* NULL: none, or no room. A host that keeps them with the flow needs no key. */
 static struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,
 				     __u32 direction);
@@ -114,34 +128,37 @@ core_inline int filter_matches(const volatile struct monitor_config *config,
 	return 1;
 }
 
-core_inline void monitor_end_flow(__u8 door, const struct flow_key *key, struct flow *flow,
-				  __u8 close)
+core_inline void monitor_post_flow(__u8 door, const struct flow_key *key, struct flow *flow,
+				   __u8 close)
 {
-	host_count(door, flow->proven ? COUNTER_flows_ended : COUNTER_half_open_ended);
 	flow->close = close;
 	if (host_post_flow(key, flow))
 		host_count(door, COUNTER_events_lost);
+}
+
+core_inline void monitor_end_flow(__u8 door, const struct flow_key *key, struct flow *flow,
+				  __u8 close)
+{
+	host_count(door, COUNTER_flows_ended);
+	monitor_post_flow(door, key, flow, close);
 	host_close_flow(key, flow);
 }
 
-/* The flow this packet belongs to: found, or opened after its predecessor on the tuple was ended.
- */
+/* The flow of the table this packet belongs to, unless it is over: then it is ended. */
 core_inline struct flow *monitor_flow(__u8 door, const struct packet *pkt)
 {
 	struct flow *flow = host_find_flow(&pkt->key);
 
-	if (flow && flow_is_over(flow, host_config(), pkt->now_ns)) {
-		monitor_end_flow(door, &pkt->key, flow, flow_close_reason(flow));
-		flow = (struct flow *)0;
-	} else if (flow && (pkt->flags & TCP_SYN) && handshake_reopens(flow, pkt)) {
-		monitor_end_flow(door, &pkt->key, flow, CLOSE_REUSED);
-		flow = (struct flow *)0;
-	}
-	if (flow)
+	if (!flow)
 		return flow;
-	flow = host_open_flow(pkt);
-	if (flow)
-		host_count(door, COUNTER_flows_opened);
+	if (flow_is_over(flow, host_config(), pkt->now_ns)) {
+		monitor_end_flow(door, &pkt->key, flow, flow_close_reason(flow));
+		return (struct flow *)0;
+	}
+	if ((pkt->flags & TCP_SYN) && handshake_reopens(flow, pkt)) {
+		monitor_end_flow(door, &pkt->key, flow, CLOSE_REUSED);
+		return (struct flow *)0;
+	}
 	return flow;
 }
 
@@ -201,11 +218,16 @@ core_inline void monitor_notice(__u8 door, enum event_type type, const struct fl
 		host_count(door, COUNTER_events_lost);
 }
 
-core_inline void monitor_notices(__u8 door, const struct notice_before *before,
-				 const struct flow *flow, const struct packet *pkt)
+/* Verified apart: two rooms' flows come here. */
+core_apart int monitor_notices(const struct notice_before *before, const struct flow *flow,
+			       const struct packet *pkt, __u32 door_number)
 {
-	const struct side *side = &flow->side[pkt->direction & 1];
+	const struct side *side;
+	__u8 door = (__u8)door_number;
 
+	if (!before || !flow || !pkt)
+		return 0;
+	side = &flow->side[pkt->direction & 1];
 	if (!before->proven && flow->proven)
 		monitor_notice(door, EVENT_OPENED, flow, pkt);
 	if (notice_is_refusal(before, flow, pkt))
@@ -216,20 +238,252 @@ core_inline void monitor_notices(__u8 door, const struct notice_before *before,
 		monitor_notice(door, EVENT_SPURIOUS, flow, pkt);
 	if (side->zero_windows != before->zero_windows)
 		monitor_notice(door, EVENT_ZERO_WINDOW, flow, pkt);
+	return 0;
 }
 
-/* Into the flow table, once the flow has proved itself. Returns where it is now. */
-core_inline struct flow *monitor_promote(__u8 door, const struct packet *pkt, struct flow *flow)
+core_inline void monitor_count_tracked(__u8 door, const struct packet *pkt)
 {
-	struct flow *proven = host_promote_flow(&pkt->key, flow);
+	host_count(door, FRAMES_TRACKED);
+	if (pkt->first_fragment)
+		host_count(door, COUNTER_frames_first_fragments);
+	if (pkt->tunnel)
+		host_count(door, COUNTER_frames_decapsulated);
+}
 
-	if (proven) {
-		host_count(door, COUNTER_flows_promoted);
-		return proven;
+/* ------------------------------------------------------------------ the first room */
+
+/*
+ * Where a packet goes on that belongs to no flow of the table. What is done for it comes in three
+ * pieces, find, judge and settle, each verified apart; tracking itself stays with the caller, for the
+ * kernel's stack has room for no call between.
+ */
+enum half_open_way {
+	WAY_DONE,   /* the packet was tracked, or counted under its reason */
+	WAY_MOVED,  /* the flow is in the flow table from now on */
+	WAY_FOUND,  /* it was there already */
+	WAY_ENTRY,  /* the connection is in the first room: its entry is in the work */
+	WAY_APART,  /* to be tracked in the work, then settled: the entry takes it, it seems */
+	WAY_REFUSE, /* the same, but the full flow table did not take it */
+};
+
+/* A first segment. What does not fit is a flow at once. */
+core_inline int monitor_open(__u8 door, const struct packet *pkt, struct half_open_work *work)
+{
+	int fits = half_open_begin(&work->entry, pkt);
+	enum room_answer answer;
+
+	work->entry.secondary = host_claim(pkt) & 1;
+	if (!fits) {
+		track_open(&work->flow, pkt);
+		work->flow.secondary = work->entry.secondary;
 	}
-	flow->refused = 1;
+	answer = fits ? host_enter_half_open(&work->key, &work->entry)
+		      : host_enter_flow(&work->key, &work->flow);
+	if (answer == ROOM_KNOWN)
+		return fits ? WAY_ENTRY : WAY_FOUND;
+	if (answer == ROOM_FULL && fits) {
+		host_count(door, COUNTER_frames_no_room);
+		return WAY_DONE;
+	}
+	host_count(door, COUNTER_flows_opened);
+	if (!fits)
+		return answer == ROOM_FULL ? WAY_REFUSE : WAY_MOVED;
+	monitor_count_tracked(door, pkt);
+	return WAY_DONE;
+}
+
+/* Frames of a refused flow are counted, and open no other; a new SYN does. */
+core_inline int monitor_is_refused(const struct packet *pkt, const struct half_open *entry)
+{
+	return entry->kind == HALF_OPEN_REFUSED &&
+	       (pkt->flags & (TCP_SYN | TCP_ACK)) != TCP_SYN &&
+	       !half_open_is_over(entry, host_config(), pkt->now_ns);
+}
+
+core_apart int monitor_find(const struct packet *pkt, __u32 door)
+{
+	struct half_open_work *work = host_half_open_work((__u8)door);
+	struct half_open *entry;
+	int way;
+
+	if (!pkt || !work)
+		return WAY_DONE;
+	work->key = pkt->key;
+	entry = host_find_half_open(&work->key);
+	if (entry && monitor_is_refused(pkt, entry)) {
+		host_count((__u8)door, COUNTER_frames_refused);
+		WRITE_ONCE(entry->start_ns, pkt->now_ns);
+		return WAY_DONE;
+	}
+	if (entry && entry->kind == HALF_OPEN_REFUSED) {
+		host_close_half_open(&work->key);
+		entry = (struct half_open *)0;
+	}
+	if (!entry) {
+		/* A flow enters the second room before it leaves the first: just now, maybe. */
+		if (!(pkt->flags & TCP_SYN) && host_find_flow(&work->key))
+			return WAY_FOUND;
+		way = monitor_open((__u8)door, pkt, work);
+		if (way != WAY_ENTRY)
+			return way;
+		entry = host_find_half_open(&work->key);
+		if (!entry) {
+			host_count((__u8)door, COUNTER_frames_no_room);
+			return WAY_DONE;
+		}
+	}
+	work->entry = *entry;
+	return WAY_ENTRY;
+}
+
+/* The connection does not go on with this packet: its record leaves. */
+core_inline int monitor_half_open_ends(__u8 door, const struct packet *pkt,
+				       struct half_open_work *work)
+{
+	struct flow *flow = &work->flow;
+	__u8 close = CLOSE_REUSED;
+
+	if (half_open_is_over(&work->entry, host_config(), pkt->now_ns))
+		close = flow_close_reason(flow);
+	else if (!(pkt->flags & TCP_SYN) || !handshake_reopens(flow, pkt))
+		return 0;
+	host_count(door, COUNTER_half_open_ended);
+	monitor_post_flow(door, &work->key, flow, close);
+	host_close_half_open(&work->key);
+	return 1;
+}
+
+/* The work holds the entry, and the flow it stands for. */
+core_apart int monitor_judge(const struct packet *pkt, __u32 door)
+{
+	struct half_open_work *work = host_half_open_work((__u8)door);
+	enum room_answer answer;
+
+	if (!pkt || !work)
+		return WAY_DONE;
+	if (monitor_half_open_ends((__u8)door, pkt, work)) {
+		int way = monitor_open((__u8)door, pkt, work);
+
+		if (way != WAY_ENTRY)
+			return way;
+		host_count((__u8)door, COUNTER_frames_no_room); /* two CPUs opened the next */
+		return WAY_DONE;
+	}
+	if (half_open_takes(&work->entry, pkt))
+		return WAY_APART;
+	answer = host_enter_flow(&work->key, &work->flow);
+	if (answer == ROOM_FULL)
+		return WAY_REFUSE;
+	host_close_half_open(&work->key);
+	return answer == ROOM_TAKEN ? WAY_MOVED : WAY_FOUND;
+}
+
+core_inline void monitor_put_half_open(struct half_open_work *work)
+{
+	struct half_open *entry = host_find_half_open(&work->key);
+
+	if (entry)
+		*entry = work->entry;
+	else /* the full room forgot it just now, or it never was there */
+		host_enter_half_open(&work->key, &work->entry);
+}
+
+/*
+ * The full flow table did not take it. Its record leaves now, with what the opening told; the entry
+ * stays, so that what follows belongs to a flow that was refused and opens no other.
+ */
+core_inline void monitor_refuse(__u8 door, const struct packet *pkt, struct half_open_work *work)
+{
 	host_count(door, COUNTER_flows_refused);
-	return flow;
+	monitor_post_flow(door, &work->key, &work->flow, CLOSE_EVICTED);
+	work->entry.kind = HALF_OPEN_REFUSED;
+	work->entry.start_ns = pkt->now_ns;
+	work->entry.last_after_ns = 0;
+	work->entry.has_rst = 0;
+	monitor_put_half_open(work);
+}
+
+/* The packet was tracked in the work. */
+core_apart int monitor_settle(const struct packet *pkt, __u32 door, __u32 way)
+{
+	struct half_open_work *work = host_half_open_work((__u8)door);
+	enum room_answer answer;
+
+	if (!pkt || !work)
+		return 0;
+	if (way == WAY_REFUSE) {
+		monitor_refuse((__u8)door, pkt, work);
+		return 0;
+	}
+	if (half_open_keep(&work->entry, &work->flow, pkt)) {
+		monitor_put_half_open(work);
+		return 0;
+	}
+	answer = host_enter_flow(&work->key, &work->flow);
+	if (answer == ROOM_FULL) {
+		monitor_refuse((__u8)door, pkt, work);
+		return 0;
+	}
+	host_close_half_open(&work->key);
+	if (answer == ROOM_TAKEN)
+		host_count((__u8)door, COUNTER_flows_early);
+	return 0;
+}
+
+core_inline int monitor_half_open(__u8 door, const struct packet *pkt, struct half_open_work *work)
+{
+	int way = monitor_find(pkt, door);
+
+	if (way != WAY_ENTRY)
+		return way;
+	half_open_expand(work);
+	return monitor_judge(pkt, door);
+}
+
+/* ------------------------------------------------------------------ the second room */
+
+core_inline void monitor_segment(__u8 door, struct packet *pkt)
+{
+	struct flow *flow = monitor_flow(door, pkt);
+	struct holes *holes = (struct holes *)0, *peer_holes = (struct holes *)0;
+	struct notice_before before;
+	int way = WAY_FOUND;
+
+	if (!flow) {
+		struct half_open_work *work = host_half_open_work(door);
+
+		if (!work)
+			return;
+		way = monitor_half_open(door, pkt, work);
+		if (way == WAY_DONE)
+			return;
+		flow = &work->flow;
+		if (way == WAY_MOVED || way == WAY_FOUND)
+			flow = host_find_flow(&pkt->key);
+		if (!flow) { /* another CPU ended it */
+			host_count(door, COUNTER_frames_no_room);
+			return;
+		}
+	}
+	monitor_count_tracked(door, pkt);
+	if (pkt->now_ns < flow_last_ns(flow))
+		host_count(door, COUNTER_times_backwards);
+	before = notice_before(flow, pkt);
+	if (way == WAY_MOVED || way == WAY_FOUND) { /* nothing of the first room has holes */
+		holes = monitor_holes(door, flow, pkt);
+		peer_holes = monitor_peer_holes(flow, pkt);
+	}
+	if (track_segment(flow, pkt, holes, peer_holes) == SEGMENT_SUSPECT)
+		host_count(door, COUNTER_segments_suspect);
+	monitor_rtt(door, flow, pkt);
+	if (!flow->proven && handshake_proves(flow))
+		flow->proven = 1;
+	if (way == WAY_MOVED)
+		host_count(door, flow->proven ? COUNTER_flows_promoted : COUNTER_flows_early);
+	if (host_config()->events && !flow->secondary)
+		monitor_notices(&before, flow, pkt, door);
+	if (way == WAY_APART || way == WAY_REFUSE)
+		monitor_settle(pkt, door, way);
 }
 
 /*
@@ -239,40 +493,15 @@ core_inline struct flow *monitor_promote(__u8 door, const struct packet *pkt, st
 core_inline void monitor_unreachable(__u8 door, const struct packet *pkt)
 {
 	struct flow *flow = host_find_flow(&pkt->key);
+	struct half_open *entry = flow ? (struct half_open *)0 : host_find_half_open(&pkt->key);
 
-	if (!flow || !handshake_is_unanswered(flow, pkt))
+	if (flow && handshake_is_unanswered(flow, pkt))
+		flow->icmp = pkt->icmp;
+	else if (entry && half_open_is_unanswered(entry, pkt))
+		entry->icmp = pkt->icmp & 15;
+	else
 		return;
-	flow->icmp = pkt->icmp;
 	host_count(door, COUNTER_unreachables);
-}
-
-core_inline void monitor_segment(__u8 door, struct packet *pkt)
-{
-	struct flow *flow = monitor_flow(door, pkt);
-	struct holes *holes, *peer_holes;
-	struct notice_before before;
-
-	if (!flow) {
-		host_count(door, COUNTER_frames_no_room);
-		return;
-	}
-	host_count(door, FRAMES_TRACKED);
-	if (pkt->first_fragment)
-		host_count(door, COUNTER_frames_first_fragments);
-	if (pkt->tunnel)
-		host_count(door, COUNTER_frames_decapsulated);
-	if (pkt->now_ns < flow_last_ns(flow))
-		host_count(door, COUNTER_times_backwards);
-	before = notice_before(flow, pkt);
-	holes = monitor_holes(door, flow, pkt);
-	peer_holes = monitor_peer_holes(flow, pkt);
-	if (track_segment(flow, pkt, holes, peer_holes) == SEGMENT_SUSPECT)
-		host_count(door, COUNTER_segments_suspect);
-	monitor_rtt(door, flow, pkt);
-	if (!flow->proven && !flow->refused && handshake_proves(flow))
-		flow = monitor_promote(door, pkt, flow);
-	if (host_config()->events && !flow->secondary)
-		monitor_notices(door, &before, flow, pkt);
 }
 
 core_inline void monitor_packet(__u8 door, struct packet *pkt)

@@ -41,9 +41,46 @@ core_inline int host_parse_hops(const struct frame *frame, struct packet *pkt, i
 
 core_inline struct flow *host_find_flow(const struct flow_key *key)
 {
-	struct flow *flow = bpf_map_lookup_elem(&flows, key);
+	return bpf_map_lookup_elem(&flows, key);
+}
 
-	return flow ? flow : bpf_map_lookup_elem(&half_open, key);
+#define HOST_EEXIST (-17)
+
+core_inline enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *flow)
+{
+	long err = bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST);
+
+	if (!err)
+		return ROOM_TAKEN;
+	return err == HOST_EEXIST ? ROOM_KNOWN : ROOM_FULL;
+}
+
+core_inline struct half_open *host_find_half_open(const struct flow_key *key)
+{
+	return bpf_map_lookup_elem(&half_open, key);
+}
+
+core_inline enum room_answer host_enter_half_open(const struct flow_key *key,
+						  const struct half_open *entry)
+{
+	long err = bpf_map_update_elem(&half_open, key, entry, BPF_NOEXIST);
+
+	if (!err)
+		return ROOM_TAKEN;
+	return err == HOST_EEXIST ? ROOM_KNOWN : ROOM_FULL;
+}
+
+core_inline void host_close_half_open(const struct flow_key *key)
+{
+	bpf_map_delete_elem(&half_open, key);
+}
+
+core_inline struct half_open_work *host_half_open_work(__u8 door)
+{
+	__u32 index = door;
+	struct scratch *space = bpf_map_lookup_elem(&scratch, &index);
+
+	return space ? &space->half_open : (struct half_open_work *)0;
 }
 
 /* The claim stands as long as the flow it speaks of does. */
@@ -55,11 +92,11 @@ core_inline int host_claim_holds(const struct claim *claim, const struct claim *
 	if (claim->ifindex == own->ifindex || !claim_is_same(claim, own))
 		return 0;
 	holder.ifindex = claim->ifindex;
-	return !!host_find_flow(&holder);
+	return host_find_flow(&holder) || host_find_half_open(&holder);
 }
 
 /* 1: another interface has claimed the connection that this packet opens here. */
-core_apart int host_claim(const struct packet *pkt)
+core_apart int host_claim_apart(const struct packet *pkt)
 {
 	struct flow_key tuple;
 	struct claim own, *claim;
@@ -83,30 +120,9 @@ core_apart int host_claim(const struct packet *pkt)
 	return 0;
 }
 
-core_inline struct flow *host_open_flow(const struct packet *pkt)
+core_inline int host_claim(const struct packet *pkt)
 {
-	struct scratch *space = (struct scratch *)((char *)pkt - offsetof(struct scratch, pkt));
-
-	track_open(&space->flow, pkt);
-	if (config.several)
-		space->flow.secondary = (__u8)host_claim(pkt);
-	/* The other direction may have been faster on another CPU: then its flow is ours too. */
-	bpf_map_update_elem(&half_open, &pkt->key, &space->flow, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&half_open, &pkt->key);
-}
-
-core_inline struct flow *host_promote_flow(const struct flow_key *key, struct flow *flow)
-{
-	struct flow *proven;
-
-	flow->proven = 1;
-	bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST);
-	proven = bpf_map_lookup_elem(&flows, key);
-	if (proven)
-		bpf_map_delete_elem(&half_open, key);
-	else
-		flow->proven = 0;
-	return proven;
+	return config.several ? host_claim_apart(pkt) : 0;
 }
 
 /* The entries beside a flow, where it owns any. */
@@ -125,10 +141,7 @@ core_inline void host_close_flow(const struct flow_key *key, struct flow *flow)
 {
 	host_close_side(key, flow, 0);
 	host_close_side(key, flow, 1);
-	if (flow->proven)
-		bpf_map_delete_elem(&flows, key);
-	else
-		bpf_map_delete_elem(&half_open, key);
+	bpf_map_delete_elem(&flows, key);
 }
 
 core_inline struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,

@@ -11,9 +11,11 @@
 #include "abi/counters.h"
 #include "abi/event.h"
 #include "abi/flow.h"
+#include "abi/half_open.h"
 #include "abi/histogram.h"
 #include "abi/key.h"
 #include "abi/outbox.h"
+#include "core/half_open.h"
 #include "core/packet.h"
 
 /*
@@ -31,9 +33,9 @@ struct {
 /* Flows that have yet to prove themselves. A flood churns this room and no other. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, 65536);
 	__type(key, struct flow_key);
-	__type(value, struct flow);
+	__type(value, struct half_open);
 } half_open __weak SEC(".maps");
 
 /* Hole lists, made on demand: few flows ever own one. */
@@ -90,7 +92,7 @@ struct {
  */
 struct scratch {
 	struct packet pkt;
-	struct flow flow;
+	struct half_open_work half_open;
 };
 
 struct {

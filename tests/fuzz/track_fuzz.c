@@ -81,7 +81,6 @@ static void check_opening(const struct flow *flow)
 	must(!flow->has_responder_handshake || (flow->has_syn && flow->has_synack));
 	must(!flow->has_opener_handshake || flow->is_established);
 	must(!flow->has_syn || flow->role == ROLE_SEEN);
-	must(!(flow->proven && flow->refused));
 }
 
 static void check_flow(const struct flow *flow)

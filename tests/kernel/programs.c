@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "core/expire.h"
+#include "core/half_open.h"
 
 static const char *const door_names[DOOR_CAPTURE] = {
 	[DOOR_XDP] = "xdp",
@@ -88,9 +89,9 @@ int program_take_events(struct program *program)
 	return taken < 0 ? taken : 0;
 }
 
-static int drain_map(struct program *program, struct bpf_map *map)
+static int drain_table(struct program *program)
 {
-	int map_fd = bpf_map__fd(map);
+	int map_fd = bpf_map__fd(program->skel->maps.flows);
 	struct flow_key key;
 	struct flow flow;
 
@@ -102,6 +103,28 @@ static int drain_map(struct program *program, struct bpf_map *map)
 		settle(program, &key, &flow);
 		program->on_flow(program->context, &key, &flow);
 		err = bpf_map_delete_elem(map_fd, &key);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* What never proved itself owns nothing beside it. */
+static int drain_half_open(struct program *program)
+{
+	int map_fd = bpf_map__fd(program->skel->maps.half_open);
+	static struct half_open_work work;
+
+	while (!bpf_map_get_next_key(map_fd, NULL, &work.key)) {
+		int err = bpf_map_lookup_elem(map_fd, &work.key, &work.entry);
+
+		if (err)
+			return err;
+		if (work.entry.kind != HALF_OPEN_REFUSED) {
+			half_open_expand(&work);
+			program->on_flow(program->context, &work.key, &work.flow);
+		}
+		err = bpf_map_delete_elem(map_fd, &work.key);
 		if (err)
 			return err;
 	}
@@ -123,9 +146,9 @@ int program_take_flows(struct program *program)
 	int err = program_take_events(program);
 
 	if (!err)
-		err = drain_map(program, program->skel->maps.flows);
+		err = drain_table(program);
 	if (!err)
-		err = drain_map(program, program->skel->maps.half_open);
+		err = drain_half_open(program);
 	if (!err)
 		err = empty_map(program->skel->maps.holes);
 	return err ? err : empty_map(program->skel->maps.histograms);

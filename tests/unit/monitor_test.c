@@ -9,7 +9,8 @@
 struct room_entry {
 	int is_used;
 	struct flow_key key;
-	struct flow flow;
+	struct half_open entry; /* in the first room */
+	struct flow flow;	/* in the second */
 	struct holes holes[2];
 	struct histogram histograms[2];
 	int has_holes[2], has_histogram[2];
@@ -18,6 +19,7 @@ struct room_entry {
 #define ROOM_MAX 8
 
 static struct room_entry half_open[ROOM_MAX], proven[ROOM_MAX];
+static struct half_open_work work;
 static size_t half_open_room, proven_room; /* how many entries each takes */
 static int holes_room;			   /* how many hole lists there may be */
 static int histogram_room;
@@ -56,13 +58,6 @@ static struct room_entry *entry_in(struct room_entry *room, const struct flow_ke
 	return NULL;
 }
 
-static struct room_entry *entry_of(const struct flow_key *key)
-{
-	struct room_entry *entry = entry_in(proven, key);
-
-	return entry ? entry : entry_in(half_open, key);
-}
-
 static struct room_entry *take_place(struct room_entry *room, size_t size)
 {
 	size_t i;
@@ -76,48 +71,81 @@ static struct room_entry *take_place(struct room_entry *room, size_t size)
 
 static struct flow *host_find_flow(const struct flow_key *key)
 {
-	struct room_entry *entry = entry_of(key);
+	struct room_entry *entry = entry_in(proven, key);
 
 	return entry ? &entry->flow : NULL;
 }
 
-static struct flow *host_open_flow(const struct packet *pkt)
+static enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *flow)
 {
-	struct room_entry *entry = take_place(half_open, half_open_room);
+	struct room_entry *entry = take_place(proven, proven_room);
 
+	if (entry_in(proven, key))
+		return ROOM_KNOWN;
 	if (!entry)
-		return NULL;
-	*entry = (struct room_entry){.is_used = 1, .key = pkt->key};
-	track_open(&entry->flow, pkt);
-	return &entry->flow;
-}
-
-static struct flow *host_promote_flow(const struct flow_key *key, struct flow *flow)
-{
-	struct room_entry *from = entry_of(key), *to = take_place(proven, proven_room);
-
-	if (!to)
-		return NULL;
-	assert_ptr_equal(&from->flow, flow);
-	*to = *from;
-	to->flow.proven = 1;
-	from->is_used = 0;
-	return &to->flow;
+		return ROOM_FULL;
+	*entry = (struct room_entry){.is_used = 1, .key = *key, .flow = *flow};
+	return ROOM_TAKEN;
 }
 
 static void host_close_flow(const struct flow_key *key, struct flow *flow)
 {
-	struct room_entry *entry = entry_of(key);
+	struct room_entry *entry = entry_in(proven, key);
 
 	assert_ptr_equal(&entry->flow, flow);
 	holes_room += entry->has_holes[0] + entry->has_holes[1];
 	entry->is_used = 0;
 }
 
+/* Stands for a CPU that does its work between two looks of this one. */
+static void (*meanwhile)(const struct flow_key *key);
+
+static struct half_open *host_find_half_open(const struct flow_key *key)
+{
+	struct room_entry *entry = entry_in(half_open, key);
+
+	if (meanwhile)
+		meanwhile(key);
+	return entry ? &entry->entry : NULL;
+}
+
+static enum room_answer host_enter_half_open(const struct flow_key *key,
+					     const struct half_open *wanted)
+{
+	struct room_entry *entry = take_place(half_open, half_open_room);
+
+	if (entry_in(half_open, key))
+		return ROOM_KNOWN;
+	if (!entry)
+		return ROOM_FULL;
+	*entry = (struct room_entry){.is_used = 1, .key = *key, .entry = *wanted};
+	return ROOM_TAKEN;
+}
+
+static void host_close_half_open(const struct flow_key *key)
+{
+	struct room_entry *entry = entry_in(half_open, key);
+
+	if (entry)
+		entry->is_used = 0;
+}
+
+static int host_claim(const struct packet *pkt)
+{
+	(void)pkt;
+	return 0;
+}
+
+static struct half_open_work *host_half_open_work(__u8 door)
+{
+	(void)door;
+	return &work;
+}
+
 static struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,
 				     __u32 direction)
 {
-	struct room_entry *entry = entry_of(key);
+	struct room_entry *entry = entry_in(proven, key);
 
 	assert_ptr_equal(&entry->flow, flow);
 	return entry->has_holes[direction] ? &entry->holes[direction] : NULL;
@@ -126,7 +154,7 @@ static struct holes *host_find_holes(const struct flow_key *key, const struct fl
 static struct holes *host_open_holes(const struct flow_key *key, const struct flow *flow,
 				     __u32 direction)
 {
-	struct room_entry *entry = entry_of(key);
+	struct room_entry *entry = entry_in(proven, key);
 
 	assert_ptr_equal(&entry->flow, flow);
 	if (!holes_room)
@@ -139,7 +167,7 @@ static struct holes *host_open_holes(const struct flow_key *key, const struct fl
 static struct histogram *host_find_histogram(const struct flow_key *key, const struct flow *flow,
 					     __u32 direction)
 {
-	struct room_entry *entry = entry_of(key);
+	struct room_entry *entry = entry_in(proven, key);
 
 	assert_ptr_equal(&entry->flow, flow);
 	return entry->has_histogram[direction] ? &entry->histograms[direction] : NULL;
@@ -148,7 +176,7 @@ static struct histogram *host_find_histogram(const struct flow_key *key, const s
 static struct histogram *host_open_histogram(const struct flow_key *key, const struct flow *flow,
 					     __u32 direction)
 {
-	struct room_entry *entry = entry_of(key);
+	struct room_entry *entry = entry_in(proven, key);
 
 	assert_ptr_equal(&entry->flow, flow);
 	if (!histogram_room)
@@ -186,6 +214,7 @@ static int open_house(void **state)
 	memset(counters, 0, sizeof(counters));
 	memset(posted, 0, sizeof(posted));
 	memset(notices, 0, sizeof(notices));
+	meanwhile = NULL;
 	half_open_room = proven_room = ROOM_MAX;
 	holes_room = ROOM_MAX;
 	histogram_room = 1;
@@ -232,6 +261,17 @@ static struct room_entry *in_room(struct room_entry *room, __u16 port)
 	struct flow_key key = segment_key(&any);
 
 	return entry_in(room, &key);
+}
+
+/* The flow that an entry of the first room stands for. */
+static const struct flow *half_open_flow(__u16 port)
+{
+	struct room_entry *entry = in_room(half_open, port);
+
+	work.key = entry->key;
+	work.entry = entry->entry;
+	half_open_expand(&work);
+	return &work.flow;
 }
 
 static uint64_t reasons(void)
@@ -294,7 +334,7 @@ static void without_room_a_new_flow_is_counted_and_nothing_else(void **state)
 	assert_int_equal(counters[COUNTER_flows_opened], 0);
 }
 
-static void a_full_flow_table_refuses_once_and_tracks_on(void **state)
+static void a_full_flow_table_refuses_once_and_shows_the_opening(void **state)
 {
 	(void)state;
 	proven_room = 0;
@@ -302,7 +342,139 @@ static void a_full_flow_table_refuses_once_and_tracks_on(void **state)
 	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(1));
 	assert_int_equal(counters[COUNTER_flows_refused], 1);
 	assert_int_equal(counters[COUNTER_flows_promoted], 0);
-	assert_int_equal(in_room(half_open, 1)->flow.side[CLIENT].unique_bytes, 100);
+	assert_int_equal(posted_count, 1);
+	assert_int_equal(posted[0].close, CLOSE_EVICTED);
+	assert_int_equal(posted[0].opener_handshake_ns, 50 * US);
+}
+
+static void frames_of_a_refused_flow_are_counted_and_open_nothing(void **state)
+{
+	(void)state;
+	proven_room = 0;
+	connect_port(1, 10);
+	proven_room = 1;
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(1));
+	pass(SERVER, .client_port = 1, seq(5000), ack(1100), bytes(100), at_ms(2));
+	assert_int_equal(counters[COUNTER_frames_refused], 2);
+	assert_int_equal(counters[FRAMES_TRACKED], 3);
+	assert_int_equal(counters[COUNTER_flows_opened], 1);
+	assert_null(in_room(proven, 1));
+}
+
+static void a_new_syn_may_try_again_where_a_flow_was_refused(void **state)
+{
+	(void)state;
+	proven_room = 0;
+	connect_port(1, 10);
+	proven_room = 1;
+	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_s(1));
+	assert_int_equal(counters[COUNTER_flows_opened], 2);
+	assert_int_equal(half_open_flow(1)->syn_ns, 1 * S);
+}
+
+static void a_refused_flow_that_fell_silent_is_forgotten(void **state)
+{
+	(void)state;
+	proven_room = 0;
+	connect_port(1, 10);
+	proven_room = 1;
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_s(40));
+	assert_int_equal(counters[COUNTER_frames_refused], 0);
+	assert_int_equal(counters[COUNTER_flows_opened], 2);
+}
+
+static void what_does_not_fit_the_first_room_enters_the_second_early(void **state)
+{
+	(void)state;
+	pass(CLIENT, .client_port = 1, seq(999), flags(TCP_SYN), bytes(10), at_us(10));
+	pass(SERVER, .client_port = 1, seq(4999), ack(1010), flags(SYN_ACK), at_us(20));
+	assert_int_equal(counters[COUNTER_flows_early], 1);
+	assert_false(in_room(proven, 1)->flow.proven);
+	pass(CLIENT, .client_port = 1, seq(1010), ack(5000), at_us(30));
+	assert_true(in_room(proven, 1)->flow.proven);
+	assert_int_equal(counters[COUNTER_flows_promoted], 0);
+}
+
+static void two_sack_blocks_are_a_flow_at_once(void **state)
+{
+	(void)state;
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), two_sacks(6000, 6100, 7000, 7100),
+	     at_us(10));
+	assert_int_equal(counters[COUNTER_flows_early], 1);
+	assert_int_equal(in_room(proven, 1)->flow.side[CLIENT].sacks, 2);
+}
+
+static void what_fits_neither_room_is_refused_with_its_record(void **state)
+{
+	(void)state;
+	proven_room = 0;
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), two_sacks(6000, 6100, 7000, 7100),
+	     at_us(10));
+	assert_int_equal(counters[COUNTER_flows_refused], 1);
+	assert_int_equal(counters[FRAMES_TRACKED], 1);
+	assert_int_equal(posted[0].side[CLIENT].frames, 1);
+}
+
+/* Opened is what is somewhere now: nothing is counted twice, nothing is lost. */
+static void every_opened_flow_is_accounted_for(void **state)
+{
+	size_t i, present = 0;
+
+	(void)state;
+	proven_room = 2;
+	connect_port(1, 10);
+	connect_port(2, 20);
+	connect_port(3, 30);
+	pass(CLIENT, .client_port = 4, seq(999), flags(TCP_SYN), at_us(40));
+	pass(CLIENT, .client_port = 5, seq(999), flags(TCP_SYN), at_us(40));
+	pass(CLIENT, .client_port = 5, seq(70000), flags(TCP_SYN), at_us(50));
+	for (i = 0; i < ROOM_MAX; i++)
+		present += half_open[i].is_used &&
+			   half_open[i].entry.kind != HALF_OPEN_REFUSED;
+	assert_int_equal(counters[COUNTER_flows_opened],
+			 counters[COUNTER_flows_promoted] + counters[COUNTER_flows_early] +
+				 counters[COUNTER_flows_refused] +
+				 counters[COUNTER_half_open_ended] + present);
+	assert_int_equal(present, 2);
+}
+
+static void promote_meanwhile(const struct flow_key *key)
+{
+	meanwhile = NULL;
+	work.flow = (struct flow){.start_ns = 1};
+	host_enter_flow(key, &work.flow);
+}
+
+/* Its first room is empty already, and a moment ago the second one was. */
+static void a_flow_promoted_by_another_cpu_is_found(void **state)
+{
+	(void)state;
+	meanwhile = promote_meanwhile;
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(1));
+	assert_null(in_room(half_open, 1));
+	assert_int_equal(in_room(proven, 1)->flow.side[CLIENT].frames, 1);
+	assert_int_equal(counters[COUNTER_flows_opened], 0);
+}
+
+static void open_meanwhile(const struct flow_key *key)
+{
+	struct segment syn = a_segment(CLIENT, seq(999), flags(TCP_SYN), at_us(10));
+	struct packet pkt = segment_packet(&syn);
+	struct half_open entry;
+
+	meanwhile = NULL;
+	half_open_begin(&entry, &pkt);
+	host_enter_half_open(key, &entry);
+}
+
+static void a_connection_opened_by_another_cpu_is_found(void **state)
+{
+	(void)state;
+	meanwhile = open_meanwhile;
+	pass(SERVER, .client_port = 1, seq(4999), ack(1000), flags(SYN_ACK), at_us(110));
+	assert_int_equal(half_open_flow(1)->responder_handshake_ns, 100 * US);
+	assert_int_equal(counters[COUNTER_flows_opened], 0);
+	assert_int_equal(counters[FRAMES_TRACKED], 1);
 }
 
 static void a_full_flow_table_forgets_nobody(void **state)
@@ -312,7 +484,8 @@ static void a_full_flow_table_forgets_nobody(void **state)
 	connect_port(1, 10);
 	connect_port(2, 20);
 	assert_non_null(in_room(proven, 1));
-	assert_non_null(in_room(half_open, 2));
+	assert_null(in_room(proven, 2));
+	assert_int_equal(counters[COUNTER_flows_refused], 1);
 }
 
 static void tuples_do_not_mix(void **state)
@@ -337,7 +510,7 @@ static void another_syn_ends_the_flow_as_reused(void **state)
 	assert_int_equal(posted_count, 1);
 	assert_int_equal(posted[0].close, CLOSE_REUSED);
 	assert_int_equal(counters[COUNTER_flows_ended], 1);
-	assert_int_equal(in_room(half_open, 1)->flow.syn_ns, 3 * MS);
+	assert_int_equal(half_open_flow(1)->syn_ns, 3 * MS);
 }
 
 static void a_frame_after_long_silence_opens_another_flow(void **state)
@@ -347,7 +520,7 @@ static void a_frame_after_long_silence_opens_another_flow(void **state)
 	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_s(200));
 	assert_int_equal(posted_count, 1);
 	assert_int_equal(posted[0].close, CLOSE_IDLE);
-	assert_int_equal(in_room(half_open, 1)->flow.role, ROLE_GUESSED);
+	assert_int_equal(half_open_flow(1)->role, ROLE_GUESSED);
 }
 
 static void a_straggler_of_a_reset_flow_stays_with_it(void **state)
@@ -518,11 +691,11 @@ static void an_icmp_error_says_why_a_syn_has_no_answer(void **state)
 	pass_icmp(1234); /* of another connection, or a guess */
 	assert_int_equal(counters[COUNTER_frames_icmp_errors], 1);
 	assert_int_equal(counters[COUNTER_unreachables], 0);
-	assert_int_equal(half_open[0].flow.icmp, ICMP_NONE);
+	assert_int_equal(half_open[0].entry.icmp, ICMP_NONE);
 	pass_icmp(999);
 	assert_int_equal(counters[COUNTER_frames_icmp_errors], 2);
 	assert_int_equal(counters[COUNTER_unreachables], 1);
-	assert_int_equal(half_open[0].flow.icmp, ICMP_ADMIN);
+	assert_int_equal(half_open[0].entry.icmp, ICMP_ADMIN);
 	assert_int_equal(counters[FRAMES_TRACKED] + reasons(), counters[FRAMES_SEEN]);
 }
 
@@ -678,7 +851,16 @@ int main(void)
 		hall_test(what_was_learned_moves_along),
 		hall_test(a_flood_of_syns_never_enters_the_flow_table),
 		hall_test(without_room_a_new_flow_is_counted_and_nothing_else),
-		hall_test(a_full_flow_table_refuses_once_and_tracks_on),
+		hall_test(a_full_flow_table_refuses_once_and_shows_the_opening),
+		hall_test(frames_of_a_refused_flow_are_counted_and_open_nothing),
+		hall_test(a_new_syn_may_try_again_where_a_flow_was_refused),
+		hall_test(a_refused_flow_that_fell_silent_is_forgotten),
+		hall_test(what_does_not_fit_the_first_room_enters_the_second_early),
+		hall_test(two_sack_blocks_are_a_flow_at_once),
+		hall_test(what_fits_neither_room_is_refused_with_its_record),
+		hall_test(every_opened_flow_is_accounted_for),
+		hall_test(a_flow_promoted_by_another_cpu_is_found),
+		hall_test(a_connection_opened_by_another_cpu_is_found),
 		hall_test(a_full_flow_table_forgets_nobody),
 		hall_test(tuples_do_not_mix),
 		hall_test(another_syn_ends_the_flow_as_reused),

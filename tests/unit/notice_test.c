@@ -9,7 +9,9 @@
 #define NOTICES_MAX 64
 
 static struct flow house;
-static int house_is_open;
+static struct half_open porch;
+static int house_is_open, porch_is_open;
+static struct half_open_work work;
 static struct holes house_holes[2];
 static struct histogram house_histograms[2];
 static struct monitor_config config;
@@ -40,18 +42,12 @@ static struct flow *host_find_flow(const struct flow_key *key)
 	return house_is_open ? &house : NULL;
 }
 
-static struct flow *host_open_flow(const struct packet *pkt)
-{
-	track_open(&house, pkt);
-	house_is_open = 1;
-	return &house;
-}
-
-static struct flow *host_promote_flow(const struct flow_key *key, struct flow *moved)
+static enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *entering)
 {
 	(void)key;
-	moved->proven = 1;
-	return moved;
+	house = *entering;
+	house_is_open = 1;
+	return ROOM_TAKEN;
 }
 
 static void host_close_flow(const struct flow_key *key, struct flow *closed)
@@ -59,6 +55,39 @@ static void host_close_flow(const struct flow_key *key, struct flow *closed)
 	(void)key;
 	(void)closed;
 	house_is_open = 0;
+}
+
+static struct half_open *host_find_half_open(const struct flow_key *key)
+{
+	(void)key;
+	return porch_is_open ? &porch : NULL;
+}
+
+static enum room_answer host_enter_half_open(const struct flow_key *key,
+					     const struct half_open *entry)
+{
+	(void)key;
+	porch = *entry;
+	porch_is_open = 1;
+	return ROOM_TAKEN;
+}
+
+static void host_close_half_open(const struct flow_key *key)
+{
+	(void)key;
+	porch_is_open = 0;
+}
+
+static int host_claim(const struct packet *pkt)
+{
+	(void)pkt;
+	return 0;
+}
+
+static struct half_open_work *host_half_open_work(__u8 door)
+{
+	(void)door;
+	return &work;
 }
 
 static struct holes *host_find_holes(const struct flow_key *key, const struct flow *of,
@@ -113,7 +142,7 @@ static int open_house(void **state)
 	memset(&house, 0, sizeof(house));
 	memset(house_holes, 0, sizeof(house_holes));
 	memset(notices, 0, sizeof(notices));
-	house_is_open = notice_count = mail_is_full = 0;
+	house_is_open = porch_is_open = notice_count = mail_is_full = 0;
 	events_lost = 0;
 	config = (struct monitor_config){
 		.idle_timeout_ns = 100 * S,

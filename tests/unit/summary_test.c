@@ -99,7 +99,7 @@ TEST(reasons_are_summed_over_doors)
 
 TEST(losses_are_said_only_when_there_are_any)
 {
-	struct summary summary = { .half_open_evicted = 7, .records_lost = 9 };
+	struct summary summary = { .half_open_forgotten = 7, .records_lost = 9 };
 
 	summary.doors[DOOR_XDP].value[COUNTER_events_lost] = 1000;
 	print(&summary);
