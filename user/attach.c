@@ -141,7 +141,10 @@ static int open_programs(struct attach *attach, const struct monitor_config *con
 	if (!attach->skel)
 		return -errno;
 	attach->config = *config;
-	attach->skel->rodata->config = *config;
+	/* A kernel may be built without cgroups of sockets. */
+	if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_skb_cgroup_id, NULL) != 1)
+		attach->config.owners = 0;
+	attach->skel->rodata->config = attach->config;
 	if (!config->several)
 		bpf_map__set_max_entries(attach->skel->maps.claims, 1);
 	return bpf_program__set_autoload(attach->skel->progs.ackmon_xdp, false);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "abi/tunnel.h"
+#include "cgroups.h"
 #include "format.h"
 #include "labels.h"
 
@@ -531,8 +532,14 @@ static void value_label(struct value *ret_value, const char *text)
 static void read_name(const struct record_end *end, struct value *ret_value)
 {
 	const struct label *label = end_label(end);
+	const char *cgroup = end->record->cgroup[end->index];
+	char name[CGROUP_NAME_MAX];
 
 	value_label(ret_value, label ? label->name : NULL);
+	if (ret_value->kind != VALUE_ABSENT || !cgroup)
+		return;
+	cgroup_name(cgroup, name);
+	value_text(ret_value, name);
 }
 
 static void read_namespace(const struct record_end *end, struct value *ret_value)
@@ -547,6 +554,11 @@ static void read_region(const struct record_end *end, struct value *ret_value)
 	const struct label_group *group = end_group(end);
 
 	value_label(ret_value, group ? group->region : NULL);
+}
+
+static void read_cgroup(const struct record_end *end, struct value *ret_value)
+{
+	value_label(ret_value, end->record->cgroup[end->index]);
 }
 
 static void read_external(const struct record_end *end, struct value *ret_value)
@@ -615,7 +627,8 @@ static void read_external(const struct record_end *end, struct value *ret_value)
 	END_FIELD(end, "name", read_name),                                                     \
 	END_FIELD(end, "namespace", read_namespace),                                           \
 	END_FIELD(end, "region", read_region),                                                 \
-	END_FIELD(end, "external", read_external)
+	END_FIELD(end, "external", read_external),                                             \
+	END_FIELD(end, "cgroup", read_cgroup)
 
 static const struct record_field fields[] = {
 	{ "v", .read = read_version },

@@ -21,6 +21,7 @@ struct record {
 	int64_t wall_offset_ns; /* add to the flow's times for wall clock; 0 in replay */
 	const char *iface;      /* interface name, or NULL in replay */
 	const char *netns;      /* its network namespace as --netns named it; NULL: our own */
+	const char *cgroup[2];  /* paths of the sockets' cgroups, by side; NULL: not of this host */
 	const char *also_ifaces; /* others that saw it, "veth1,br0"; NULL: none */
 	const struct labels *labels; /* of both ends; NULL: no label fields */
 };

@@ -10,6 +10,7 @@
 
 #include "abi/claim.h"
 #include "attach.h"
+#include "cgroups.h"
 #include "clock.h"
 #include "config.h"
 #include "filter.h"
@@ -39,6 +40,7 @@ struct watcher {
 	bool in_interval; /* the flows shown now go on */
 	uint64_t frames_before; /* we came: what is kept counts on */
 	struct roster *roster;
+	struct cgroups *cgroups; /* NULL: not to be had here */
 	char kept_name[IF_NAMESIZE]; /* of an interface that is kept and was not named, just looked up */
 	char also[256]; /* names of a record's other interfaces */
 };
@@ -78,6 +80,16 @@ static const char *also_names(struct watcher *watcher, const struct flow_key *ke
 	return len ? watcher->also : NULL;
 }
 
+/* Whose sockets the ends are. Twice: the second look for one may walk the tree and move the first. */
+static void find_owners(struct watcher *watcher, struct record *record)
+{
+	for (int i = 0; watcher->cgroups && i < 4; i++)
+		record->cgroup[i & 1] = record->flow.cgroup[i & 1]
+						? cgroups_path(watcher->cgroups,
+							       record->flow.cgroup[i & 1])
+						: NULL;
+}
+
 static void on_flow(void *context, const struct flow_key *key, const struct flow *flow)
 {
 	struct watcher *watcher = context;
@@ -91,6 +103,7 @@ static void on_flow(void *context, const struct flow_key *key, const struct flow
 		.labels = watcher->labels,
 	};
 
+	find_owners(watcher, &record);
 	output_record(&watcher->output, &record, watcher->in_interval);
 }
 
@@ -182,6 +195,8 @@ static void on_sweep(void *context)
 	watcher->wall_offset_ns = clock_wall_offset_ns();
 	reader_sweep(watcher->reader, clock_monotonic_ns());
 	bury_gone(watcher);
+	if (watcher->cgroups)
+		cgroups_refresh(watcher->cgroups);
 	roster_check(watcher->roster);
 	output_flush(&watcher->output);
 }
@@ -388,6 +403,7 @@ int watch(const struct options *options)
 	}
 	config.decap = options->decap;
 	config.several = roster_has_several(options);
+	config.owners = !cgroups_open(&watcher.cgroups);
 	exit_code = output_open(&watcher.output, options);
 	if (exit_code) {
 		labels_close(watcher.labels);
@@ -399,6 +415,7 @@ int watch(const struct options *options)
 	attach_close(watcher.attach);
 	labels_watch_close(watcher.labels_watch);
 	roster_close(watcher.roster);
+	cgroups_close(watcher.cgroups);
 	loop_close(watcher.loop);
 	labels_close(watcher.labels);
 	return exit_code;

@@ -79,6 +79,7 @@ enum side_bits {
 	SIDE_SACK = 1 << 16,   /* sack_high is valid */
 	SIDE_HISTOGRAM = 1 << 17, /* a histogram of its round trips was opened */
 	SIDE_QUANTILES = 1 << 18, /* see flow_settle() */
+	SIDE_OWNER = 1 << 19, /* the cgroup of its socket was asked for */
 };
 
 /*
@@ -219,8 +220,13 @@ struct flow {
 	__u8 tunnel;   /* enum tunnel; two: the outer one in the high half */
 	__u8 icmp;     /* responder, or a router before it: enum flow_icmp, why the SYN had no answer */
 	__u8 reserved[2];
+	/*
+	 * By side: low half of the number of its socket's cgroup, which no other has at that time; 0: the
+	 * socket is not of this host. Written by its own frames.
+	 */
+	__u32 cgroup[2];
 };
-_Static_assert(sizeof(struct flow) == 928, "flow has no hidden padding");
+_Static_assert(sizeof(struct flow) == 936, "flow has no hidden padding");
 /* The kernel takes memory in powers of two: with key and head, 936 bytes still fit into 1,024. */
 _Static_assert(sizeof(struct flow) <= 936, "a flow takes 1 kB of kernel memory, not 2");
 

@@ -238,6 +238,21 @@ core_inline int host_post_notice(enum event_type type, const struct flow *flow,
 	return 0;
 }
 
+/* Whose socket the sender's side of a proven flow is; 0: none of this host. Asked for once a side. */
+core_apart int host_note_owner(const struct packet *pkt, __u64 cgroup_id)
+{
+	struct flow *flow;
+
+	if (!pkt)
+		return 0;
+	flow = bpf_map_lookup_elem(&flows, &pkt->key);
+	if (!flow)
+		return 0;
+	flow->cgroup[pkt->direction & 1] = (__u32)cgroup_id;
+	flow->side[pkt->direction & 1].bits |= SIDE_OWNER;
+	return 0;
+}
+
 /* Working space of this door and CPU. */
 core_inline struct packet *host_packet(__u8 door)
 {

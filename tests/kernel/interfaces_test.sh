@@ -77,8 +77,10 @@ end_watcher() {
 # COUNT connections from host a to b, each with a request and an answer of BYTES.
 connections() { # COUNT ADDRESS [BYTES]
 	: >"$work/port"
-	on b python3 - "$1" "$2" "${3:-1000}" "$work/port" <<-'END' &
-		import socket, sys
+	on b env cgroup="${cgroup:-}" python3 - "$1" "$2" "${3:-1000}" "$work/port" <<-'END' &
+		import os, socket, sys
+		if os.environ["cgroup"]:
+		    open(os.environ["cgroup"] + "/cgroup.procs", "w").write("0")
 		count, size = int(sys.argv[1]), int(sys.argv[3])
 		s = socket.create_server((sys.argv[2], 0), family=socket.AF_INET6 if ":" in sys.argv[2] else socket.AF_INET)
 		open(sys.argv[4], "w").write("%d\n" % s.getsockname()[1])
@@ -224,6 +226,21 @@ an_interface_may_move_to_another_namespace() {
 	until_true gone mov1
 }
 
+# A service of ours on b: its cgroup is found by its socket, whichever end opened.
+the_cgroup_of_a_socket_names_its_end() {
+	local tree unit
+	tree=$(awk '$0 ~ / - cgroup2 / {print $5; exit}' /proc/self/mountinfo)
+	unit=$tree/${NETNS_PREFIX}test.service
+	[ -n "$tree" ] && mkdir "$unit" 2>/dev/null || { why="SKIP no cgroup2 file system to make a group in"; return 0; }
+	watch_on b "eth0: TC" -i eth0 || { rmdir "$unit"; return 1; }
+	cgroup=$unit connections 3 $B4
+	end_watcher
+	rmdir "$unit"
+	records 'len(rows) == 3' "all(r.get('responder_cgroup') == '/${unit##*/}' for r in rows)" \
+		"all(r.get('responder_name') == '${unit##*/}' for r in rows)" \
+		'all("opener_cgroup" not in r for r in rows)'
+}
+
 # A time namespace shifts our monotonic clock against the kernel's by an hour.
 a_shifted_monotonic_clock_ends_no_flow_and_moves_no_time() {
 	local begin_s
@@ -257,6 +274,7 @@ all=(
 	a_namespace_may_go_and_come_again
 	an_interface_may_move_to_another_namespace
 	a_shifted_monotonic_clock_ends_no_flow_and_moves_no_time
+	the_cgroup_of_a_socket_names_its_end
 )
 [ "${1:-}" = --long ] && long=1 && shift
 [ $# -gt 0 ] || set -- "${all[@]}"
