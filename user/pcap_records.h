@@ -8,18 +8,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "pcap_buffer.h"
+
 /*
  * libpcap copies each record through stdio: 500 instructions a frame, more than a quarter of a
  * replay. Here a frame costs its header's sixteen bytes and no copy. Only version 2.4 is read, which
- * everybody has written since 1998; libpcap knows the others, and pcapng.
+ * everybody has written since 1998; libpcap knows the others.
  */
 struct pcap_records {
-	ssize_t (*read)(void *cookie, char *bytes, size_t size); /* as in fopencookie(3) */
-	void *cookie;
-	uint8_t *buffer;
-	size_t size;
-	size_t start; /* [start, end) was read and not shown yet */
-	size_t end;
+	struct pcap_buffer buffer;
 	bool swapped;            /* written on a machine of the other byte order */
 	uint32_t fraction_ns;    /* what one unit of a fraction is: 1000 or 1 */
 	uint32_t captured_shown; /* the snaplen: bytes of a frame beyond it are not shown */

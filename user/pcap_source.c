@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Frames from capture files: libpcap reads the records, this file finds, unpacks and names the bytes. */
+/* Frames from capture files: finds and unpacks the bytes, and names the link type of each record. */
 #include "pcap_source.h"
 
 #include <errno.h>
@@ -18,6 +18,7 @@
 
 #include "abi/counters.h"
 #include "pcap_records.h"
+#include "pcapng_records.h"
 
 #define PACKED_BYTES (64 * 1024)
 #define STREAM_BYTES (64 * 1024) /* large reads, yet the bytes are still in the cache when walked */
@@ -45,6 +46,13 @@ struct link_type {
 	enum frame_link link;
 };
 
+/* A link type of a pcapng file. */
+struct ng_link {
+	uint16_t link_type; /* LINKTYPE_* */
+	const struct link_type *link;
+	struct bpf_program filter; /* valid with the source's has_filter */
+};
+
 struct pcap_source {
 	struct input input;
 	ssize_t (*read)(void *cookie, char *bytes, size_t size); /* of input, unpacked */
@@ -55,6 +63,13 @@ struct pcap_source {
 	pcap_t *pcap; /* reads the records where `records` does not, and always compiles filters */
 	struct pcap_records records;
 	bool has_records;
+	struct pcapng_records ng_records;
+	bool has_ng_records; /* then nothing is left for libpcap but filters */
+	struct ng_link *ng_links;
+	size_t ng_link_count;
+	struct pcapng_interface ng_unknown; /* the first one of a link type that is not supported */
+	uint64_t ng_unknown_frames;         /* of all of them */
+	char *filter_text;
 	const struct link_type *link;
 	struct bpf_program filter;
 	bool has_filter;
@@ -311,6 +326,29 @@ static const struct link_type link_types[] = {
 	{ DLT_MPLS, LINK_MPLS },
 };
 
+#define LINKS_SUPPORTED                                                                       \
+	"Ethernet, raw IP, Linux cooked, BSD loopback, PPP, PPPoE, Cisco HDLC, 802.11, NFLOG, " \
+	"FDDI, LLC and MPLS are"
+
+/* Of these link types libpcap has another number in memory than in a file. */
+static int link_dlt(uint16_t link_type)
+{
+	switch (link_type) {
+	case 100:
+		return DLT_ATM_RFC1483;
+	case 101:
+		return DLT_RAW;
+	}
+	return link_type;
+}
+
+static const char *link_name(int dlt)
+{
+	const char *name = pcap_datalink_val_to_name(dlt);
+
+	return name ? name : "unknown";
+}
+
 static const struct link_type *link_find(int dlt)
 {
 	size_t i;
@@ -390,14 +428,11 @@ static FILE *source_open_stream(struct pcap_source *source)
 	return NULL;
 }
 
-static int source_open_pcap(struct pcap_source *source, const struct packing *packing,
-			    char *ret_error, size_t error_size)
+static int source_open_pcap(struct pcap_source *source, char *ret_error, size_t error_size)
 {
 	char reason[PCAP_ERRBUF_SIZE] = "";
 	FILE *stream;
 
-	source->read = packing ? packing->read : input_read_plain;
-	source_read_header(source);
 	source->has_records = source->header_len == PCAP_FILE_HEADER_BYTES &&
 			      pcap_records_know(source->header);
 	stream = source_open_stream(source);
@@ -418,14 +453,19 @@ static int source_open_pcap(struct pcap_source *source, const struct packing *pa
 static int source_choose_link(struct pcap_source *source, char *ret_error, size_t error_size)
 {
 	int dlt = pcap_datalink(source->pcap);
-	const char *name = pcap_datalink_val_to_name(dlt);
 
 	source->link = link_find(dlt);
 	if (source->link)
 		return 0;
 	return fail(-EPROTONOSUPPORT, ret_error, error_size,
-		    "%s: link type %s (%d) is not supported; Ethernet, raw IP, Linux cooked, BSD "
-		    "loopback, PPP, PPPoE, Cisco HDLC, 802.11, NFLOG, FDDI, LLC and MPLS are", source->name, name ? name : "unknown", dlt);
+		    "%s: link type %s (%d) is not supported; " LINKS_SUPPORTED, source->name,
+		    link_name(dlt), dlt);
+}
+
+static int filter_refused(const char *filter, const char *why, char *ret_error, size_t error_size)
+{
+	return fail(-EINVAL, ret_error, error_size, "filter \"%s\": %s (see man pcap-filter)", filter,
+		    why);
 }
 
 static int source_compile_filter(struct pcap_source *source, const char *filter, char *ret_error,
@@ -434,10 +474,84 @@ static int source_compile_filter(struct pcap_source *source, const char *filter,
 	if (!filter || !*filter)
 		return 0;
 	if (pcap_compile(source->pcap, &source->filter, filter, 1, PCAP_NETMASK_UNKNOWN))
-		return fail(-EINVAL, ret_error, error_size, "filter \"%s\": %s (see man pcap-filter)",
-			    filter, pcap_geterr(source->pcap));
+		return filter_refused(filter, pcap_geterr(source->pcap), ret_error, error_size);
 	source->has_filter = true;
 	return 0;
+}
+
+/* A filter means other bytes behind each link header. One of a type we do not know is not asked. */
+static int ng_compile_filter(struct pcap_source *source, struct ng_link *link, char *ret_error,
+			     size_t error_size)
+{
+	int dlt = link->link ? link->link->dlt : DLT_EN10MB, err = 0;
+	pcap_t *pcap;
+
+	if (!source->filter_text)
+		return 0;
+	pcap = pcap_open_dead(dlt, 262144);
+	if (!pcap)
+		return fail(-ENOMEM, ret_error, error_size, "%s: out of memory", source->name);
+	if (pcap_compile(pcap, &link->filter, source->filter_text, 1, PCAP_NETMASK_UNKNOWN))
+		err = filter_refused(source->filter_text, pcap_geterr(pcap), ret_error, error_size);
+	pcap_close(pcap);
+	return err;
+}
+
+/* The link type of an interface, met before or added now. */
+static int ng_find_link(struct pcap_source *source, const struct pcapng_interface *interface,
+			struct ng_link **ret_link, char *ret_error, size_t error_size)
+{
+	struct ng_link added = { .link_type = interface->link_type }, *larger;
+	size_t i;
+	int err;
+
+	for (i = 0; i < source->ng_link_count; i++) {
+		if (source->ng_links[i].link_type == interface->link_type) {
+			*ret_link = &source->ng_links[i];
+			return 0;
+		}
+	}
+	added.link = link_find(link_dlt(interface->link_type));
+	err = ng_compile_filter(source, &added, ret_error, error_size);
+	if (err)
+		return err;
+	larger = reallocarray(source->ng_links, source->ng_link_count + 1, sizeof(*larger));
+	if (!larger) {
+		pcap_freecode(&added.filter);
+		return fail(-ENOMEM, ret_error, error_size, "%s: out of memory", source->name);
+	}
+	source->ng_links = larger;
+	larger[source->ng_link_count] = added;
+	*ret_link = &larger[source->ng_link_count++];
+	return 0;
+}
+
+/* The first interface is read at once: a filter that cannot be is said before anything else. */
+static int source_open_ng(struct pcap_source *source, const char *filter, char *ret_error,
+			  size_t error_size)
+{
+	const struct pcapng_interface *interface;
+	char reason[PCAP_ERRBUF_SIZE] = "";
+	struct ng_link *link;
+	int got;
+
+	if (pcapng_records_open(&source->ng_records, source->header, source->header_len,
+				source->read, &source->input))
+		return fail(-ENOMEM, ret_error, error_size, "%s: out of memory", source->name);
+	source->has_ng_records = true;
+	if (filter && *filter) {
+		source->has_filter = true;
+		source->filter_text = strdup(filter);
+		if (!source->filter_text)
+			return fail(-ENOMEM, ret_error, error_size, "%s: out of memory",
+				    source->name);
+	}
+	got = pcapng_records_first(&source->ng_records, &interface, reason, sizeof(reason));
+	if (!got && !source->input.interrupted)
+		snprintf(reason, sizeof(reason), "no interface block");
+	if (got <= 0)
+		return source_explain_header(source, reason, ret_error, error_size);
+	return ng_find_link(source, interface, &link, ret_error, error_size);
 }
 
 int pcap_source_open(struct pcap_source **ret_source, const char *path, const char *filter,
@@ -471,7 +585,13 @@ int pcap_source_open(struct pcap_source **ret_source, const char *path, const ch
 		goto out;
 	}
 
-	err = source_open_pcap(source, packing, ret_error, error_size);
+	source->read = packing ? packing->read : input_read_plain;
+	source_read_header(source);
+	if (pcapng_records_know(source->header, source->header_len)) {
+		err = source_open_ng(source, filter, ret_error, error_size);
+		goto out;
+	}
+	err = source_open_pcap(source, ret_error, error_size);
 	if (!err)
 		err = source_choose_link(source, ret_error, error_size);
 	if (!err)
@@ -484,7 +604,7 @@ out:
 	return err;
 }
 
-static void source_describe(const struct pcap_source *source, const struct pcap_record *record,
+static void source_describe(enum frame_link link, const struct pcap_record *record,
 			    struct frame *ret_frame)
 {
 	*ret_frame = (struct frame){
@@ -494,17 +614,17 @@ static void source_describe(const struct pcap_source *source, const struct pcap_
 		.wire_bytes = record->wire_bytes < record->captured ? record->captured
 								    : record->wire_bytes,
 		.door = DOOR_CAPTURE,
-		.link = source->link->link,
+		.link = link,
 	};
 }
 
 /* The filter means the bytes as captured, so it looks before anything is stepped over. */
-static int source_selects(const struct pcap_source *source, const struct pcap_record *record)
+static int source_selects(const struct pcap_source *source, const struct bpf_program *filter,
+			  const struct pcap_record *record)
 {
 	struct pcap_pkthdr header = { .caplen = record->captured, .len = record->wire_bytes };
 
-	return !source->has_filter ||
-	       pcap_offline_filter(&source->filter, &header, record->bytes) != 0;
+	return !source->has_filter || pcap_offline_filter(filter, &header, record->bytes) != 0;
 }
 
 /* As pcap_records_next(), by libpcap. */
@@ -545,6 +665,46 @@ static int source_end(const struct pcap_source *source, int got, const char *rea
 		    source->name, (unsigned long long)source->frames + 1, reason);
 }
 
+static int ng_next(struct pcap_source *source, struct frame *ret_frame, int *ret_selected,
+		   char *ret_error, size_t error_size)
+{
+	const struct pcapng_interface *interface;
+	char reason[PCAP_ERRBUF_SIZE] = "";
+	struct pcap_record record;
+	struct ng_link *link;
+	int got, err;
+
+	got = pcapng_records_next(&source->ng_records, &record, &interface, reason,
+				  sizeof(reason));
+	if (got <= 0)
+		return source_end(source, got, reason, ret_error, error_size);
+	err = ng_find_link(source, interface, &link, ret_error, error_size);
+	if (err)
+		return err;
+	source->frames++;
+	source_describe(link->link ? link->link->link : LINK_UNKNOWN, &record, ret_frame);
+	*ret_selected = !link->link || source_selects(source, &link->filter, &record);
+	if (!link->link && !source->ng_unknown_frames++)
+		source->ng_unknown = *interface;
+	return 1;
+}
+
+int pcap_source_left_out(const struct pcap_source *source, char *ret_text, size_t text_size)
+{
+	const struct pcapng_interface *interface = &source->ng_unknown;
+	int dlt = link_dlt(interface->link_type);
+
+	if (!source->ng_unknown_frames)
+		return 0;
+	snprintf(ret_text, text_size,
+		 "%s: interface block %u has link type %s (%u), which is not supported, %llu "
+		 "frame%s left out; " LINKS_SUPPORTED,
+		 source->name, interface->number, link_name(dlt), interface->link_type,
+		 (unsigned long long)source->ng_unknown_frames,
+		 source->ng_unknown_frames == 1 ? " is" : "s are");
+	return 1;
+}
+
 int pcap_source_next(struct pcap_source *source, struct frame *ret_frame, int *ret_selected,
 		     char *ret_error, size_t error_size)
 {
@@ -552,14 +712,16 @@ int pcap_source_next(struct pcap_source *source, struct frame *ret_frame, int *r
 	struct pcap_record record;
 	int got;
 
+	if (source->has_ng_records)
+		return ng_next(source, ret_frame, ret_selected, ret_error, error_size);
 	if (source->has_records)
 		got = pcap_records_next(&source->records, &record, reason, sizeof(reason));
 	else
 		got = libpcap_next(source, &record, reason, sizeof(reason));
 	if (got <= 0)
 		return source_end(source, got, reason, ret_error, error_size);
-	*ret_selected = source_selects(source, &record);
-	source_describe(source, &record, ret_frame);
+	*ret_selected = source_selects(source, &source->filter, &record);
+	source_describe(source->link->link, &record, ret_frame);
 	source->frames++;
 	return 1;
 }
@@ -575,12 +737,17 @@ void pcap_source_close(struct pcap_source *source)
 {
 	if (!source)
 		return;
-	if (source->has_filter)
+	if (source->has_filter && source->pcap)
 		pcap_freecode(&source->filter);
 	if (source->pcap)
 		pcap_close(source->pcap);
 	free(source->stream_buffer);
 	pcap_records_close(&source->records);
+	pcapng_records_close(&source->ng_records);
+	for (size_t i = 0; source->filter_text && i < source->ng_link_count; i++)
+		pcap_freecode(&source->ng_links[i].filter);
+	free(source->ng_links);
+	free(source->filter_text);
 	input_close(&source->input);
 	free(source->name);
 	free(source);

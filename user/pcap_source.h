@@ -26,6 +26,12 @@ int pcap_source_open(struct pcap_source **ret_source, const char *path, const ch
 int pcap_source_next(struct pcap_source *source, struct frame *ret_frame, int *ret_selected,
 		     char *ret_error, size_t error_size);
 
+/*
+ * 1: frames were left out because their interface, of several in a pcapng file, has a link type that is
+ * not supported: they came with link LINK_UNKNOWN, and the sentence names the first such interface.
+ */
+int pcap_source_left_out(const struct pcap_source *source, char *ret_text, size_t text_size);
+
 /* How far it is read, and how long it is (both compressed, where it is); size 0 when unknown. */
 void pcap_source_position(const struct pcap_source *source, uint64_t *ret_bytes,
 			  uint64_t *ret_size);

@@ -165,6 +165,10 @@ static void play_capture(struct player *player, const char *path)
 		log_error("%s", error);
 		note_exit(player, EXIT_LOST);
 	}
+	if (pcap_source_left_out(source, error, sizeof(error))) {
+		log_error("%s", error);
+		note_exit(player, EXIT_LOST);
+	}
 	pcap_source_position(source, &bytes, &size);
 	player->bytes_before += bytes;
 	pcap_source_close(source);

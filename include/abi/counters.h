@@ -17,6 +17,7 @@ enum door {
 #define UNTRACKED_REASONS(X)                                                                   \
 	X(frames_filtered, "not selected by the filter")                                      \
 	X(frames_truncated, "captured bytes end before the TCP header does")                  \
+	X(frames_link_unknown, "link type that is not supported")                             \
 	X(frames_not_ip, "neither IPv4 nor IPv6")                                             \
 	X(frames_link_malformed, "link header, label or PPP header impossible")               \
 	X(frames_vlan_deep, "more than four VLAN tags")                                       \

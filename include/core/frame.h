@@ -21,6 +21,7 @@ enum frame_link {
 	LINK_FDDI,
 	LINK_LLC,
 	LINK_MPLS,
+	LINK_UNKNOWN,  /* one of an interface that is not supported, beside others that are */
 	LINK_COUNT,
 };
 

@@ -348,7 +348,7 @@ core_inline int link_hop(struct cursor *cursor, struct packet *pkt, int link)
 	case LINK_MPLS:
 		return tag_mpls(cursor);
 	}
-	return -(int)COUNTER_frames_not_ip;
+	return -(int)COUNTER_frames_link_unknown;
 }
 
 #endif

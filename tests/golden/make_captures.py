@@ -537,6 +537,21 @@ def two_interfaces():
     return out
 
 
+def mixed_links():
+    """pcapng: Ethernet, Linux cooked, raw IP, and an interface of a link type that is not supported."""
+    capture = simple(dress=lambda p: p)
+    out = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+    for link in (ETHERNET, COOKED, RAW, USER0):
+        out += block(1, struct.pack("<HHI", link, 0, 65535))
+    for i, (time_ns, data, _) in enumerate(capture.frames):
+        stamp, link = time_ns // 1000, i % 3
+        data = (ethernet(data), bytes(14) + ethernet(data)[12:], data)[link]
+        for number, shown in ((link, data),) if i else ((link, data), (3, b"USB or so")):
+            out += block(6, struct.pack("<IIIII", number, stamp >> 32, stamp & 0xFFFFFFFF,
+                                        len(shown), len(shown)) + shown)
+    return out
+
+
 def packed():
     return gzip.compress(simple().pcap(), mtime=0)
 
@@ -582,13 +597,13 @@ def unknown_link():
     return simple().pcap(link=USER0)
 
 
-SUFFIX = {"two_interfaces": "pcapng", "packed": "pcap.gz", "not_a_capture": "txt"}
+SUFFIX = {"two_interfaces": "pcapng", "mixed_links": "pcapng", "packed": "pcap.gz", "not_a_capture": "txt"}
 MAKERS = [
     sequence_wrap, midstream, midstream_lone, simultaneous_open, syn_data, syn_flood, synack_reset,
     abandoned, reuse_unclosed, mirror_copies, keepalive_byte, window_probe, capture_gap, holes_70,
     vlan, qinq, vlan_deep, ethernet_padding, ipv4_options, ipv6_extensions, ipv6_chain, fragments,
     fragments_ipv6, other_protocols, malformed, ip_length_zero, cut_short, nanoseconds, big_endian,
-    raw_ip, loopback_null, cooked, cooked2, two_interfaces, packed, cut_off, damaged, empty,
+    raw_ip, loopback_null, cooked, cooked2, two_interfaces, mixed_links, packed, cut_off, damaged, empty,
     header_cut, no_frames, not_a_capture, wifi,
     unknown_link,
 ]

@@ -257,7 +257,7 @@ static void lying_record_takes_no_memory(void **state)
 	opened();
 	assert_int_equal(next(), -EPROTO);
 	assert_string_equal(reason, "the file ends inside a frame, after 3 of 1879048192 bytes");
-	assert_true(records.size <= 1 << 20);
+	assert_true(records.buffer.size <= 1 << 20);
 }
 
 static void cut_files_say_where(void **state)
