@@ -80,6 +80,8 @@ enum side_bits {
 	SIDE_HISTOGRAM = 1 << 17, /* a histogram of its round trips was opened */
 	SIDE_QUANTILES = 1 << 18, /* see flow_settle() */
 	SIDE_OWNER = 1 << 19, /* the cgroup of its socket was asked for */
+	SIDE_REPAIR = 1 << 20, /* recover in struct holes is valid */
+	SIDE_FILLED = 1 << 21, /* the last segment filled a hole, and may have been the original */
 };
 
 /*
@@ -280,6 +282,8 @@ struct holes {
 	struct hole filled; /* what the last filling segment filled, for the evidence it gives */
 	__u32 fills;        /* ever; the last FILLS_MAX are in fill */
 	__u32 repeats;      /* ever; the last REPEATS_MAX are in repeat */
+	__u32 recover;      /* next when the sender began to repair (RFC 6582); valid with SIDE_REPAIR */
+	__u32 reserved;
 	struct fill fill[FILLS_MAX];
 	struct repeat repeat[REPEATS_MAX];
 };

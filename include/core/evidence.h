@@ -23,6 +23,8 @@ enum sent_order {
 /* Copies of one packet come this close: with the same IP-ID, and without one. */
 #define EVIDENCE_COPY_US 100000 /* of 1,024 ns, as below */
 #define EVIDENCE_COPY_BARE_US 1000
+/* ... and at once, nothing else of this direction in between: a tail loss probe waits 2 ms and more. */
+#define EVIDENCE_COPY_NEXT_US 1950
 
 core_inline __u32 evidence_us(__u64 ns)
 {
@@ -42,7 +44,7 @@ core_inline void evidence_note_ip_id(struct side *side, const struct packet *pkt
 	__u16 step = (__u16)(pkt->ip_id - side->ip_id);
 
 	/* Copies come late and with the old number: they say nothing of how the sender counts. */
-	if (!pkt->has_ip_id || pkt->verdict.familiar || pkt->verdict.class == SEGMENT_COPY ||
+	if (!pkt->ip_id || pkt->verdict.familiar || pkt->verdict.class == SEGMENT_COPY ||
 	    pkt->verdict.class == SEGMENT_LATE || (!step && (side->bits & SIDE_IP_ID)))
 		return;
 	if (side->bits & SIDE_IP_ID) {
@@ -64,7 +66,7 @@ core_inline enum sent_order evidence_order(const struct side *side, const struct
 {
 	if (has_ts && pkt->has_ts && tsval != pkt->tsval)
 		return seq_after(pkt->tsval, tsval) ? SENT_AFTER : SENT_BEFORE;
-	if (pkt->has_ip_id && ip_id != pkt->ip_id && evidence_ip_ids_count_up(side))
+	if (pkt->ip_id && ip_id != pkt->ip_id && evidence_ip_ids_count_up(side))
 		return (__s16)(pkt->ip_id - ip_id) > 0 ? SENT_AFTER : SENT_BEFORE;
 	return SENT_UNKNOWN;
 }
@@ -91,6 +93,17 @@ core_inline int evidence_receiver_asked(const struct side *peer, __u32 end)
 	return peer->dup_run >= 3 || ((peer->bits & SIDE_SACK) && seq_after(peer->sack_high, end));
 }
 
+/*
+ * Does the sender repair what was under way, `end` included? Then a partial acknowledgment is a request
+ * (RFC 6582, 3.2), and so is every other one after a timeout.
+ */
+core_inline int evidence_is_repaired(const struct side *side, const struct side *peer,
+				     const struct holes *holes, __u32 end)
+{
+	return (side->bits & SIDE_REPAIR) && holes && !seq_after(end, holes->recover) &&
+	       seq_before(READ_ONCE(peer->ack), holes->recover);
+}
+
 /* Silence of this length is a timer's: what is on its way both ways, twice, and no less than the minimum. */
 core_inline __u64 evidence_rto_ns(const struct side *side, const struct side *peer)
 {
@@ -106,7 +119,7 @@ core_inline __u64 evidence_rto_ns(const struct side *side, const struct side *pe
  */
 core_inline enum sent_order evidence_fill_order(const struct side *side, const struct side *peer,
 						const struct packet *pkt, const struct hole *hole,
-						__u32 end)
+						int repaired, __u32 end)
 {
 	enum sent_order order = evidence_order(side, pkt, hole->has_ts, hole->tsval, hole->ip_id);
 	__u64 rtt_ns = evidence_rtt_min_ns(side, peer), age_ns;
@@ -118,8 +131,12 @@ core_inline enum sent_order evidence_fill_order(const struct side *side, const s
 	if (order != SENT_UNKNOWN || pkt->now_ns < hole->opened_ns)
 		return order;
 	age_ns = pkt->now_ns - hole->opened_ns;
-	/* The answer comes exactly one round trip later; the least of few samples is an eighth too long. */
-	if (rtt_ns && age_ns >= rtt_ns - rtt_ns / 8 && evidence_receiver_asked(peer, end))
+	/*
+	 * The answer comes exactly one round trip later; the least of few samples is an eighth too long.
+	 * Where none is known three duplicate ACKs must do: a SACK may tell of the very reordering.
+	 */
+	if (age_ns >= rtt_ns - rtt_ns / 8 &&
+	    (rtt_ns ? repaired | evidence_receiver_asked(peer, end) : peer->dup_run >= 3))
 		return SENT_AFTER;
 	if (age_ns < evidence_reorder_ns(side, peer))
 		return SENT_BEFORE;
@@ -161,8 +178,9 @@ core_apart int evidence_is_late(const struct side *side, const struct packet *pk
 		default:
 			break;
 		}
-		/* It cannot have been sent after what filled the hole: this one was under way. */
-		if (evidence_us(pkt->now_ns) - fill->time_us >= evidence_us(soon_ns))
+		/* Of that tick, and newer ones were seen; or it came sooner than one could be sent. */
+		if (!(fill->has_ts & pkt->has_ts && seq_after(side->tsval, pkt->tsval)) &&
+		    evidence_us(pkt->now_ns) - fill->time_us >= evidence_us(soon_ns))
 			continue;
 		fill->original_came = 1;
 		return 1;
@@ -184,6 +202,17 @@ core_inline __u16 evidence_shape(const struct packet *pkt)
 	return (__u16)(pkt->payload_bytes ^ (__u32)pkt->flags << 8);
 }
 
+/*
+ * What else tells a packet from its like: the IP-ID, or where there is none what it acknowledges. Of a
+ * SYN the first room does not keep the window, and it says the same each time.
+ */
+core_inline __u16 evidence_mark(const struct packet *pkt)
+{
+	if (pkt->ip_id || pkt->flags & TCP_SYN)
+		return pkt->ip_id;
+	return (__u16)(pkt->ack ^ pkt->ack >> 16 ^ pkt->window);
+}
+
 core_inline void evidence_remember(struct side *side, const struct packet *pkt)
 {
 	__u32 at = side->recent_next;
@@ -195,7 +224,7 @@ core_inline void evidence_remember(struct side *side, const struct packet *pkt)
 		.seq = pkt->seq,
 		.tsval = pkt->tsval,
 		.time_us = evidence_us(pkt->now_ns),
-		.ip_id = pkt->ip_id,
+		.ip_id = evidence_mark(pkt),
 		.shape = evidence_shape(pkt),
 	};
 }
@@ -228,7 +257,7 @@ core_inline int evidence_is_far_from_sender(const struct side *side, const struc
  */
 core_inline int evidence_is_copy_of(const struct side *side, const struct side *peer,
 				    const struct packet *pkt, const struct recent *recent,
-				    __u32 end)
+				    int is_next, __u32 end)
 {
 	__u32 age_us = evidence_us(pkt->now_ns) - recent->time_us;
 	int asked = evidence_receiver_asked(peer, end);
@@ -236,6 +265,9 @@ core_inline int evidence_is_copy_of(const struct side *side, const struct side *
 
 	if (pkt->ip_id && evidence_ip_ids_count_up(side))
 		return age_us <= EVIDENCE_COPY_US;
+	if (is_next && age_us <= EVIDENCE_COPY_NEXT_US && !(side->bits & SIDE_FILLED) &&
+	    (pkt->ip_id || (pkt->flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK)))
+		return 1;
 	if (!asked && (pkt->ip_id || (pkt->has_ts && is_far)) &&
 	    age_us <= evidence_us(evidence_copy_ns(side, peer)))
 		return 1;
@@ -274,12 +306,13 @@ core_apart int evidence_find_twin(const struct side *side, const struct side *pe
 		if (recent->seq != pkt->seq || recent->shape != evidence_shape(pkt) ||
 		    !(recent->seq | recent->shape))
 			continue;
-		if (recent->ip_id != pkt->ip_id || recent->tsval != pkt->tsval) {
+		if (recent->ip_id != evidence_mark(pkt) || recent->tsval != pkt->tsval) {
 			found = evidence_twin_order(side, pkt, recent);
 			continue;
 		}
 		pkt->verdict.familiar = 1;
-		if (evidence_is_copy_of(side, peer, pkt, recent, end))
+		if (evidence_is_copy_of(side, peer, pkt, recent, i + 1 == side->recent_next,
+					end))
 			return TWIN_COPY;
 	}
 	return found;
@@ -290,9 +323,9 @@ core_apart int evidence_find_twin(const struct side *side, const struct side *pe
  * signal sent it. It is a packet that took a longer way than `recent` remembers.
  */
 core_inline int evidence_is_slow(const struct side *side, const struct side *peer,
-				 const struct packet *pkt, __u32 end)
+				 const struct packet *pkt, int repaired, __u32 end)
 {
-	if (evidence_receiver_asked(peer, end) || pkt->now_ns < side->octets_ns)
+	if (repaired || evidence_receiver_asked(peer, end) || pkt->now_ns < side->octets_ns)
 		return 0;
 	return evidence_order(side, pkt, !!(side->bits & SIDE_TSVAL), side->tsval, side->ip_id) ==
 	       SENT_BEFORE;

@@ -176,6 +176,7 @@ core_apart int holes_forget_old(struct holes *holes, struct side *side, __u32 ac
 
 	if (!holes || !side)
 		return 0;
+	side->bits &= ~SIDE_REPAIR;
 	if (!side->holes)
 		holes->used = 0;
 	for (i = 0; i < HOLES_MAX && i < holes->used; i++)

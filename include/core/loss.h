@@ -178,17 +178,21 @@ core_inline __u32 loss_segments(const struct side *side, const struct side *peer
  * The class of octets that were seen before. What TCP itself sent again may come in any order, so
  * being slow says nothing of it.
  */
-core_inline enum segment_class loss_classify_seen(const struct side *side, const struct side *peer,
-						  struct packet *pkt, struct holes *holes,
-						  __u32 start, __u32 end)
+core_apart int loss_classify_seen(const struct side *side, const struct side *peer,
+				  struct packet *pkt, struct holes *holes, __u32 end)
 {
-	int twin = evidence_find_twin(side, peer, pkt, end);
+	int twin, repaired;
 
+	if (!side || !peer || !pkt)
+		return SEGMENT_RETRANSMITTED;
+	twin = evidence_find_twin(side, peer, pkt, end);
+	repaired = evidence_is_repaired(side, peer, holes, end);
 	if (twin == TWIN_COPY)
 		return SEGMENT_COPY;
 	if (evidence_is_late(side, pkt, holes, evidence_soon_ns(side, peer, end), end))
 		return SEGMENT_LATE;
-	if (twin == TWIN_BEFORE || holes_repeated(holes, start, end, 0) || !evidence_is_slow(side, peer, pkt, end))
+	if (twin == TWIN_BEFORE || holes_repeated(holes, pkt->seq, end, 0) ||
+	    !evidence_is_slow(side, peer, pkt, repaired, end))
 		return SEGMENT_RETRANSMITTED;
 	/* The copy of a packet is no slower than reordering makes it; an original may be. */
 	if (twin == TWIN_AFTER || pkt->now_ns - side->octets_ns > evidence_reorder_ns(side, peer))
@@ -196,14 +200,14 @@ core_inline enum segment_class loss_classify_seen(const struct side *side, const
 	return SEGMENT_COPY;
 }
 
-core_inline enum segment_class loss_classify_fill(const struct side *side, const struct side *peer,
-						  const struct packet *pkt,
-						  const struct holes *holes, __u32 end)
+core_apart int loss_classify_fill(const struct side *side, const struct side *peer,
+				  const struct packet *pkt, const struct holes *holes, __u32 end)
 {
 	/* What lies below the first number seen was never passed by: there is no evidence. */
-	if (!holes || holes->filled.start == holes->filled.end || holes->filled.before_start)
+	if (!side || !peer || !pkt || !holes || holes->filled.start == holes->filled.end || holes->filled.before_start)
 		return SEGMENT_UNRESOLVED;
-	switch (evidence_fill_order(side, peer, pkt, &holes->filled, end)) {
+	switch (evidence_fill_order(side, peer, pkt, &holes->filled,
+				    evidence_is_repaired(side, peer, holes, end), end)) {
 	case SENT_AFTER:
 		return SEGMENT_RECOVERED;
 	case SENT_BEFORE:
@@ -213,13 +217,16 @@ core_inline enum segment_class loss_classify_fill(const struct side *side, const
 	}
 }
 
-/* Sent again: why, and was it needed? */
-core_inline void loss_note_again(struct side *side, const struct side *peer, struct packet *pkt,
-				 struct holes *holes, __u32 end, __u32 next)
+/* Sent again, before next moves: why, and was it needed? */
+core_apart int loss_note_again(struct side *side, const struct side *peer, struct packet *pkt,
+			       struct holes *holes, __u32 end)
 {
-	__u32 segments = pkt->verdict.segments;
+	__u32 segments;
 
-	pkt->verdict.cause = (__u8)evidence_cause(side, peer, pkt, end, next);
+	if (!side || !peer || !pkt)
+		return 0;
+	segments = pkt->verdict.segments;
+	pkt->verdict.cause = (__u8)evidence_cause(side, peer, pkt, end, side->next);
 	if (pkt->verdict.cause == CAUSE_FAST)
 		side->fast += segments;
 	else if (pkt->verdict.cause == CAUSE_PROBE)
@@ -230,8 +237,14 @@ core_inline void loss_note_again(struct side *side, const struct side *peer, str
 		pkt->verdict.spurious = 1;
 		side->spurious += segments;
 	}
-	if (holes)
-		holes_note_repeat(holes, side, pkt->seq, end, pkt->verdict.spurious);
+	if (!holes)
+		return 0;
+	if (!(side->bits & SIDE_REPAIR) || loss_is_acked(peer, holes->recover)) {
+		holes->recover = side->next;
+		side->bits |= SIDE_REPAIR;
+	}
+	holes_note_repeat(holes, side, pkt->seq, end, pkt->verdict.spurious);
+	return 0;
 }
 
 core_inline void loss_note_retransmitted(struct side *side, const struct side *peer,
@@ -244,7 +257,7 @@ core_inline void loss_note_retransmitted(struct side *side, const struct side *p
 		side->syn_retrans++;
 	else if ((pkt->flags & TCP_FIN) && !seq_after(end, next))
 		side->fin_retrans++;
-	loss_note_again(side, peer, pkt, holes, end, next);
+	loss_note_again(side, peer, pkt, holes, end);
 }
 
 /* One class, one counter. `seen` octets of the segment were seen before. */
@@ -272,7 +285,7 @@ core_inline void loss_count(struct side *side, const struct side *peer, struct p
 		side->recovered_bytes += pkt->payload_bytes - bytes;
 		if (holes)
 			holes_note_fill(holes, pkt->seq, end, pkt);
-		loss_note_again(side, peer, pkt, holes, end, next);
+		loss_note_again(side, peer, pkt, holes, end);
 		return;
 	case SEGMENT_REORDERED:
 		side->reordered += segments;
@@ -297,12 +310,12 @@ core_inline void loss_classify_octets(struct side *side, const struct side *peer
 		seen = below_end - start;
 		seen -= loss_fill(side, peer, pkt, holes, start, below_end);
 		if (seen)
-			pkt->verdict.class = (__u8)loss_classify_seen(side, peer, pkt, holes,
-								      start, end);
+			pkt->verdict.class = (__u8)loss_classify_seen(side, peer, pkt, holes, end);
 		else
 			pkt->verdict.class =
 				(__u8)loss_classify_fill(side, peer, pkt, holes, end);
 	}
+	seen = verifier_joins(&pkt->joint, seen);
 	if (one && peer_zero && (start == next || (seen && start == next - 1))) {
 		if (start == next)
 			side->bits |= SIDE_PROBE_PENDING;
@@ -319,6 +332,9 @@ core_inline void loss_classify_octets(struct side *side, const struct side *peer
 	loss_advance(side, end);
 	if (pkt->verdict.class != SEGMENT_COPY)
 		evidence_remember(side, pkt);
+	side->bits &= ~SIDE_FILLED;
+	if (pkt->verdict.class == SEGMENT_REORDERED || pkt->verdict.class == SEGMENT_UNRESOLVED)
+		side->bits |= SIDE_FILLED;
 	side->octets_ns = pkt->now_ns;
 }
 
@@ -338,7 +354,7 @@ core_inline void loss_move(struct side *side, const struct side *peer, struct ho
 	if (holes)
 		holes->used = 0;
 	side->next = seq;
-	side->bits &= ~(SIDE_FLOOR | SIDE_PROBE_PENDING);
+	side->bits &= ~(SIDE_FLOOR | SIDE_PROBE_PENDING | SIDE_REPAIR);
 	side->holes = 0;
 	side->suspect_run = 0;
 }

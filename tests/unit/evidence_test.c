@@ -301,6 +301,46 @@ static void without_a_round_trip_three_ms_are_reordering(void **state)
 	assert_int_equal(data(1300, at_ms(123)), SEGMENT_UNRESOLVED);
 }
 
+static void without_a_round_trip_three_duplicate_acks_must_do(void **state)
+{
+	(void)state;
+	data(1000, at_ms(100));
+	acks(1100, at_ms(100));
+	data(1200, at_ms(101));
+	acks(1100, sack(1200, 1300), at_ms(101)); /* as for a segment that was overtaken */
+	acks(1100, sack(1200, 1300), at_ms(101));
+	assert_int_equal(data(1100, at_ms(102)), SEGMENT_REORDERED);
+	acks(1300, at_ms(102));
+	data(1400, at_ms(103));
+	acks(1300, at_ms(103));
+	acks(1300, at_ms(103));
+	acks(1300, at_ms(103));
+	assert_int_equal(data(1300, at_ms(104)), SEGMENT_RECOVERED);
+}
+
+/* RFC 6582, 3.2: without SACK one loss is told at a time, by an ACK that goes half the way. */
+static void a_partial_ack_asks_for_the_next(void **state)
+{
+	int i;
+
+	(void)state;
+	connect_40_ms();
+	data(1000, at_ms(100)); /* 1100 and 1300 are lost */
+	acks(1100, at_ms(130));
+	data(1200, at_ms(140));
+	data(1400, at_ms(140));
+	data(1500, at_ms(140));
+	for (i = 0; i < 3; i++)
+		acks(1100, at_ms(170 + i));
+	assert_int_equal(data(1100, at_ms(185)), SEGMENT_RECOVERED);
+	acks(1300, at_ms(215)); /* moves, so there are no duplicates */
+	assert_int_equal(data(1300, at_ms(225)), SEGMENT_RECOVERED);
+	acks(1600, at_ms(255));
+	/* What was sent after that began is another matter. */
+	data(1700, at_ms(260));
+	assert_int_equal(data(1600, at_ms(299)), SEGMENT_UNRESOLVED);
+}
+
 static void below_the_first_number_seen_there_is_no_evidence(void **state)
 {
 	(void)state;
@@ -326,6 +366,7 @@ static void without_ip_id_a_ms_is_the_limit(void **state)
 	(void)state;
 	connect_40_ms();
 	data(1000, at_ms(100));
+	data(1100, at_ms(100));
 	assert_int_equal(data(1000, at_us(101100)), SEGMENT_RETRANSMITTED);
 }
 
@@ -336,8 +377,52 @@ static void without_ip_id_nothing_may_have_come_back(void **state)
 	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), at_ms(40));
 	send(CLIENT, seq(1000), ack(5000), at_us(40200)); /* the client is 0.2 ms away */
 	data(1000, at_ms(100));
+	data(1100, at_ms(100));
 	acks(1000, at_us(100400));
 	assert_int_equal(data(1000, at_us(100900)), SEGMENT_RETRANSMITTED);
+}
+
+/* No timer is so short, and who asks has got something that was sent in between. */
+static void next_to_its_like_it_is_a_copy_whatever_came_back(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, at_ms(100));
+	acks(1100, at_us(100010));
+	assert_int_equal(data(1000, at_us(101900)), SEGMENT_COPY);
+	assert_int_equal(data(1000, at_ms(102)), SEGMENT_RETRANSMITTED); /* Linux' shortest probe */
+}
+
+static void without_ip_id_another_ack_makes_it_another_packet(void **state)
+{
+	(void)state;
+	connect_40_ms();
+	data(1000, at_ms(100));
+	assert_int_equal(send(CLIENT, seq(1000), ack(5100), bytes(100), at_us(100100)),
+			 SEGMENT_RETRANSMITTED);
+	assert_int_equal(send(CLIENT, seq(1000), ack(5100), window(500), bytes(100), at_us(100200)),
+			 SEGMENT_RETRANSMITTED);
+}
+
+/* The original came too late, and what was sent for it right behind. */
+static void next_to_what_filled_a_hole_it_may_have_been_sent_again(void **state)
+{
+	(void)state;
+	lose_one();
+	assert_int_equal(data(1100, at_ms(141)), SEGMENT_REORDERED);
+	acks(1300, at_us(141010));
+	assert_int_equal(data(1100, at_us(141020)), SEGMENT_RETRANSMITTED);
+}
+
+/* A SYN that comes twice is answered twice, which Linux counts. */
+static void a_syn_ack_after_a_syn_is_no_copy(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(999), flags(TCP_SYN), at_us(100));
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), at_us(110));
+	assert_int_equal(send(CLIENT, seq(999), flags(TCP_SYN), at_us(120)), SEGMENT_COPY);
+	assert_int_equal(send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), at_us(130)),
+			 SEGMENT_RETRANSMITTED);
 }
 
 static void far_from_the_sender_what_came_back_is_not_answered_so_soon(void **state)
@@ -553,6 +638,19 @@ static void without_a_number_the_original_is_told_by_its_haste(void **state)
 	assert_int_equal(data(1100, at_ms(400)), SEGMENT_RECOVERED);
 	assert_int_equal(data(1100, at_ms(439)), SEGMENT_LATE);
 	assert_int_equal(data(1100, at_ms(700)), SEGMENT_RETRANSMITTED);
+}
+
+/* One tick for both, the hole below keeps the ACK; but newer ticks have passed since. */
+static void the_original_of_an_old_tick_is_late_however_long_it_took(void **state)
+{
+	(void)state;
+	lose_one();
+	data(1300, ts(150, 1), at_ms(150));
+	data(1500, ts(150, 1), at_ms(150));
+	duplicate_acks(3);
+	assert_int_equal(data(1400, ts(151, 1), at_ms(195)), SEGMENT_RECOVERED);
+	data(1600, ts(152, 1), at_ms(196));
+	assert_int_equal(data(1400, ts(151, 1), at_ms(260)), SEGMENT_LATE);
 }
 
 static void a_second_repeat_behind_the_first_is_not_late(void **state)
@@ -859,10 +957,16 @@ int main(void)
 		core_test(a_little_younger_than_the_shortest_timeout_is_unresolved),
 		core_test(on_a_long_way_the_timeout_is_two_round_trips),
 		core_test(without_a_round_trip_three_ms_are_reordering),
+		core_test(without_a_round_trip_three_duplicate_acks_must_do),
+		core_test(a_partial_ack_asks_for_the_next),
 		core_test(below_the_first_number_seen_there_is_no_evidence),
 		core_test(the_same_packet_at_once_is_a_copy),
 		core_test(without_ip_id_a_ms_is_the_limit),
 		core_test(without_ip_id_nothing_may_have_come_back),
+		core_test(next_to_its_like_it_is_a_copy_whatever_came_back),
+		core_test(without_ip_id_another_ack_makes_it_another_packet),
+		core_test(next_to_what_filled_a_hole_it_may_have_been_sent_again),
+		core_test(a_syn_ack_after_a_syn_is_no_copy),
 		core_test(far_from_the_sender_what_came_back_is_not_answered_so_soon),
 		core_test(what_the_receiver_asked_for_is_no_copy),
 		core_test(the_same_tsval_within_a_quarter_round_trip_is_a_copy),
@@ -883,6 +987,7 @@ int main(void)
 		core_test(the_original_is_told_by_its_ip_id_too),
 		core_test(without_a_number_the_original_is_told_by_its_haste),
 		core_test(a_second_repeat_behind_the_first_is_not_late),
+		core_test(the_original_of_an_old_tick_is_late_however_long_it_took),
 		core_test(an_original_that_comes_second_is_late_without_a_hole),
 		core_test(a_repeat_held_up_behind_newer_data_is_retransmitted),
 		core_test(a_synack_sent_again_behind_newer_segments_is_retransmitted),
