@@ -20,6 +20,12 @@ struct netns;
 int attach_open(struct attach **ret_attach, const struct monitor_config *config, char *ret_error,
 		size_t error_size);
 
+/* How much the maps hold; before they are loaded. Maps that are taken over keep their size. */
+void attach_resize(struct attach *attach, const struct room_sizes *rooms);
+
+/* One sentence: how many entries of what, and the memory that takes. */
+void attach_describe_rooms(const struct attach *attach, char *ret_text, size_t text_size);
+
 /* Loads the programs; attaching does it where this was not done before. */
 int attach_load(struct attach *attach, char *ret_error, size_t error_size);
 

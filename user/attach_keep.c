@@ -1007,6 +1007,8 @@ int attach_keep(const struct options *options, const struct monitor_config *conf
 	kept.kept = CONFIG_KEPT;
 	kept.several = 1; /* others may come */
 	err = attach_open(&attach, &kept, error, sizeof(error));
+	if (!err)
+		attach_resize(attach, &options->rooms);
 	pins = err ? NULL : malloc(sizeof(*pins));
 	if (!err && !pins)
 		err = attach_fail(error, sizeof(error), -ENOMEM, "out of memory");

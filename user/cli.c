@@ -52,6 +52,15 @@ static const char help_text[] =
 	"  --labels FILE     CSV: prefix,name,namespace,region,zone,external[,port]; SIGHUP and a\n"
 	"                    new file of that name are read again\n"
 	"\n"
+	"How much to remember\n"
+	"  --flows N         connections at a time (131072), 1 kB each, taken as they come\n"
+	"  --half-open N     connections that only open (65536), 170 bytes each\n"
+	"  --holes N         directions that lose or repeat (16384), 4 kB each, as they come\n"
+	"  --histograms N    directions with percentiles (16384), 2 kB each, as they come\n"
+	"  --idle-timeout TIME       silence that ends a connection (1h)\n"
+	"  --half-open-timeout TIME  ... one that has only been opened, or half closed (70s)\n"
+	"  --closed-timeout TIME     ... one that is closed and waits for stragglers (5s)\n"
+	"\n"
 	"Other\n"
 	"  --bpffs DIR       where attach pins, and who comes after looks (default: $ACKMON_BPFFS,\n"
 	"                    or /sys/fs/bpf/ackmon)\n"
@@ -75,6 +84,13 @@ enum { /* options without a letter */
 	OPTION_LABELS,
 	OPTION_DECAP,
 	OPTION_NETNS,
+	OPTION_FLOWS,
+	OPTION_HALF_OPEN,
+	OPTION_HOLES,
+	OPTION_HISTOGRAMS,
+	OPTION_IDLE_TIMEOUT,
+	OPTION_HALF_OPEN_TIMEOUT,
+	OPTION_CLOSED_TIMEOUT,
 };
 
 static const struct option long_options[] = {
@@ -96,6 +112,13 @@ static const struct option long_options[] = {
 	{ "labels", required_argument, NULL, OPTION_LABELS },
 	{ "decap", required_argument, NULL, OPTION_DECAP },
 	{ "netns", required_argument, NULL, OPTION_NETNS },
+	{ "flows", required_argument, NULL, OPTION_FLOWS },
+	{ "half-open", required_argument, NULL, OPTION_HALF_OPEN },
+	{ "holes", required_argument, NULL, OPTION_HOLES },
+	{ "histograms", required_argument, NULL, OPTION_HISTOGRAMS },
+	{ "idle-timeout", required_argument, NULL, OPTION_IDLE_TIMEOUT },
+	{ "half-open-timeout", required_argument, NULL, OPTION_HALF_OPEN_TIMEOUT },
+	{ "closed-timeout", required_argument, NULL, OPTION_CLOSED_TIMEOUT },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "version", no_argument, NULL, 'V' },
@@ -310,6 +333,20 @@ static void set_frame_limit(struct reading *reading, const char *text)
 		USAGE(reading, "-c %s: not a number of frames; give a whole number above 0", text);
 }
 
+#define ROOM_MAX (1u << 26)
+
+static void set_room(struct reading *reading, const char *option, const char *text,
+		     uint32_t *ret_entries)
+{
+	uint64_t entries;
+
+	if (parse_count(text, &entries) && entries <= ROOM_MAX)
+		*ret_entries = (uint32_t)entries;
+	else
+		USAGE(reading, "%s %s: not a number of entries; give a whole number from 1 to %u",
+		      option, text, ROOM_MAX);
+}
+
 static void set_time(struct reading *reading, const char *option, const char *text,
 		     uint64_t *ret_ns)
 {
@@ -497,6 +534,27 @@ static void take_option(struct reading *reading, int option, char **fields)
 	case OPTION_DECAP:
 		add_tunnels(reading, optarg);
 		break;
+	case OPTION_FLOWS:
+		set_room(reading, "--flows", optarg, &options->rooms.flows);
+		break;
+	case OPTION_HALF_OPEN:
+		set_room(reading, "--half-open", optarg, &options->rooms.half_open);
+		break;
+	case OPTION_HOLES:
+		set_room(reading, "--holes", optarg, &options->rooms.holes);
+		break;
+	case OPTION_HISTOGRAMS:
+		set_room(reading, "--histograms", optarg, &options->rooms.histograms);
+		break;
+	case OPTION_IDLE_TIMEOUT:
+		set_time(reading, "--idle-timeout", optarg, &options->idle_timeout_ns);
+		break;
+	case OPTION_HALF_OPEN_TIMEOUT:
+		set_time(reading, "--half-open-timeout", optarg, &options->half_open_timeout_ns);
+		break;
+	case OPTION_CLOSED_TIMEOUT:
+		set_time(reading, "--closed-timeout", optarg, &options->closed_timeout_ns);
+		break;
 	case 'v':
 		options->verbosity++;
 		break;
@@ -555,6 +613,11 @@ static int read_words(struct reading *reading, int argc, char **argv, char **fie
 	return GO_ON;
 }
 
+static bool has_rooms(const struct room_sizes *rooms)
+{
+	return rooms->flows || rooms->half_open || rooms->holes || rooms->histograms;
+}
+
 static void check_standard_input(struct reading *reading)
 {
 	const struct options *options = reading->options;
@@ -584,7 +647,10 @@ static void check_source(struct reading *reading)
 				       "-D lists the interfaces");
 		return;
 	}
-	if (options->interface_count && options->capture_count)
+	if (options->capture_count && has_rooms(&options->rooms))
+		USAGE(reading, "--flows, --half-open, --holes and --histograms are for -i; reading "
+			       "captures takes the memory it needs");
+	else if (options->interface_count && options->capture_count)
 		USAGE(reading, "-i and -r: choose one, interfaces or capture files");
 	else if (options->netns_count && !options->interface_count)
 		USAGE(reading, "--netns: name its interfaces with -i; -i all takes all that are up");

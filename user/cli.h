@@ -36,6 +36,14 @@ enum verb {
 	VERB_DETACH,
 };
 
+/* Entries of the kernel's tables; 0: as many as usual. */
+struct room_sizes {
+	uint32_t flows;      /* --flows */
+	uint32_t half_open;  /* --half-open */
+	uint32_t holes;      /* --holes */
+	uint32_t histograms; /* --histograms */
+};
+
 struct options {
 	enum verb verb;
 	const char *bpffs; /* --bpffs; NULL: $ACKMON_BPFFS, or the usual place */
@@ -57,6 +65,10 @@ struct options {
 	const char *labels_path;      /* --labels; NULL: none */
 	bool events;                  /* --events: what happened, as NDJSON, instead of records */
 	uint32_t decap;               /* --decap: TUNNEL_BIT() each */
+	struct room_sizes rooms;
+	uint64_t idle_timeout_ns;      /* --idle-timeout; 0: as usual */
+	uint64_t half_open_timeout_ns; /* --half-open-timeout; the same */
+	uint64_t closed_timeout_ns;    /* --closed-timeout; the same */
 	bool list_interfaces;         /* -D */
 	bool numeric;                 /* -n */
 	int verbosity;                /* -v adds one, -q sets -1 */

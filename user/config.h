@@ -4,6 +4,7 @@
 #define ACKMON_CONFIG_H
 
 #include "abi/config.h"
+#include "cli.h"
 
 #define SECOND_NS 1000000000ull
 
@@ -19,6 +20,22 @@ static inline struct monitor_config config_defaults(void)
 		.half_open_timeout_ns = 70 * SECOND_NS,
 		.closed_timeout_ns = 5 * SECOND_NS,
 	};
+}
+
+/* The same, and what the person asked for instead. */
+static inline struct monitor_config config_of(const struct options *options)
+{
+	struct monitor_config config = config_defaults();
+
+	if (options->idle_timeout_ns)
+		config.idle_timeout_ns = options->idle_timeout_ns;
+	if (options->half_open_timeout_ns)
+		config.half_open_timeout_ns = options->half_open_timeout_ns;
+	if (options->closed_timeout_ns)
+		config.closed_timeout_ns = options->closed_timeout_ns;
+	config.events = options->events;
+	config.decap = options->decap;
+	return config;
 }
 
 #endif

@@ -203,15 +203,13 @@ static int open_labels(struct player *player)
 
 static int play_all(struct player *player)
 {
-	struct monitor_config config = config_defaults();
+	struct monitor_config config = config_of(player->options);
 	size_t i;
 	int err;
 
 	err = output_open(&player->output, player->options);
 	if (err)
 		return err;
-	config.events = player->options->events;
-	config.decap = player->options->decap;
 	err = replay_open(&player->replay, &config, on_flow, on_event, player);
 	if (err) {
 		log_error("replay: %s", strerror(-err));

@@ -966,16 +966,25 @@ static void add_forgotten(struct reader *reader, struct summary *ret_summary)
 	ret_summary->half_open_forgotten = reader->half_open_forgotten;
 }
 
-void reader_counters(struct reader *reader, struct summary *ret_summary)
+static struct summary outbox_summary(const struct reader *reader)
 {
-	struct summary summary = {
+	return (struct summary){
 		.flows = reader->outbox->now.flows - reader->outbox->now.secondaries,
 		.secondaries = reader->outbox->now.secondaries,
 		.lines_unsure = reader->outbox->now.lines_unsure,
 	};
+}
 
-	add_forgotten(reader, &summary);
-	*ret_summary = summary;
+void reader_counters(struct reader *reader, struct summary *ret_summary)
+{
+	*ret_summary = outbox_summary(reader);
+	add_forgotten(reader, ret_summary);
+}
+
+void reader_glance(struct reader *reader, struct summary *ret_summary)
+{
+	*ret_summary = outbox_summary(reader);
+	add_cpus(reader, ret_summary);
 }
 
 /* Opening and closing */

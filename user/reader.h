@@ -52,7 +52,10 @@ uint64_t reader_left(const struct reader *reader); /* how many go on */
 size_t reader_also(const struct reader *reader, const struct flow_key *key, const struct flow *flow,
 		   uint32_t *ret_ifindexes, size_t room);
 
+/* Everything; it walks the half-open room to know what that forgot. */
 void reader_counters(struct reader *reader, struct summary *ret_summary);
+/* What the kernel side counts, without that walk: cheap enough to look often. */
+void reader_glance(struct reader *reader, struct summary *ret_summary);
 void reader_close(struct reader *reader); /* accepts NULL */
 
 #endif

@@ -37,7 +37,7 @@ static void say_number(struct sentence *sentence, uint64_t number)
 	say(sentence, "%s", text);
 }
 
-static uint64_t summary_count(const struct summary *summary, enum counter counter)
+uint64_t summary_count(const struct summary *summary, enum counter counter)
 {
 	uint64_t sum = 0;
 
@@ -148,7 +148,7 @@ void summary_print(const struct summary *summary)
 
 int summary_is_lossy(const struct summary *summary)
 {
-	return summary->records_lost || summary->lines_unsure || summary_count(summary, COUNTER_events_lost) ||
+	return summary->records_lost || summary->half_open_forgotten || summary->lines_unsure || summary_count(summary, COUNTER_events_lost) ||
 	       summary_count(summary, COUNTER_flows_refused) ||
 	       summary_count(summary, COUNTER_frames_no_room);
 }

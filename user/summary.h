@@ -16,6 +16,8 @@ struct summary {
 	uint64_t records_lost;     /* records an output could not take */
 };
 
+uint64_t summary_count(const struct summary *summary, enum counter counter); /* at all doors */
+
 /* "12,345 frames seen, 12,000 tracked in 57 flows; not tracked: 300 not TCP, 45 later fragments" */
 void summary_print(const struct summary *summary);
 

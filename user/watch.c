@@ -38,6 +38,7 @@ struct watcher {
 	struct labels_watch *labels_watch;
 	int64_t wall_offset_ns;
 	bool in_interval; /* the flows shown now go on */
+	bool said_full;
 	uint64_t frames_before; /* we came: what is kept counts on */
 	struct roster *roster;
 	struct cgroups *cgroups; /* NULL: not to be had here */
@@ -160,7 +161,7 @@ static void stop_when_enough(struct watcher *watcher)
 	}
 	if (!watcher->options->frame_limit)
 		return;
-	read_summary(watcher, &summary);
+	reader_glance(watcher->reader, &summary);
 	if (frames_seen(&summary) - watcher->frames_before >= watcher->options->frame_limit)
 		loop_stop(watcher->loop);
 }
@@ -188,6 +189,21 @@ static void bury_gone(struct watcher *watcher)
 	roster_bury(watcher->roster);
 }
 
+/* Said once, while it can still be mended; the summary has the numbers. */
+static void say_when_full(struct watcher *watcher)
+{
+	struct summary summary;
+
+	if (watcher->said_full)
+		return;
+	reader_glance(watcher->reader, &summary);
+	if (!summary_count(&summary, COUNTER_flows_refused))
+		return;
+	watcher->said_full = true;
+	log_error("the flow table is full: new connections are counted, and shown as far as they "
+		  "opened; --flows N gives it more room, --idle-timeout TIME empties it sooner");
+}
+
 static void on_sweep(void *context)
 {
 	struct watcher *watcher = context;
@@ -198,6 +214,7 @@ static void on_sweep(void *context)
 	if (watcher->cgroups)
 		cgroups_refresh(watcher->cgroups);
 	roster_check(watcher->roster);
+	say_when_full(watcher);
 	output_flush(&watcher->output);
 }
 
@@ -322,6 +339,8 @@ static int attach_all(struct watcher *watcher, const struct monitor_config *conf
 
 	err = attach_open(&watcher->attach, config, error, sizeof(error));
 	if (!err)
+		attach_resize(watcher->attach, &watcher->options->rooms);
+	if (!err)
 		err = adopt(watcher, error, sizeof(error));
 	if (!err)
 		err = roster_open(&watcher->roster, watcher->options, watcher->attach, error,
@@ -346,6 +365,7 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 		.context = watcher,
 	};
 	struct summary summary;
+	char rooms[256];
 	int err, columns;
 
 	/* Signals first: from the first program on, none may end us without taking it back. */
@@ -360,6 +380,8 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 		log_error("cannot read the flow table: %s", strerror(-err));
 		return EXIT_FAILED;
 	}
+	attach_describe_rooms(watcher->attach, rooms, sizeof(rooms));
+	log_info("%s", rooms);
 	read_summary(watcher, &summary);
 	if (attach_has_kept(watcher->attach))
 		watcher->frames_before = frames_seen(&summary);
@@ -385,7 +407,7 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 int watch(const struct options *options)
 {
 	struct watcher watcher = {.options = options, .wall_offset_ns = clock_wall_offset_ns()};
-	struct monitor_config config = config_defaults();
+	struct monitor_config config = config_of(options);
 	char error[512];
 	int exit_code;
 
@@ -393,7 +415,6 @@ int watch(const struct options *options)
 		log_error("%s", error);
 		return EXIT_USAGE;
 	}
-	config.events = options->events;
 	if (options->verb == VERB_ATTACH)
 		return attach_keep(options, &config);
 	if (options->labels_path &&
@@ -401,7 +422,6 @@ int watch(const struct options *options)
 		log_error("%s", error);
 		return EXIT_FAILED;
 	}
-	config.decap = options->decap;
 	config.several = roster_has_several(options);
 	config.owners = !cgroups_open(&watcher.cgroups);
 	exit_code = output_open(&watcher.output, options);

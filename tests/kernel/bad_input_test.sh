@@ -52,7 +52,7 @@ exits() { # CODE
 # says WORDS...: one sentence, beside summary and notes, with each of these in it
 says() {
 	local word sentences
-	grep -vE 'frames? seen' "$work/err" >"$work/sentence"
+	grep -vE 'frames? seen|room for' "$work/err" >"$work/sentence"
 	sentences=$(wc -l <"$work/sentence")
 	[ "$sentences" = 1 ] || complain "$sentences sentences instead of one: $(tr '\n' '|' <"$work/sentence")"
 	for word; do

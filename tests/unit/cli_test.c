@@ -292,6 +292,24 @@ TEST(events_are_asked_for)
 	refuse("-i lo --events=segment", "takes no argument");
 }
 
+TEST(rooms_and_timeouts_are_as_asked)
+{
+	accept("-i lo --flows 1000000 --half-open 5 --holes 6 --histograms 7 "
+	       "--idle-timeout 5m --half-open-timeout 30s --closed-timeout 500ms");
+	assert_int_equal(options.rooms.flows, 1000000);
+	assert_int_equal(options.rooms.half_open, 5);
+	assert_int_equal(options.rooms.holes, 6);
+	assert_int_equal(options.rooms.histograms, 7);
+	assert_int_equal(options.idle_timeout_ns, 300000000000);
+	assert_int_equal(options.half_open_timeout_ns, 30000000000);
+	assert_int_equal(options.closed_timeout_ns, 500000000);
+	cli_free(&options);
+	refuse("-i lo --flows 0", "--flows 0");
+	refuse("-i lo --half-open 67108865", "67108865");
+	refuse("-i lo --half-open-timeout never", "never");
+	refuse("-r x.pcap --flows 5", "takes the memory it needs");
+}
+
 TEST(tunnels_to_follow_are_named_and_add_up)
 {
 	accept("-i lo");
@@ -393,6 +411,7 @@ int main(void)
 		cmocka_unit_test(frame_limit_is_a_whole_number_above_zero),
 		cmocka_unit_test(mode_is_one_of_four),
 		cmocka_unit_test(events_are_asked_for),
+		cmocka_unit_test(rooms_and_timeouts_are_as_asked),
 		cmocka_unit_test(tunnels_to_follow_are_named_and_add_up),
 		cmocka_unit_test(verbosity_counts_up_and_quiet_is_below),
 		cmocka_unit_test(source_is_exactly_one),

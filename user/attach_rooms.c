@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* How much the kernel's maps hold, and what that takes of memory. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <bpf/libbpf.h>
+
+#include "attach.h"
+#include "format.h"
+
+/* The kernel's head of a hash entry and of a bucket. */
+#define HEAD_BYTES 48u
+#define BUCKET_BYTES 16u
+
+static void resize(struct attach *attach, const char *name, uint32_t entries)
+{
+	struct bpf_map *map = attach_map(attach, name);
+
+	if (entries && map)
+		bpf_map__set_max_entries(map, entries);
+}
+
+void attach_resize(struct attach *attach, const struct room_sizes *rooms)
+{
+	resize(attach, "flows", rooms->flows);
+	resize(attach, "half_open", rooms->half_open);
+	resize(attach, "holes", rooms->holes);
+	resize(attach, "histograms", rooms->histograms);
+}
+
+static uint64_t power_of_two(uint64_t at_least)
+{
+	uint64_t power = 1;
+
+	while (power < at_least)
+		power *= 2;
+	return power;
+}
+
+/* Entries that come on demand are rounded up to powers of two; the others lie side by side. */
+static uint64_t room_bytes(const struct bpf_map *map)
+{
+	uint64_t entries = bpf_map__max_entries(map);
+	uint64_t bytes = HEAD_BYTES + (bpf_map__key_size(map) + 7) / 8 * 8 +
+			 (bpf_map__value_size(map) + 7) / 8 * 8;
+
+	if (bpf_map__type(map) != BPF_MAP_TYPE_LRU_HASH)
+		bytes = power_of_two(bytes);
+	return entries * bytes + power_of_two(entries) * BUCKET_BYTES;
+}
+
+void attach_describe_rooms(const struct attach *attach, char *ret_text, size_t text_size)
+{
+	const struct bpf_map *flows = attach_map(attach, "flows");
+	const struct bpf_map *half_open = attach_map(attach, "half_open");
+	const struct bpf_map *holes = attach_map(attach, "holes");
+	const struct bpf_map *histograms = attach_map(attach, "histograms");
+	char flow_count[FORMAT_NUMBER_MAX], half_open_count[FORMAT_NUMBER_MAX];
+	uint64_t beside = room_bytes(holes) + room_bytes(histograms);
+
+	*format_grouped(flow_count, bpf_map__max_entries(flows)) = '\0';
+	*format_grouped(half_open_count, bpf_map__max_entries(half_open)) = '\0';
+	snprintf(ret_text, text_size,
+		 "room for %s connections (up to %" PRIu64 " MB as they come, and %" PRIu64
+		 " MB for their losses and percentiles) and %s that only open (%" PRIu64
+		 " MB); --flows, --half-open, --holes and --histograms change it",
+		 flow_count, room_bytes(flows) / 1000000, beside / 1000000, half_open_count,
+		 room_bytes(half_open) / 1000000);
+}
