@@ -183,10 +183,14 @@ static struct histogram *host_open_histogram(const struct flow_key *key, const s
 static void show(struct replay *replay, const struct flow_entry *entry, __u8 close)
 {
 	struct flow flow = entry->flow;
+	struct histogram histogram;
 	__u32 i;
 
-	for (i = 0; i < 2; i++)
-		flow_settle(&flow, i, entry->holes[i], entry->histograms[i]);
+	for (i = 0; i < 2; i++) {
+		if (entry->histograms[i])
+			histogram = *entry->histograms[i];
+		flow_settle(&flow, i, entry->holes[i], entry->histograms[i] ? &histogram : NULL);
+	}
 	flow.close = close;
 	replay->on_flow(replay->context, &entry->head.key, &flow);
 }

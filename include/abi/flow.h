@@ -50,6 +50,7 @@ enum flow_icmp {
 };
 
 #define RTT_PROBES 4
+#define RTT_WAITING 4 /* a power of two */
 #define RECENT_SEGMENTS 3
 
 struct recent { /* a segment that took sequence space, as far as a copy of it can be told */
@@ -132,14 +133,16 @@ struct side {
 	__u64 rtt_sum_ns;
 	__u64 rtt_min_ns;
 	__u64 rtt_max_ns;
-	__u64 rtt_smoothed_ns; /* RFC 6298, 2 */
+	__u32 rtt_smoothed_ns; /* RFC 6298, 2; 4.3 s stand for anything longer */
+	__u16 ip_ids;        /* IPv4 segments whose IP-ID was compared with the one before ... */
+	__u16 ip_ids_upward; /* ... and lay a little above it */
+	/* Buckets of the last rtt_samples % RTT_WAITING samples, on their way to the histogram. */
+	__u16 rtt_waiting[RTT_WAITING];
 
 	/* Which repeat is what: see core/evidence.h. */
 	__u64 octets_ns;     /* last segment that took sequence space */
 	struct recent recent[RECENT_SEGMENTS]; /* the last such segments */
 	__u32 sack_high;     /* highest SACKed sequence end this end reported; valid with SIDE_SACK */
-	__u32 ip_ids;        /* IPv4 segments whose IP-ID was compared with the one before ... */
-	__u32 ip_ids_upward; /* ... and lay a little above it */
 	__u32 holes_checked; /* next when the holes were last looked through for old ones */
 
 	/* Rare. */

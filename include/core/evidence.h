@@ -51,6 +51,10 @@ core_inline void evidence_note_ip_id(struct side *side, const struct packet *pkt
 		/* Where they count up, an older one was overtaken, and says nothing else. */
 		if (step > 0x8000 && evidence_ip_ids_count_up(side))
 			return;
+		if (side->ip_ids == 0xffff) { /* the past weighs half */
+			side->ip_ids /= 2;
+			side->ip_ids_upward /= 2;
+		}
 		side->ip_ids++;
 		side->ip_ids_upward += step <= 64;
 	}
@@ -107,7 +111,7 @@ core_inline int evidence_is_repaired(const struct side *side, const struct side 
 /* Silence of this length is a timer's: what is on its way both ways, twice, and no less than the minimum. */
 core_inline __u64 evidence_rto_ns(const struct side *side, const struct side *peer)
 {
-	__u64 twice_ns = 2 * (side->rtt_smoothed_ns + peer->rtt_smoothed_ns);
+	__u64 twice_ns = 2 * ((__u64)side->rtt_smoothed_ns + peer->rtt_smoothed_ns);
 
 	return twice_ns > EVIDENCE_RTO_MIN_NS ? twice_ns : EVIDENCE_RTO_MIN_NS;
 }

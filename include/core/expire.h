@@ -26,10 +26,11 @@ core_inline __u8 flow_close_reason(const struct flow *flow);
 
 /*
  * Adds to a copy of a flow on its way out what its entries beside it know of one direction: gap_bytes
- * and percentiles. Either entry may be NULL.
+ * and percentiles. Either entry may be NULL; the samples that still wait in the flow go into histogram,
+ * so it is the flow's last, or a copy.
  */
 core_inline void flow_settle(struct flow *copy, __u32 direction, const struct holes *holes,
-			     const struct histogram *histogram);
+			     struct histogram *histogram);
 
 core_inline __u64 flow_last_ns(const struct flow *flow)
 {
@@ -85,7 +86,7 @@ core_inline __u64 flow_bound_ns(const struct side *side, __u64 ns)
 }
 
 core_inline void flow_settle(struct flow *copy, __u32 direction, const struct holes *holes,
-			     const struct histogram *histogram)
+			     struct histogram *histogram)
 {
 	struct side *side = &copy->side[direction];
 	struct percentiles percentiles;
@@ -94,6 +95,7 @@ core_inline void flow_settle(struct flow *copy, __u32 direction, const struct ho
 		side->gap_bytes += holes_acked_bytes(holes, copy->side[!direction].ack);
 	if (!histogram)
 		return;
+	histogram_take(histogram, side->rtt_waiting, side->rtt_samples % RTT_WAITING);
 	percentiles = histogram_percentiles(histogram);
 	side->rtt_p50_ns = flow_bound_ns(side, percentiles.p50_ns);
 	side->rtt_p95_ns = flow_bound_ns(side, percentiles.p95_ns);

@@ -15,6 +15,9 @@
  */
 core_inline void histogram_add(struct histogram *histogram, __u64 ns);
 
+/* The same for the first `count` of four samples, of which only the buckets are known. */
+core_inline void histogram_take(struct histogram *histogram, const __u16 buckets[4], __u32 count);
+
 struct percentiles {
 	__u64 p50_ns;
 	__u64 p95_ns;
@@ -89,6 +92,17 @@ core_inline void histogram_add(struct histogram *histogram, __u64 ns)
 	if (bucket < HISTOGRAM_BUCKETS)
 		histogram->count[bucket]++;
 	histogram->total++;
+}
+
+core_inline void histogram_take(struct histogram *histogram, const __u16 buckets[4], __u32 count)
+{
+	__u32 i;
+
+	for (i = 0; i < 4; i++) {
+		if (i < count && buckets[i] < HISTOGRAM_BUCKETS)
+			histogram->count[buckets[i]]++;
+	}
+	histogram->total += count;
 }
 
 core_inline __u64 histogram_middle_ns(__u32 bucket)

@@ -73,12 +73,14 @@ core_inline void rtt_stamp(struct side *side, const struct side *peer, const str
 
 core_inline void rtt_sample(struct side *side, struct packet *pkt, __u64 rtt_ns)
 {
+	__u64 smoothed_ns;
+
 	if (!side->rtt_samples || rtt_ns < side->rtt_min_ns)
 		side->rtt_min_ns = rtt_ns;
 	if (rtt_ns > side->rtt_max_ns)
 		side->rtt_max_ns = rtt_ns;
-	side->rtt_smoothed_ns =
-		side->rtt_samples ? (side->rtt_smoothed_ns * 7 + rtt_ns) / 8 : rtt_ns;
+	smoothed_ns = side->rtt_samples ? (side->rtt_smoothed_ns * 7ull + rtt_ns) / 8 : rtt_ns;
+	side->rtt_smoothed_ns = smoothed_ns < ~0u ? (__u32)smoothed_ns : ~0u;
 	side->rtt_sum_ns += rtt_ns;
 	side->rtt_samples++;
 	pkt->verdict.rtt_ns = rtt_ns;

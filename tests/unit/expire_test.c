@@ -173,9 +173,44 @@ static void a_hole_across_zero_adds_up(void **state)
 	assert_int_equal(holes_acked_bytes(&list, 80), 100);
 }
 
+/* 36 samples of 1 ms are in the histogram, three of 100 ms wait: the 95th of 39 is one of those. */
+static void samples_that_wait_count_in_the_last_record(void **state)
+{
+	struct histogram histogram = {0};
+	struct flow copy = {0};
+	struct side *side = &copy.side[0];
+	__u32 i;
+
+	(void)state;
+	for (i = 0; i < 36; i++)
+		histogram_add(&histogram, 1 * MS);
+	*side = (struct side){.rtt_samples = 39, .rtt_min_ns = 1 * MS, .rtt_max_ns = 100 * MS};
+	for (i = 0; i < 3; i++)
+		side->rtt_waiting[i] = (__u16)histogram_bucket(100 * MS);
+	flow_settle(&copy, 0, NULL, &histogram);
+	assert_int_equal(histogram.total, 39);
+	assert_in_range(side->rtt_p50_ns, 970 * US, 1030 * US);
+	assert_in_range(side->rtt_p95_ns, 97 * MS, 100 * MS);
+}
+
+/* With a multiple of four samples none waits, whatever the places still hold. */
+static void samples_that_were_taken_do_not_count_twice(void **state)
+{
+	struct histogram histogram = {0};
+	struct flow copy = {0};
+
+	(void)state;
+	histogram_add(&histogram, 1 * MS);
+	copy.side[0] = (struct side){.rtt_samples = 40, .rtt_waiting = {1, 2, 3, 4}};
+	flow_settle(&copy, 0, NULL, &histogram);
+	assert_int_equal(histogram.total, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		core_test(samples_that_wait_count_in_the_last_record),
+		core_test(samples_that_were_taken_do_not_count_twice),
 		core_test(one_fin_closes_half_of_it),
 		core_test(fins_both_ways_close_it),
 		core_test(it_is_settled_when_both_fins_are_acknowledged),
