@@ -167,7 +167,7 @@ core_apart int evidence_is_late(const struct side *side, const struct packet *pk
 	if (!side || !pkt || !holes)
 		return 0;
 	start = pkt->seq;
-	for (i = 0; i < FILLS_MAX; i++) {
+	for (i = 0; i < FILLS_MAX && i < holes->fills; i++) {
 		struct fill *fill = &holes->fill[i];
 
 		if (fill->start == fill->end || fill->original_came ||
