@@ -294,6 +294,11 @@ core_inline int monitor_open(__u8 door, const struct packet *pkt, struct half_op
 	if (!fits)
 		return answer == ROOM_FULL ? WAY_REFUSE : WAY_MOVED;
 	monitor_count_tracked(door, pkt);
+	/* All that can be told of a first segment. */
+	if (host_config()->events && !work->entry.secondary && window_is_closed_by(pkt)) {
+		track_open(&work->flow, pkt);
+		monitor_notice(door, EVENT_ZERO_WINDOW, &work->flow, pkt);
+	}
 	return WAY_DONE;
 }
 

@@ -37,6 +37,13 @@ core_inline int window_is_dsack(const struct packet *pkt)
 	       !seq_after(pkt->sack[0].end, pkt->sack[1].end);
 }
 
+/* As the first word of its side; a SYN's window does not count. */
+core_inline int window_is_closed_by(const struct packet *pkt)
+{
+	return !pkt->window &&
+	       (pkt->flags & (TCP_ACK | TCP_SYN | TCP_FIN | TCP_RST)) == TCP_ACK;
+}
+
 core_inline void window_set(struct side *side, const struct packet *pkt)
 {
 	int was_zero = side->zero_window_since_ns != 0;
