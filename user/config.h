@@ -22,11 +22,22 @@ static inline struct monitor_config config_defaults(void)
 	};
 }
 
-/* The same, and what the person asked for instead. */
-static inline struct monitor_config config_of(const struct options *options)
+/*
+ * A capture is no table that fills up: what is open in it goes on after any silence, as it did for the
+ * two ends, and only what they say ends it.
+ */
+static inline struct monitor_config config_of_captures(void)
 {
 	struct monitor_config config = config_defaults();
 
+	config.idle_timeout_ns = ~0ull;
+	return config;
+}
+
+/* What the person asked for instead. */
+static inline struct monitor_config config_of(struct monitor_config config,
+					      const struct options *options)
+{
 	if (options->idle_timeout_ns)
 		config.idle_timeout_ns = options->idle_timeout_ns;
 	if (options->half_open_timeout_ns)

@@ -203,7 +203,8 @@ static int open_labels(struct player *player)
 
 static int play_all(struct player *player)
 {
-	struct monitor_config config = config_of(player->options);
+	struct monitor_config config =
+		config_of(config_of_captures(), player->options);
 	size_t i;
 	int err;
 

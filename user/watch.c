@@ -407,7 +407,7 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 int watch(const struct options *options)
 {
 	struct watcher watcher = {.options = options, .wall_offset_ns = clock_wall_offset_ns()};
-	struct monitor_config config = config_of(options);
+	struct monitor_config config = config_of(config_defaults(), options);
 	char error[512];
 	int exit_code;
 

@@ -161,7 +161,7 @@ static void compare_readers(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *filter = size && data[size - 1] % 4 == 0 ? "tcp port 80 or ip6" : NULL;
-	struct monitor_config config = config_defaults();
+	struct monitor_config config = config_of_captures();
 	struct replay *replay;
 	char path[64];
 	int fd = memfd_create("capture", MFD_CLOEXEC);

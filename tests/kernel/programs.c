@@ -34,7 +34,7 @@ bool program_find_door(const char *name, enum door *ret_door)
 
 struct monitor_config program_config(void)
 {
-	struct monitor_config config = config_defaults();
+	struct monitor_config config = config_of_captures();
 
 	config.rehearsing = 1;
 	config.events = 1;

@@ -28,7 +28,7 @@ SIDES = {'c2s': 'opener', 's2c': 'responder'}
 SHOWN_MAX = 40  # disagreements told in full
 PRECISION_MIN = RECALL_MIN = 0.995
 EXACT_MIN = 0.98
-IDLE_TIMEOUT_S = 3600
+YEAR_S = 365 * 86400
 FILLED_TOLERANCE = 0.01
 ESTIMATE_MIN = 0.85
 RTT_ABOVE_MAX = 0.03       # a kernel samples every acknowledgment and selective ones, we some
@@ -170,11 +170,11 @@ def reason_to_leave_out(name, tunnels, replayed, decap):
     return None
 
 
-def put_together(oracle):
-    """Captures with a flow that spans hours: put together from others. After an hour of silence (see
-    config.h) it is another flow to us, and one to the oracle."""
-    return {row['file'] for row in oracle
-            if float(row['last_ts']) - float(row['first_ts']) > IDLE_TIMEOUT_S}
+def jumping(oracle):
+    """Captures whose clock jumps by years within a connection that opens there: after 70 s of silence
+    (see config.h) the next SYN is another one to us."""
+    return {row['file'] for row in oracle if row['syn_first_ts'] and
+            float(row['last_ts']) - float(row['first_ts']) > YEAR_S}
 
 
 def summed(complaint, words):
@@ -211,15 +211,15 @@ def choose_captures(tap, oracle, decap):
         if row['tunnel']:
             tunnels[row['file']].add(row['tunnel'])
 
-    chosen, fallen, replays, together = {}, 0, {}, put_together(oracle)
+    chosen, fallen, replays, jumps = {}, 0, {}, jumping(oracle)
     say('public captures left out')
     for name in sorted(os.listdir(PUBLIC)):
         replayed = replay(os.path.join(PUBLIC, name), *decap)
         fallen += replayed.exit_code not in (0, 1, 3)
         replays[name] = replayed
         why = apart.get(name) or reason_to_leave_out(name, tunnels, replayed, decap)
-        if not why and name in together:
-            why = 'put together from recordings hours apart'
+        if not why and name in jumps:
+            why = 'its clock jumps by years'
         if why:
             say('  %-72s %s' % (name[:72], why))
         else:
