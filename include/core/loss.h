@@ -247,10 +247,22 @@ core_apart int loss_note_again(struct side *side, const struct side *peer, struc
 	return 0;
 }
 
+/* Of a super-frame only as many wire segments were sent again as the octets that were seen before fill. */
+core_inline __u32 loss_segments_of(const struct packet *pkt, __u32 bytes)
+{
+	__u32 segments = pkt->verdict.segments, size;
+
+	if (segments <= 1 || !bytes || bytes >= pkt->payload_bytes)
+		return segments;
+	size = (pkt->payload_bytes + segments - 1) / segments;
+	return (bytes + size - 1) / size;
+}
+
 core_inline void loss_note_retransmitted(struct side *side, const struct side *peer,
 					 struct packet *pkt, struct holes *holes, __u32 bytes,
 					 __u32 end, __u32 next)
 {
+	pkt->verdict.segments = loss_segments_of(pkt, bytes);
 	side->retransmitted_segments += pkt->verdict.segments;
 	side->retransmitted_bytes += bytes;
 	if (pkt->flags & TCP_SYN)

@@ -83,6 +83,25 @@ static void a_retransmitted_super_segment_counts_its_wire_segments(void **state)
 	assert_int_equal(client->retransmitted_segments, 3);
 }
 
+/* GRO joins a segment that was sent again and new ones behind it. */
+static void a_super_segment_that_is_partly_a_repeat_counts_the_segments_that_are(void **state)
+{
+	(void)state;
+	connect_with(1000, 5000);
+	send(CLIENT, seq(1000), ack(5000), bytes(2000), segments(2), at_ms(1));
+	assert_int_equal(send(CLIENT, seq(2000), ack(5000), bytes(4000), segments(4), at_ms(300)),
+			 SEGMENT_RETRANSMITTED);
+	assert_int_equal(client->retransmitted_segments, 1);
+	assert_int_equal(client->retransmitted_bytes, 1000);
+	assert_int_equal(client->rto, 1);
+	assert_int_equal(client->unique_bytes, 5000);
+	assert_int_equal(client->segments, 2 + 2 + 4); /* SYN and ACK before */
+	/* Two octets over: the segment they are in was sent again, too. */
+	send(CLIENT, seq(4998), ack(5000), bytes(3000), segments(3), at_ms(600));
+	assert_int_equal(client->retransmitted_segments, 1 + 2);
+	assert_int_equal(client->retransmitted_bytes, 1000 + 1002);
+}
+
 static void without_the_doors_word_segments_come_from_the_mss(void **state)
 {
 	(void)state;
@@ -719,6 +738,7 @@ int main(void)
 		core_test(a_retransmission_across_zero_is_one),
 		core_test(each_direction_has_its_own_sequence_space),
 		core_test(a_retransmitted_super_segment_counts_its_wire_segments),
+		core_test(a_super_segment_that_is_partly_a_repeat_counts_the_segments_that_are),
 		core_test(without_the_doors_word_segments_come_from_the_mss),
 		core_test(timestamps_take_twelve_octets_of_each_segment),
 		core_test(a_fin_takes_one_octet),
