@@ -8,11 +8,15 @@
 /* Ethernet, two tags, IPv6 with some extension headers, TCP with all its options. */
 #define HEADERS_MAX 192u
 
+/* And when tunnels are looked into: outer headers with options, then all that once more. */
+#define TUNNEL_HEADERS_MAX 448u
+
 /* Headers beyond the linear part of the buffer are pulled into it; the bytes on the wire stay. */
 static __always_inline void tc_pull_headers(struct __sk_buff *skb)
 {
 	__u32 linear = skb->data_end - skb->data;
-	__u32 wanted = skb->len < HEADERS_MAX ? skb->len : HEADERS_MAX;
+	__u32 headers = config.decap ? TUNNEL_HEADERS_MAX : HEADERS_MAX;
+	__u32 wanted = skb->len < headers ? skb->len : headers;
 
 	if (linear < wanted)
 		bpf_skb_pull_data(skb, wanted);
@@ -55,7 +59,7 @@ static __always_inline int tc_monitor(struct __sk_buff *skb, __u8 door)
 		.vlan_tci = (__u16)skb->vlan_tci,
 		.has_vlan_tci = !!skb->vlan_present,
 		.door = door,
-		.link = LINK_ETHERNET,
+		.link = config.link,
 	};
 	if (config.rehearsing)
 		host_rehearse(&frame);

@@ -16,6 +16,7 @@
 
 #include "attach_internal.h"
 #include "abi/key.h"
+#include "abi/link.h"
 #include "log.h"
 #include "monitor.skel.h"
 
@@ -256,8 +257,12 @@ int attach_copy_share(const struct attach *attach, struct bpf_object *copy, cons
 	return 0;
 }
 
-/* What is seen in another namespace has its number in the key, a constant of the program. */
-static int load_netns_copy(struct attach *attach, const struct netns *netns)
+/*
+ * What is seen in another namespace has its number in the key, and what frames start with decides how
+ * they are read: both are constants of the program.
+ */
+static int load_copy(struct attach *attach, const struct netns *netns, enum link_kind kind,
+		     struct monitor **ret_copy)
 {
 	struct bpf_object *object;
 	struct monitor *copy = attach_copy_open(attach, netns, false, &object);
@@ -265,6 +270,7 @@ static int load_netns_copy(struct attach *attach, const struct netns *netns)
 
 	if (!copy)
 		return -errno;
+	copy->rodata->config.link = kind == STARTS_WITH_IP ? LINK_RAW_IP : LINK_ETHERNET;
 	err = attach_copy_share(attach, object, "ackmon_");
 	if (!err)
 		err = bpf_program__set_autoload(copy->progs.ackmon_xdp, false);
@@ -274,22 +280,22 @@ static int load_netns_copy(struct attach *attach, const struct netns *netns)
 		monitor__destroy(copy);
 		return err;
 	}
-	attach->netns_copies[netns->number] = copy;
+	*ret_copy = copy;
 	return 0;
 }
 
 int attach_program_fd(struct attach *attach, const struct place *place, const char *name)
 {
+	enum link_kind kind = place->interface.is_raw_ip ? STARTS_WITH_IP : STARTS_WITH_ETHERNET;
+	struct monitor **copy = &attach->copies[kind][place->netns ? place->netns->number : 0];
 	const struct monitor *monitor = attach->skel;
 	int err;
 
-	if (place->netns) {
-		err = attach->netns_copies[place->netns->number]
-			      ? 0
-			      : load_netns_copy(attach, place->netns);
+	if (place->netns || kind != STARTS_WITH_ETHERNET) {
+		err = *copy ? 0 : load_copy(attach, place->netns, kind, copy);
 		if (err)
 			return err;
-		monitor = attach->netns_copies[place->netns->number];
+		monitor = *copy;
 	}
 	return bpf_program__fd(bpf_object__find_program_by_name(monitor->obj, name));
 }
@@ -528,6 +534,13 @@ static int attach_place(struct attach *attach, struct place *place, enum hook_mo
 	if (place->interface.is_loopback)
 		return attach_loopback(attach, place, mode, ret_note, note_size, ret_error,
 				       error_size);
+	if (place->interface.is_raw_ip && (mode == HOOK_NATIVE || mode == HOOK_SKB))
+		return attach_fail(ret_error, error_size, -EOPNOTSUPP,
+				   "%s: its frames have no Ethernet header, which XDP wants; try -m tc",
+				   place->interface.name);
+	if (place->interface.is_raw_ip)
+		return attach_both_tc(attach, place, "frames without Ethernet header", ret_note,
+				      note_size, ret_error, error_size);
 	if (mode == HOOK_TC)
 		return attach_both_tc(attach, place, NULL, ret_note, note_size, ret_error,
 				      error_size);
@@ -557,10 +570,10 @@ static int find_interface(const char *name, struct interface *ret_interface, cha
 	}
 	if (err)
 		return attach_fail(ret_error, error_size, err, "%s: %s", name, strerror(-err));
-	if (!ret_interface->is_ethernet)
+	if (!ret_interface->is_ethernet && !ret_interface->is_raw_ip)
 		return attach_fail(ret_error, error_size, -EPROTONOSUPPORT,
-				   "%s: its frames have no Ethernet header, which is not supported "
-				   "yet; watch the interface below it",
+				   "%s: its frames start with neither an Ethernet nor an IP header, "
+				   "which is not supported; watch the interface below it",
 				   name);
 	return 0;
 }
@@ -722,8 +735,9 @@ void attach_close(struct attach *attach)
 	attach_stop(attach);
 	attach_close_pins(attach);
 	free(attach->places);
-	for (int i = 0; i <= NETNS_MAX; i++)
-		monitor__destroy(attach->netns_copies[i]);
+	for (int kind = 0; kind < LINK_KINDS; kind++)
+		for (int i = 0; i <= NETNS_MAX; i++)
+			monitor__destroy(attach->copies[kind][i]);
 	monitor__destroy(attach->skel);
 	free(attach);
 }

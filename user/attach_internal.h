@@ -22,6 +22,9 @@
 
 enum direction { INGRESS, EGRESS, DIRECTION_COUNT };
 
+/* What frames of an interface start with. */
+enum link_kind { STARTS_WITH_ETHERNET, STARTS_WITH_IP, LINK_KINDS };
+
 struct monitor; /* the skeleton; attach.c alone includes it, so the binary holds it once */
 struct pins;
 
@@ -50,7 +53,8 @@ struct attach {
 	struct pins *pins; /* NULL: the maps are ours alone */
 	struct place *places;
 	size_t place_count;
-	struct monitor *netns_copies[NETNS_MAX + 1]; /* TC programs of other namespaces, by number */
+	/* TC programs of other namespaces, by number, and of interfaces without Ethernet header. */
+	struct monitor *copies[LINK_KINDS][NETNS_MAX + 1];
 };
 
 /* attach.c: the programs */

@@ -504,8 +504,10 @@ static bool selects(const char *word, const struct interface *interface)
 	if (is_full_name(word))
 		return !strcmp(word, interface->name);
 	if (strpbrk(word, "*?["))
-		return interface->is_ethernet && !fnmatch(word, interface->name, 0);
-	return interface->is_up && !interface->is_loopback && interface->is_ethernet;
+		return (interface->is_ethernet || interface->is_raw_ip) &&
+		       !fnmatch(word, interface->name, 0);
+	return interface->is_up && !interface->is_loopback &&
+	       (interface->is_ethernet || interface->is_raw_ip);
 }
 
 static bool any_selects(const char *const *words, size_t count, const struct interface *interface)

@@ -64,6 +64,23 @@ static void read_speed(int fd, struct interface *interface)
 		interface->speed_mbit = speed;
 }
 
+bool interface_type_is_raw_ip(unsigned int type)
+{
+	switch (type) {
+	case ARPHRD_NONE: /* tun, wireguard, xfrm */
+	case ARPHRD_PPP:
+	case ARPHRD_RAWIP: /* modems */
+	case ARPHRD_SLIP:
+	case ARPHRD_TUNNEL: /* ipip, vti */
+	case ARPHRD_TUNNEL6:
+	case ARPHRD_SIT:
+	case ARPHRD_IPGRE:
+	case 823: /* ARPHRD_IP6GRE, which libc does not know */
+		return true;
+	}
+	return false;
+}
+
 static int read_interface(int fd, const char *name, struct interface *ret_interface)
 {
 	struct interface interface = {};
@@ -87,6 +104,7 @@ static int read_interface(int fd, const char *name, struct interface *ret_interf
 		return err;
 	interface.is_ethernet = request.ifr_hwaddr.sa_family == ARPHRD_ETHER ||
 				request.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
+	interface.is_raw_ip = interface_type_is_raw_ip(request.ifr_hwaddr.sa_family);
 
 	err = interface_ioctl(fd, SIOCGIFMTU, name, &request);
 	if (err)

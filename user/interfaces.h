@@ -17,7 +17,11 @@ struct interface {
 	bool is_up;
 	bool is_loopback;
 	bool is_ethernet; /* frames start with an Ethernet header */
+	bool is_raw_ip;   /* frames start with the IP header: tun, wireguard, ppp, ipip ... */
 };
+
+/* ARPHRD_* of interfaces whose frames start with the IP header. */
+bool interface_type_is_raw_ip(unsigned int type);
 
 /* 0, or -ENODEV when there is none of that name (in this network namespace). */
 int interface_find(const char *name, struct interface *ret_interface);

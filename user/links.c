@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Network interfaces that come, go and change: the news of rtnetlink, of one or more namespaces. */
 #include "links.h"
+#include "interfaces.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +47,7 @@ static bool read_link(const struct nlmsghdr *message, int nsid, struct link *ret
 		.is_up = info->ifi_flags & IFF_UP,
 		.is_loopback = info->ifi_flags & IFF_LOOPBACK,
 		.is_ethernet = info->ifi_type == ARPHRD_ETHER || info->ifi_type == ARPHRD_LOOPBACK,
+		.is_raw_ip = interface_type_is_raw_ip(info->ifi_type),
 	};
 	for (; RTA_OK(attr, len); attr = RTA_NEXT(attr, len))
 		if (attr->rta_type == IFLA_IFNAME)

@@ -14,6 +14,7 @@ struct link {
 	bool is_up;
 	bool is_loopback;
 	bool is_ethernet; /* frames start with an Ethernet header */
+	bool is_raw_ip;   /* or with the IP header */
 };
 
 #define LINKS_OWN (-1)

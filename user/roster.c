@@ -70,13 +70,13 @@ bool roster_has_several(const struct options *options)
 	return names * (options->netns_count ? options->netns_count : 1) > 1;
 }
 
-/* A tun device has no Ethernet header: asked for by name it gets a sentence, else it is not meant. */
+/* What has neither an Ethernet nor an IP header gets a sentence when it is asked for by name, else it is not meant. */
 static bool word_selects(const char *word, const struct link *link)
 {
 	if (is_all(word))
-		return link->is_up && !link->is_loopback && link->is_ethernet;
+		return link->is_up && !link->is_loopback && (link->is_ethernet || link->is_raw_ip);
 	if (is_pattern(word))
-		return link->is_ethernet && !fnmatch(word, link->name, 0);
+		return (link->is_ethernet || link->is_raw_ip) && !fnmatch(word, link->name, 0);
 	return !strcmp(word, link->name);
 }
 

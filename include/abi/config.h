@@ -44,7 +44,8 @@ struct monitor_config {
 	__u8 netns;      /* number of the network namespace these programs are for; 0: our own */
 	__u8 owners;     /* at TC egress, ask once whose socket a connection is */
 	__u8 rehearsing; /* time and wire length come from `rehearsal`, not from the kernel (tests) */
-	__u8 reserved[6];
+	__u8 link;       /* TC programs: enum frame_link of the interfaces they are for */
+	__u8 reserved[5];
 };
 
 /* A frame of a test run: what a capture knows and BPF_PROG_RUN cannot pass. */

@@ -316,10 +316,12 @@ unknown_interface_names_a_near_one()
 	refuses "did you mean near0" "$ackmon" -i naer0 --duration 0.1
 }
 
-interface_without_ethernet_header_is_refused()
+interface_without_ethernet_header_is_watched_by_tc()
 {
 	in_near ip tuntap add dev tun0 mode tun
-	refuses "no Ethernet header" "$ackmon" -i tun0 --duration 0.1
+	says "tun0: TC ingress and egress.*without Ethernet header" "$ackmon" -i tun0 --duration 0.1 &&
+		refuses "have no Ethernet header, which XDP wants; try -m tc" \
+			"$ackmon" -i tun0 -m native --duration 0.1
 	local result=$?
 	in_near ip link del tun0
 	return $result
