@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Makes one small capture for each way a TCP segment can be wrapped, and each way a frame can be wrong.
 
-usage: make_frames.py DIR        writes DIR/NAME.pcap and DIR/cases.json
+usage: make_frames.py DIR [SEEDS]    writes DIR/NAME.pcap and DIR/cases.json, and SEEDS/NAME for frame_fuzz
 
 What must become of each frame stands beside it, from the RFCs and docs/frames.md: the counter's name,
 or the segment that is tracked (addresses, ports, payload, VLAN, tunnel). Nothing here asks the program.
@@ -801,14 +801,30 @@ FAMILIES = (plain, cut_by_capture, cut_on_the_wire, ipv4_headers, ipv4_fragments
             tunnels_ip, tunnels_gre, tunnels_udp, tunnels_l2tp, tunnels_nested, icmp)
 
 
+# enum frame_link, in the order of core/frame.h.
+LINKS = {EN10MB: 0, RAW: 1, 12: 1, 14: 1, IPV4: 1, IPV6: 1, SLL: 2, SLL2: 3, NULL: 4, LOOP: 4, PPP: 5,
+         PPP_HDLC: 5, PPP_DIRECTION: 6, PPPOE: 7, HDLC: 8, WLAN: 9, RADIOTAP: 10, NFLOG: 11, FDDI: 12,
+         RFC1483: 13}
+
+
+def write_seed(path, one, data):
+    bits = (one["decap"] != "none") | (one["wire"] > len(data)) << 1
+    with open(path, "wb") as file:
+        file.write(struct.pack("<BBH", LINKS[one["link"]], bits, len(data)) + data)
+
+
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         sys.exit(__doc__.split("\n\n")[1])
     out = sys.argv[1]
     os.makedirs(out, exist_ok=True)
+    if len(sys.argv) == 3:
+        os.makedirs(sys.argv[2], exist_ok=True)
     for family in FAMILIES:
         family()
     for one in cases:
+        if len(sys.argv) == 3:
+            write_seed(os.path.join(sys.argv[2], one["name"]), one, one["data"])
         with open(os.path.join(out, one["name"] + ".pcap"), "wb") as file:
             file.write(pcap(one["link"], one["data"], one["wire"]))
         one["shape"] = one.pop("data").hex()

@@ -43,8 +43,8 @@ agree() { # NAME OPTIONS...
 	grep '^#' "$work/out" | cut -c 1-400
 }
 
-python3 tests/frames/make_frames.py build/frames >"$work/out" || exit 1
-mapfile -t seeds < <(ls build/frames/*.pcap)
+python3 tests/frames/make_frames.py "$work/frames" >"$work/out" || exit 1
+mapfile -t seeds < <(ls "$work"/frames/*.pcap)
 for door in xdp tc_ingress tc_egress; do
 	agree "$door" -n "$frames" -s "$first" "$door" "${seeds[@]}"
 done
