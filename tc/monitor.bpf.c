@@ -66,6 +66,8 @@ static __always_inline int tc_monitor(struct __sk_buff *skb, __u8 door)
 	else
 		frame.time_ns = bpf_ktime_get_ns();
 	monitor_frame(&frame, pkt);
+	if (config.transit && pkt->of_proven)
+		host_transit(pkt, door);
 	if (door == DOOR_TC_EGRESS && config.owners && pkt->asks_owner)
 		host_note_owner(pkt, bpf_skb_cgroup_id(skb));
 	return TC_ACT_UNSPEC;

@@ -148,6 +148,8 @@ static int open_programs(struct attach *attach, const struct monitor_config *con
 	attach->skel->rodata->config = attach->config;
 	if (!config->several)
 		bpf_map__set_max_entries(attach->skel->maps.claims, 1);
+	if (!config->transit)
+		bpf_map__set_max_entries(attach->skel->maps.transit_marks, 1);
 	return bpf_program__set_autoload(attach->skel->progs.ackmon_xdp, false);
 }
 

@@ -30,6 +30,8 @@ static const char help_text[] =
 	"\n"
 	"What to read\n"
 	"  -i IFACE          an interface, a pattern ('veth*') or all; may be repeated\n"
+	"  --transit         how long segments are inside this box, from one watched\n"
+	"                    interface to another\n"
 	"  --netns NAME|PID|PATH  interfaces of this network namespace; may be repeated\n"
 	"  -r FILE ...       pcap or pcapng, also .gz and .zst, in the order given\n"
 	"  -m MODE           hook of ingress: auto (default), native, skb or tc\n"
@@ -84,6 +86,7 @@ enum { /* options without a letter */
 	OPTION_LABELS,
 	OPTION_DECAP,
 	OPTION_NETNS,
+	OPTION_TRANSIT,
 	OPTION_FLOWS,
 	OPTION_HALF_OPEN,
 	OPTION_HOLES,
@@ -112,6 +115,7 @@ static const struct option long_options[] = {
 	{ "labels", required_argument, NULL, OPTION_LABELS },
 	{ "decap", required_argument, NULL, OPTION_DECAP },
 	{ "netns", required_argument, NULL, OPTION_NETNS },
+	{ "transit", no_argument, NULL, OPTION_TRANSIT },
 	{ "flows", required_argument, NULL, OPTION_FLOWS },
 	{ "half-open", required_argument, NULL, OPTION_HALF_OPEN },
 	{ "holes", required_argument, NULL, OPTION_HOLES },
@@ -522,6 +526,9 @@ static void take_option(struct reading *reading, int option, char **fields)
 	case OPTION_LABELS:
 		options->labels_path = optarg;
 		break;
+	case OPTION_TRANSIT:
+		options->transit = true;
+		break;
 	case OPTION_NETNS:
 		add_netns(reading, optarg);
 		break;
@@ -652,6 +659,8 @@ static void check_source(struct reading *reading)
 			       "captures takes the memory it needs");
 	else if (options->interface_count && options->capture_count)
 		USAGE(reading, "-i and -r: choose one, interfaces or capture files");
+	else if (options->transit && !options->interface_count)
+		USAGE(reading, "--transit: is measured live, between two interfaces given with -i");
 	else if (options->netns_count && !options->interface_count)
 		USAGE(reading, "--netns: name its interfaces with -i; -i all takes all that are up");
 	else if (!options->interface_count && !options->capture_count)

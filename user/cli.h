@@ -69,6 +69,7 @@ struct options {
 	uint64_t idle_timeout_ns;      /* --idle-timeout; 0: as usual */
 	uint64_t half_open_timeout_ns; /* --half-open-timeout; the same */
 	uint64_t closed_timeout_ns;    /* --closed-timeout; the same */
+	bool transit;                 /* --transit: time between coming in and going out */
 	bool list_interfaces;         /* -D */
 	bool numeric;                 /* -n */
 	int verbosity;                /* -v adds one, -q sets -1 */

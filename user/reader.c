@@ -70,6 +70,7 @@ struct reader {
 	int histograms_fd;
 	int counters_fd;
 	int claims_fd;
+	int transits_fd;
 	struct monitor_config config;
 	struct reader_output output;
 	struct batch flows;
@@ -224,6 +225,22 @@ static void show_flow(struct reader *reader, const struct flow_key *key, struct 
 	} else {
 		reader->output.on_flow(reader->output.context, key, flow);
 		reader->lines++;
+	}
+}
+
+void reader_transit(const struct reader *reader, const struct flow_key *key, bool is_leaving,
+		    struct transit ret_transit[2])
+{
+	for (uint32_t direction = 0; direction < 2; direction++) {
+		struct holes_key side_key = {.flow = *key, .direction = direction};
+
+		ret_transit[direction] = (struct transit){};
+		side_key.flow.ifindex = 0;
+		if (!reader->config.transit ||
+		    bpf_map_lookup_elem(reader->transits_fd, &side_key, &ret_transit[direction]))
+			continue;
+		if (is_leaving)
+			bpf_map_delete_elem(reader->transits_fd, &side_key);
 	}
 }
 
@@ -1029,6 +1046,7 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 	reader->histograms_fd = map_fd(attach, "histograms");
 	reader->counters_fd = map_fd(attach, "counters");
 	reader->claims_fd = map_fd(attach, "claims");
+	reader->transits_fd = map_fd(attach, "transits");
 	err = -EBADF;
 	if (reader->flows_fd < 0 || reader->half_open_fd < 0 || reader->holes_fd < 0 ||
 	    reader->histograms_fd < 0 || reader->counters_fd < 0 || reader->claims_fd < 0)

@@ -3,12 +3,14 @@
 #ifndef ACKMON_READER_H
 #define ACKMON_READER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "abi/config.h"
 #include "abi/event.h"
 #include "abi/flow.h"
+#include "abi/transit.h"
 #include "abi/outbox.h"
 #include "attach.h"
 #include "summary.h"
@@ -53,6 +55,13 @@ size_t reader_also(const struct reader *reader, const struct flow_key *key, cons
 		   uint32_t *ret_ifindexes, size_t room);
 
 /* Everything; it walks the half-open room to know what that forgot. */
+/*
+ * How long the segments of each side of this flow were inside this box; all zeros without
+ * config.transit. is_leaving: the flow has left, and this goes with it.
+ */
+void reader_transit(const struct reader *reader, const struct flow_key *key, bool is_leaving,
+		    struct transit ret_transit[2]);
+
 void reader_counters(struct reader *reader, struct summary *ret_summary);
 /* What the kernel side counts, without that walk: cheap enough to look often. */
 void reader_glance(struct reader *reader, struct summary *ret_summary);

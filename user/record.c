@@ -556,6 +556,41 @@ static void read_region(const struct record_end *end, struct value *ret_value)
 	value_label(ret_value, group ? group->region : NULL);
 }
 
+static const struct transit *end_transit(const struct record_end *end)
+{
+	return &end->record->transit[end->index];
+}
+
+static void value_transit(const struct record_end *end, struct value *ret_value, uint64_t number)
+{
+	if (end_transit(end)->samples)
+		value_number(ret_value, number);
+	else
+		value_absent(ret_value);
+}
+
+static void read_transit_samples(const struct record_end *end, struct value *ret_value)
+{
+	value_transit(end, ret_value, end_transit(end)->samples);
+}
+
+static void read_transit_min(const struct record_end *end, struct value *ret_value)
+{
+	value_transit(end, ret_value, end_transit(end)->min_ns);
+}
+
+static void read_transit_mean(const struct record_end *end, struct value *ret_value)
+{
+	uint64_t samples = end_transit(end)->samples;
+
+	value_transit(end, ret_value, samples ? end_transit(end)->sum_ns / samples : 0);
+}
+
+static void read_transit_max(const struct record_end *end, struct value *ret_value)
+{
+	value_transit(end, ret_value, end_transit(end)->max_ns);
+}
+
 static void read_cgroup(const struct record_end *end, struct value *ret_value)
 {
 	value_label(ret_value, end->record->cgroup[end->index]);
@@ -628,7 +663,11 @@ static void read_external(const struct record_end *end, struct value *ret_value)
 	END_FIELD(end, "namespace", read_namespace),                                           \
 	END_FIELD(end, "region", read_region),                                                 \
 	END_FIELD(end, "external", read_external),                                             \
-	END_FIELD(end, "cgroup", read_cgroup)
+	END_FIELD(end, "cgroup", read_cgroup),                                                 \
+	END_FIELD(end, "transit_samples", read_transit_samples),                               \
+	END_FIELD(end, "transit_min_ns", read_transit_min),                                    \
+	END_FIELD(end, "transit_mean_ns", read_transit_mean),                                  \
+	END_FIELD(end, "transit_max_ns", read_transit_max)
 
 static const struct record_field fields[] = {
 	{ "v", .read = read_version },

@@ -9,6 +9,7 @@
 
 #include "abi/flow.h"
 #include "abi/key.h"
+#include "abi/transit.h"
 
 struct labels;
 
@@ -22,6 +23,7 @@ struct record {
 	const char *iface;      /* interface name, or NULL in replay */
 	const char *netns;      /* its network namespace as --netns named it; NULL: our own */
 	const char *cgroup[2];  /* paths of the sockets' cgroups, by side; NULL: not of this host */
+	struct transit transit[2]; /* time inside this box, by side; no samples: not measured */
 	const char *also_ifaces; /* others that saw it, "veth1,br0"; NULL: none */
 	const struct labels *labels; /* of both ends; NULL: no label fields */
 };

@@ -116,6 +116,8 @@ static void say_lost(struct sentence *sentence, const struct summary *summary)
 		  "hole list that found no room; the flow is approximate" },
 		{ summary_count(summary, COUNTER_histograms_refused),
 		  "histogram that found no room; the flow has no percentiles" },
+		{ summary_count(summary, COUNTER_transits_refused),
+		  "connection whose time inside this box found no room" },
 		{ summary->lines_unsure,
 		  "record a killed reader was writing: nobody knows whether it is" },
 		{ summary->records_lost, "record the output could not take" },

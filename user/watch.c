@@ -105,6 +105,7 @@ static void on_flow(void *context, const struct flow_key *key, const struct flow
 	};
 
 	find_owners(watcher, &record);
+	reader_transit(watcher->reader, key, !watcher->in_interval, record.transit);
 	output_record(&watcher->output, &record, watcher->in_interval);
 }
 
@@ -423,6 +424,7 @@ int watch(const struct options *options)
 		return EXIT_FAILED;
 	}
 	config.several = roster_has_several(options);
+	config.transit = options->transit;
 	config.owners = !cgroups_open(&watcher.cgroups);
 	exit_code = output_open(&watcher.output, options);
 	if (exit_code) {

@@ -52,6 +52,8 @@ int ackmon_xdp(struct xdp_md *ctx)
 	else
 		frame.time_ns = bpf_ktime_get_ns();
 	monitor_frame(&frame, pkt);
+	if (config.transit && pkt->of_proven)
+		host_transit(pkt, DOOR_XDP);
 	return XDP_PASS;
 }
 

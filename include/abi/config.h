@@ -42,10 +42,11 @@ struct monitor_config {
 	__u8 events;     /* post what happens to segments, not only flows that are over */
 	__u8 several;    /* more than one interface may be watched: a connection is claimed by one */
 	__u8 netns;      /* number of the network namespace these programs are for; 0: our own */
+	__u8 transit;    /* measure how long segments are inside this box */
 	__u8 owners;     /* at TC egress, ask once whose socket a connection is */
 	__u8 rehearsing; /* time and wire length come from `rehearsal`, not from the kernel (tests) */
 	__u8 link;       /* TC programs: enum frame_link of the interfaces they are for */
-	__u8 reserved[5];
+	__u8 reserved[4];
 };
 
 /* A frame of a test run: what a capture knows and BPF_PROG_RUN cannot pass. */

@@ -490,6 +490,8 @@ core_inline void monitor_segment(__u8 door, struct packet *pkt)
 		flow->proven = 1;
 	if (way == WAY_MOVED)
 		host_count(door, flow->proven ? COUNTER_flows_promoted : COUNTER_flows_early);
+	if (host_config()->transit)
+		pkt->of_proven = flow->proven;
 	if (door == DOOR_TC_EGRESS && flow->proven)
 		pkt->asks_owner = !(flow->side[pkt->direction & 1].bits & SIDE_OWNER);
 	if (host_config()->events && !flow->secondary)

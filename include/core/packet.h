@@ -80,7 +80,8 @@ struct packet {
 	__u8 tunnel;    /* enum tunnel; two: the outer one in the high half */
 	__u8 icmp;      /* enum flow_icmp: not a segment, but an error that quotes one */
 	__u8 asks_owner; /* its sender is a side of which nobody knows yet whose socket it is */
-	__u8 reserved[2];
+	__u8 of_proven;  /* its flow is proven; only with config.transit */
+	__u8 reserved;
 	__u32 options_len; /* of options, as captured */
 	__u32 joint;       /* see verifier_joins() */
 	struct verdict verdict;    /* what tracking found out about it */

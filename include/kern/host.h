@@ -7,6 +7,7 @@
 
 #include "core/claim.h"
 #include "core/monitor.h"
+#include "core/transit.h"
 
 core_inline const volatile struct monitor_config *host_config(void)
 {
@@ -239,6 +240,44 @@ core_inline int host_post_notice(enum event_type type, const struct flow *flow,
 		return -1;
 	notice_fill(event, type, flow, pkt);
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+core_inline void host_add_transit(const struct packet *pkt, __u8 door, __u64 ns)
+{
+	struct holes_key key = {.flow = pkt->key, .direction = pkt->direction & 1};
+	struct transit none = {}, *transit;
+
+	key.flow.ifindex = 0;
+	transit = bpf_map_lookup_elem(&transits, &key);
+	if (!transit) {
+		bpf_map_update_elem(&transits, &key, &none, BPF_NOEXIST);
+		transit = bpf_map_lookup_elem(&transits, &key);
+	}
+	if (transit)
+		transit_add(transit, ns);
+	else
+		host_count(door, COUNTER_transits_refused);
+}
+
+/* A segment of a proven flow came in, or goes out. */
+core_apart int host_transit(const struct packet *pkt, __u32 door)
+{
+	struct transit_mark *mark;
+	__u64 tag, ns;
+	__u32 slot;
+
+	if (!pkt)
+		return 0;
+	tag = transit_tag(pkt);
+	slot = (__u32)(tag >> 32) & (TRANSIT_MARKS - 1);
+	mark = bpf_map_lookup_elem(&transit_marks, &slot);
+	if (!mark)
+		return 0;
+	if (door != DOOR_TC_EGRESS)
+		transit_arrive(mark, tag, pkt->now_ns);
+	else if (transit_leave(mark, tag, pkt->now_ns, &ns))
+		host_add_transit(pkt, (__u8)door, ns);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "abi/half_open.h"
 #include "abi/histogram.h"
 #include "abi/key.h"
+#include "abi/transit.h"
 #include "abi/outbox.h"
 #include "core/half_open.h"
 #include "core/packet.h"
@@ -63,6 +64,22 @@ struct {
 	__type(key, struct flow_key); /* ifindex is 0 */
 	__type(value, struct claim);
 } claims __weak SEC(".maps");
+
+/* Segments inside this box, by their tag; and what came of it, by the key without the interface. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TRANSIT_MARKS);
+	__type(key, __u32);
+	__type(value, struct transit_mark);
+} transit_marks __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 131072);
+	__type(key, struct holes_key); /* flow.ifindex is 0 */
+	__type(value, struct transit);
+} transits __weak SEC(".maps");
 
 /* By enum door. */
 struct {

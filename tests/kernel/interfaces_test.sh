@@ -132,6 +132,19 @@ forwarded_connections_count_once_and_name_both_interfaces() {
 	return 1
 }
 
+# A round trip to the responder, as the opener's side of the router sees it, has both ways through it.
+transit_is_the_time_inside_the_box() {
+	watch_on r "tob: TC" -i toa -i tob --transit || return 1
+	connections 3 $B4 100000 || return 1
+	end_watcher
+	records 'len(rows) == 3' \
+		'all(r[e + "_transit_samples"] >= 3 for r in rows for e in ("opener", "responder"))' \
+		'all(0 < r[e + "_transit_min_ns"] <= r[e + "_transit_mean_ns"] <= r[e + "_transit_max_ns"] for r in rows for e in ("opener", "responder"))' \
+		'all(r[e + "_transit_samples"] <= r[e + "_frames"] for r in rows for e in ("opener", "responder"))' \
+		'any("responder_rtt_min_ns" in r for r in rows)' \
+		'all(r["opener_transit_min_ns"] + r["responder_transit_min_ns"] <= r.get("responder_rtt_min_ns", 1e18) for r in rows)'
+}
+
 the_interface_nearest_to_the_opener_claims() {
 	watch_on r "toa: TC" -i tob -i toa || return 1
 	connections 5 $B4 || return 1
@@ -393,6 +406,7 @@ netns_up
 all=(
 	forwarded_connections_count_once_and_name_both_interfaces
 	the_interface_nearest_to_the_opener_claims
+	transit_is_the_time_inside_the_box
 	refused_and_unanswered_connections_count_once
 	a_glob_takes_what_comes_and_lets_go_of_what_goes
 	all_means_up_and_not_loopback

@@ -131,6 +131,14 @@ TEST(namespaces_may_be_repeated_and_need_an_interface)
 	refuse("--netns blue", "-i all");
 }
 
+TEST(transit_is_measured_live)
+{
+	accept("-i eth0 -i eth1 --transit");
+	assert_true(options.transit);
+	cli_free(&options);
+	refuse("-r a.pcap --transit", "-i");
+}
+
 TEST(words_after_the_options_are_the_filter)
 {
 	accept("-i eth0 host 10.0.0.1 and port 443");
@@ -397,6 +405,7 @@ int main(void)
 		cmocka_unit_test(interfaces_may_be_repeated),
 		cmocka_unit_test(same_interface_twice_is_watched_once),
 		cmocka_unit_test(namespaces_may_be_repeated_and_need_an_interface),
+		cmocka_unit_test(transit_is_measured_live),
 		cmocka_unit_test(words_after_the_options_are_the_filter),
 		cmocka_unit_test(options_may_follow_the_filter),
 		cmocka_unit_test(files_right_after_a_capture_are_captures),
