@@ -1008,6 +1008,7 @@ int attach_keep(const struct options *options, const struct monitor_config *conf
 
 	kept.kept = CONFIG_KEPT;
 	kept.several = 1; /* others may come */
+	kept.owners = 1;
 	err = attach_open(&attach, &kept, error, sizeof(error));
 	if (!err)
 		attach_resize(attach, &options->rooms);
