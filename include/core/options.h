@@ -81,27 +81,31 @@ core_inline void option_parse(struct packet *pkt, __u32 offset, __u32 size)
 	}
 }
 
-/* Walks the copy in pkt->options. */
+/* One option of the copy in pkt->options: where the next one begins, or OPTIONS_OVER. */
+#define OPTIONS_OVER 255u
+
+core_apart __u32 options_step(struct packet *pkt, __u32 offset)
+{
+	__u32 size;
+
+	if (!pkt || offset >= pkt->options_len || *option_at(pkt, offset) == OPTION_END)
+		return OPTIONS_OVER;
+	if (*option_at(pkt, offset) == OPTION_NOP)
+		return offset + 1;
+	size = *option_at(pkt, offset + 1);
+	if (size < 2 || offset + size > pkt->options_len)
+		return OPTIONS_OVER;
+	option_parse(pkt, offset, size);
+	return offset + size;
+}
+
+/* All of them. Each is verified once, and not once for each place it may stand at. */
 core_apart int options_walk(struct packet *pkt)
 {
-	__u32 offset = 0, size, i;
+	__u32 offset = 0, i;
 
-	if (!pkt)
-		return 0;
-	for (i = 0; i < OPTIONS_LEN_MAX; i++) {
-		offset = verifier_joins(&pkt->joint, offset);
-		if (offset >= pkt->options_len || *option_at(pkt, offset) == OPTION_END)
-			return 0;
-		if (*option_at(pkt, offset) == OPTION_NOP) {
-			offset++;
-			continue;
-		}
-		size = *option_at(pkt, offset + 1);
-		if (size < 2 || offset + size > pkt->options_len)
-			return 0;
-		option_parse(pkt, offset, size);
-		offset += size;
-	}
+	for (i = 0; i < OPTIONS_LEN_MAX && offset != OPTIONS_OVER; i++)
+		offset = options_step(pkt, offset);
 	return 0;
 }
 
