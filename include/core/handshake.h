@@ -15,6 +15,13 @@
  */
 core_apart int handshake_reopens(const struct flow *flow, const struct packet *pkt);
 
+/*
+ * Do both ends keep this connection up? Then a SYN with another number may be forged, and is answered
+ * by a challenge ACK, after which all goes on as before (RFC 9293, 3.10.7.4; RFC 5961, 4). Only a
+ * SYN-ACK shows that the responder knows of another connection.
+ */
+core_inline int handshake_is_alive(const struct flow *flow, __u64 now_ns);
+
 /* Ends, times and counts of the opening. */
 core_inline void handshake_note(struct flow *flow, const struct packet *pkt);
 
@@ -69,6 +76,19 @@ core_apart int handshake_reopens(const struct flow *flow, const struct packet *p
 	if (pkt->flags & TCP_ACK)
 		return handshake_synack_reopens(side, peer, pkt);
 	return handshake_syn_reopens(flow, side, pkt->seq);
+}
+
+/* A host that came up again may use the tuple after a silence like this. */
+#define HANDSHAKE_ALIVE_NS (60 * 1000000000ull)
+
+core_inline int handshake_is_alive(const struct flow *flow, __u64 now_ns)
+{
+	const struct side *a = &flow->side[0], *b = &flow->side[1];
+	__u64 last_ns = flow_last_ns(flow);
+
+	return flow->proven && !((a->flags | b->flags) & (TCP_FIN | TCP_RST)) &&
+	       (a->bits & b->bits & SIDE_ACK) &&
+	       (now_ns < last_ns || now_ns - last_ns < HANDSHAKE_ALIVE_NS);
 }
 
 /*

@@ -156,7 +156,9 @@ core_inline struct flow *monitor_flow(__u8 door, const struct packet *pkt)
 		return (struct flow *)0;
 	}
 	if ((pkt->flags & TCP_SYN) && handshake_reopens(flow, pkt)) {
-		monitor_end_flow(door, &pkt->key, flow, CLOSE_REUSED);
+		/* Of a live connection it waits in the first room, until it is answered. */
+		if ((pkt->flags & TCP_ACK) || !handshake_is_alive(flow, pkt->now_ns))
+			monitor_end_flow(door, &pkt->key, flow, CLOSE_REUSED);
 		return (struct flow *)0;
 	}
 	return flow;

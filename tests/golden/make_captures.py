@@ -258,6 +258,32 @@ def reuse_unclosed():
     return capture.pcap()
 
 
+def forged_syn():
+    """Somebody sends a SYN in the opener's name; the responder challenges it, and all goes on."""
+    capture = Capture()
+    c = Connection(capture)
+    c.open()
+    c.exchange()
+    forged = Connection(capture, isn=(900000, 0))
+    forged.now = c.now
+    forged.send(0, SYN, options=MSS_1460)
+    c.now = forged.now
+    c.send(1, ACK)
+    c.exchange()
+    c.close()
+    return capture.pcap()
+
+
+def reuse_alive():
+    """The opener has forgotten the connection, opens it again, and the responder goes along."""
+    capture = Capture()
+    c = Connection(capture)
+    c.open()
+    c.exchange()
+    Connection(capture, isn=(900000, 800000), at_ms=500).whole()
+    return capture.pcap()
+
+
 # Sent again, or not
 
 def mirror_copies():
@@ -600,7 +626,7 @@ def unknown_link():
 SUFFIX = {"two_interfaces": "pcapng", "mixed_links": "pcapng", "packed": "pcap.gz", "not_a_capture": "txt"}
 MAKERS = [
     sequence_wrap, midstream, midstream_lone, simultaneous_open, syn_data, syn_flood, synack_reset,
-    abandoned, reuse_unclosed, mirror_copies, keepalive_byte, window_probe, capture_gap, holes_70,
+    abandoned, reuse_unclosed, forged_syn, reuse_alive, mirror_copies, keepalive_byte, window_probe, capture_gap, holes_70,
     vlan, qinq, vlan_deep, ethernet_padding, ipv4_options, ipv6_extensions, ipv6_chain, fragments,
     fragments_ipv6, other_protocols, malformed, ip_length_zero, cut_short, nanoseconds, big_endian,
     raw_ip, loopback_null, cooked, cooked2, two_interfaces, mixed_links, packed, cut_off, damaged, empty,

@@ -513,6 +513,47 @@ static void another_syn_ends_the_flow_as_reused(void **state)
 	assert_int_equal(half_open_flow(1)->syn_ns, 3 * MS);
 }
 
+/* RFC 5961, 4: the responder answers with a challenge ACK, and nobody has lost a connection. */
+static void a_forged_syn_does_not_cut_a_live_flow(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(1));
+	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_ms(2));
+	pass(SERVER, .client_port = 1, seq(5000), ack(1100), at_ms(3));
+	pass(CLIENT, .client_port = 1, seq(1100), ack(5000), bytes(100), at_ms(4));
+	assert_int_equal(posted_count, 0);
+	assert_int_equal(in_room(proven, 1)->flow.side[CLIENT].unique_bytes, 200);
+	assert_int_equal(in_room(proven, 1)->flow.side[CLIENT].suspects, 0);
+	assert_int_equal(half_open_flow(1)->syn_ns, 2 * MS); /* it has a record of its own */
+}
+
+static void its_syn_ack_cuts_a_live_flow(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_ms(2));
+	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_ms(1002));
+	assert_int_equal(posted_count, 0);
+	pass(SERVER, .client_port = 1, seq(90000), ack(70001), flags(SYN_ACK), at_ms(1003));
+	assert_int_equal(posted_count, 1);
+	assert_int_equal(posted[0].close, CLOSE_REUSED);
+	pass(CLIENT, .client_port = 1, seq(70001), ack(90001), at_ms(1004));
+	assert_int_equal(in_room(proven, 1)->flow.syn_ns, 2 * MS);
+	assert_int_equal(in_room(proven, 1)->flow.synack_ns, 1003 * MS);
+	assert_int_equal(in_room(proven, 1)->flow.side[CLIENT].syn_retrans, 1);
+	assert_int_equal(in_room(proven, 1)->flow.is_established, 1);
+}
+
+static void after_a_minute_of_silence_a_syn_is_believed(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_s(61));
+	assert_int_equal(posted_count, 1);
+	assert_int_equal(posted[0].close, CLOSE_REUSED);
+}
+
 static void a_frame_after_long_silence_opens_another_flow(void **state)
 {
 	(void)state;
@@ -864,6 +905,9 @@ int main(void)
 		hall_test(a_full_flow_table_forgets_nobody),
 		hall_test(tuples_do_not_mix),
 		hall_test(another_syn_ends_the_flow_as_reused),
+		hall_test(a_forged_syn_does_not_cut_a_live_flow),
+		hall_test(its_syn_ack_cuts_a_live_flow),
+		hall_test(after_a_minute_of_silence_a_syn_is_believed),
 		hall_test(a_frame_after_long_silence_opens_another_flow),
 		hall_test(a_straggler_of_a_reset_flow_stays_with_it),
 		hall_test(a_half_open_flow_that_ends_is_counted_as_half_open),
