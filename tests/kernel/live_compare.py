@@ -15,9 +15,10 @@ import statistics
 import sys
 
 # connect() begins before the SYN leaves and returns after the SYN-ACK came: 6-60 us longer on an idle
-# machine. Usually little more; a process that is scheduled away meanwhile may find it much longer.
+# machine. Usually little more; on a busy one a process may wait for its turn for long (55 ms were seen).
+# To take another SYN for the first is what can go wrong, and is an error of a second or more.
 CONNECT_MEDIAN_US = 500
-CONNECT_SLACK_US = 50000
+CONNECT_SLACK_US = 900000
 
 
 def records(path):
