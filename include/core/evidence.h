@@ -280,7 +280,8 @@ core_inline int evidence_is_copy_of(const struct side *side, const struct side *
 	if (!asked && is_far && !(pkt->flags & TCP_SYN) &&
 	    age_us < evidence_us(side->rtt_min_ns / 2))
 		return 1;
-	return (__s32)(evidence_us(peer->last_ns) - recent->time_us) <= 0;
+	/* Where the other direction does not pass here, that nothing came back says nothing. */
+	return peer->frames && (__s32)(evidence_us(peer->last_ns) - recent->time_us) <= 0;
 }
 
 core_inline int evidence_twin_order(const struct side *side, const struct packet *pkt,

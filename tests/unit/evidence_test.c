@@ -414,6 +414,16 @@ static void next_to_what_filled_a_hole_it_may_have_been_sent_again(void **state)
 	assert_int_equal(data(1100, at_us(141020)), SEGMENT_RETRANSMITTED);
 }
 
+/* At microseconds it was asked for meanwhile, on a road that does not lead by here. */
+static void of_one_direction_what_did_not_come_back_says_nothing(void **state)
+{
+	(void)state;
+	data(1000, at_ms(100));
+	data(1100, at_us(100010));
+	assert_int_equal(data(1000, at_us(100100)), SEGMENT_RETRANSMITTED);
+	assert_int_equal(data(1000, at_us(100110)), SEGMENT_COPY); /* next to it */
+}
+
 /* A SYN that comes twice is answered twice, which Linux counts. */
 static void a_syn_ack_after_a_syn_is_no_copy(void **state)
 {
@@ -967,6 +977,7 @@ int main(void)
 		core_test(without_ip_id_another_ack_makes_it_another_packet),
 		core_test(next_to_what_filled_a_hole_it_may_have_been_sent_again),
 		core_test(a_syn_ack_after_a_syn_is_no_copy),
+		core_test(of_one_direction_what_did_not_come_back_says_nothing),
 		core_test(far_from_the_sender_what_came_back_is_not_answered_so_soon),
 		core_test(what_the_receiver_asked_for_is_no_copy),
 		core_test(the_same_tsval_within_a_quarter_round_trip_is_a_copy),
