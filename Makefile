@@ -48,7 +48,7 @@ help:
 	@echo 'sudo make test       every test; parts that need root skip without it'
 	@echo 'make unit            the unit tests alone'
 	@echo 'make check           who includes whom, headers alone, the verifier, the man page'
-	@echo 'sudo make check-production  long forms: interfaces by the thousand, frames by the million, clocks (qemu)'
+	@echo 'sudo make check-production  long forms: interfaces by the thousand, frames by the million, floods, clocks (qemu)'
 	@echo 'sudo make check-verifier Linux 5.10 to 6.18 take what clang 14, 16 and 19 make (in qemu)'
 	@echo 'sudo make check-differential  10 million frames through programs and core; FRAMES=n FIRST=n'
 	@echo 'sudo make check-truth    captures and live stacks against the kernels and the oracle; SEED=n'
@@ -151,6 +151,7 @@ check: all $(KERNEL_TOOLS)
 check-production: all $(NETNS_TOOLS) $(KERNEL_TOOLS)
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory vm-deps; fi
 	tests/kernel/interfaces_test.sh --long
+	tests/kernel/pressure_test.sh --long
 	tests/vm/clock.sh
 
 check-verifier: all $(KERNEL_TOOLS)

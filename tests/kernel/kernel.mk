@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The programs of the kernel tests. Included by the Makefile.
 
-KERNEL_TOOLS := $(BUILD)/tests/rehearse $(BUILD)/tests/walked $(BUILD)/tests/differ $(BUILD)/tests/same_bytes
+KERNEL_TOOLS := $(BUILD)/tests/rehearse $(BUILD)/tests/walked $(BUILD)/tests/differ $(BUILD)/tests/same_bytes $(BUILD)/tests/flood
 
 $(BUILD)/tests/%: tests/kernel/%.c tests/kernel/programs.c tests/kernel/programs.h $(LIBRARY) $(BUILD)/monitor.skel.h
 	@mkdir -p $(@D)
@@ -18,3 +18,13 @@ DIFFER_SOURCES := tests/kernel/differ.c tests/kernel/scenes.c tests/kernel/progr
 $(BUILD)/tests/differ: $(DIFFER_SOURCES) tests/kernel/scenes.h tests/kernel/programs.h tests/kernel/feeder.h \
 		$(BUILD)/tests/feeder.skel.h $(LIBRARY) $(BUILD)/monitor.skel.h
 	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -I$(BUILD)/tests -o $@ $(DIFFER_SOURCES) $(LIBRARY) $(LDLIBS_ALL)
+
+$(BUILD)/tests/flood.bpf.o: tests/kernel/flood.bpf.c tests/kernel/flood.h
+	@mkdir -p $(@D)
+	$(Q)echo '  BPF   ' $@; $(CLANG) $(BPF_CFLAGS) -Itests/kernel -c $< -o $@
+
+$(BUILD)/tests/flood.skel.h: $(BUILD)/tests/flood.bpf.o
+	$(Q)echo '  SKEL  ' $@; $(BPFTOOL) gen skeleton $< name flood >$@
+
+$(BUILD)/tests/flood: tests/kernel/flood.c tests/kernel/flood.h $(BUILD)/tests/flood.skel.h
+	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -Itests/kernel -I$(BUILD)/tests -o $@ $< $(LDLIBS_ALL)

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Every frame it is run on becomes the next one of a flood, and goes up to the stack. */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/tcp.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "flood.h"
+
+const volatile __u32 mode = FLOOD_SYN;
+__u32 next = 0;
+
+#define SYN 0x02
+#define RST_ACK 0x14
+#define ACK 0x10
+
+struct step {
+	__u32 src, dst;
+	__u16 src_port, dst_port;
+	__u32 seq;
+	__u8 flags;
+};
+
+/* 198.18.0.0/15 and 203.0.113.0/24 are for benchmarks and documentation (RFC 2544, RFC 5737). */
+static __always_inline struct step step_of(__u32 number)
+{
+	struct step step = {
+		.src = 0xc6120000 + (number & 0x1ffff),
+		.dst = 0xcb007101,
+		.src_port = 1024 + (number >> 17),
+		.dst_port = 443,
+		.seq = number * 2654435761u,
+		.flags = SYN,
+	};
+	__u32 pair = number / 2, second = number & 1;
+
+	switch (mode) {
+	case FLOOD_SCAN:
+		step.src = second ? 0xcb007100 + (pair & 255) : 0xc6120001;
+		step.dst = second ? 0xc6120001 : 0xcb007100 + (pair & 255);
+		step.src_port = second ? 1 + (pair >> 8) : 50000;
+		step.dst_port = second ? 50000 : 1 + (pair >> 8);
+		step.flags = second ? RST_ACK : SYN;
+		break;
+	case FLOOD_DATA:
+		step.src = 0xc6120000 + (pair & 0x1ffff);
+		step.src_port = 1024 + (pair >> 17);
+		step.seq = 1000;
+		step.flags = ACK;
+		break;
+	case FLOOD_REUSE:
+		step.src = 0xc6120000 + number % FLOOD_TUPLES;
+		step.src_port = 1024;
+		break;
+	}
+	return step;
+}
+
+SEC("xdp")
+int flood(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct iphdr *ip = (void *)(eth + 1);
+	struct tcphdr *tcp = (void *)(ip + 1);
+	struct step step;
+
+	if ((void *)(tcp + 1) > (void *)(long)ctx->data_end)
+		return XDP_DROP;
+	step = step_of(__sync_fetch_and_add(&next, 1));
+	ip->saddr = bpf_htonl(step.src);
+	ip->daddr = bpf_htonl(step.dst);
+	tcp->source = bpf_htons(step.src_port);
+	tcp->dest = bpf_htons(step.dst_port);
+	tcp->seq = bpf_htonl(step.seq);
+	tcp->ack_seq = bpf_htonl(step.flags == SYN ? 0 : 5000);
+	((__u8 *)tcp)[13] = step.flags;
+	return XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";

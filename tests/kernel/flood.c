@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Floods an interface from inside: frames appear on it as if they had been received, as fast as asked. */
+#include <errno.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+
+#include "flood.h"
+#include "flood.skel.h"
+
+/* Since 5.18; the headers of older releases do not know it. */
+#ifndef BPF_F_TEST_XDP_LIVE_FRAMES
+#define BPF_F_TEST_XDP_LIVE_FRAMES (1U << 1)
+#endif
+
+#define NS_PER_S 1000000000ull
+#define BURST 65536u
+
+static const char usage[] = "usage: flood syn|scan|data|reuse IFACE FRAMES [FRAMES_PER_SECOND]\n"
+			    "Says how many frames it sent, and in how many ms.\n";
+
+/* To an Ethernet address that is nobody's: the stack throws it away behind every hook. */
+static void first_frame(unsigned char *frame)
+{
+	memset(frame, 0, FLOOD_BYTES);
+	memcpy(frame, "\x02\0\0\0\0\x99\x02\0\0\0\0\x98\x08\0", ETH_HLEN);
+	frame[14] = 0x45;
+	frame[17] = FLOOD_BYTES - ETH_HLEN;
+	frame[20] = 0x40; /* do not fragment */
+	frame[22] = 64;
+	frame[23] = 6;
+	frame[46] = 5 << 4;
+	frame[48] = 0x10; /* some window */
+}
+
+static unsigned long long now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+static void wait_until(unsigned long long when_ns)
+{
+	const struct timespec when = {.tv_sec = when_ns / NS_PER_S, .tv_nsec = when_ns % NS_PER_S};
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL);
+}
+
+static int send_burst(int program_fd, unsigned int ifindex, unsigned int frames)
+{
+	unsigned char frame[FLOOD_BYTES];
+	struct xdp_md context = {.data_end = FLOOD_BYTES, .ingress_ifindex = ifindex};
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = sizeof(frame),
+		    .ctx_in = &context, .ctx_size_in = sizeof(context), .repeat = (int)frames,
+		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
+
+	first_frame(frame);
+	return bpf_prog_test_run_opts(program_fd, &options);
+}
+
+static bool find_mode(const char *name, __u32 *ret_mode)
+{
+	static const char *const names[] = {
+		[FLOOD_SYN] = "syn", [FLOOD_SCAN] = "scan", [FLOOD_DATA] = "data",
+		[FLOOD_REUSE] = "reuse",
+	};
+
+	for (__u32 i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!strcmp(names[i], name)) {
+			*ret_mode = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int load(struct flood **ret_flood, __u32 mode)
+{
+	struct flood *flood = flood__open();
+
+	if (!flood)
+		return -errno;
+	flood->rodata->mode = mode;
+	*ret_flood = flood;
+	return flood__load(flood);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long long frames, rate = 0, sent = 0, begin_ns;
+	struct flood *flood = NULL;
+	unsigned int ifindex;
+	__u32 mode;
+	int err;
+
+	if (argc < 4 || argc > 5 || !find_mode(argv[1], &mode)) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	ifindex = if_nametoindex(argv[2]);
+	frames = strtoull(argv[3], NULL, 10);
+	if (argc == 5)
+		rate = strtoull(argv[4], NULL, 10);
+	err = ifindex ? load(&flood, mode) : -ENODEV;
+	begin_ns = now_ns();
+	while (!err && sent < frames) {
+		unsigned long long burst = rate && rate / 50 < BURST ? rate / 50 + 1 : BURST;
+
+		if (burst > frames - sent)
+			burst = frames - sent;
+
+		err = send_burst(bpf_program__fd(flood->progs.flood), ifindex,
+				 (unsigned int)burst);
+		if (err == -EINTR || err == -EAGAIN)
+			err = 0;
+		sent = flood->bss->next;
+		if (rate)
+			wait_until(begin_ns + sent * NS_PER_S / rate);
+	}
+	if (err)
+		fprintf(stderr, "flood: %s: %s\n", argv[2], strerror(-err));
+	else
+		printf("%llu frames in %llu ms\n", sent, (now_ns() - begin_ns) / 1000000);
+	flood__destroy(flood);
+	return err ? 1 : 0;
+}

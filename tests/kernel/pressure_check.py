@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Looks at the records of pressure_test.sh: one line on stdout for each thing that is wrong."""
+import csv
+import sys
+
+
+def real_records(path, opener):
+    with open(path, newline="") as file:
+        return [row for row in csv.DictReader(file) if row["opener_addr"] == opener]
+
+
+def real(path, opener, expected):
+    """As many connections of this host as were made, and each of them measured."""
+    rows = real_records(path, opener)
+    if len(rows) != int(expected):
+        print(f"{len(rows)} records of {opener}, {expected} connections were made")
+    for row in rows:
+        if row["outcome"] != "established":
+            print("outcome", row["outcome"], row)
+        elif not row["connect_ns"]:
+            print("no connect_ns", row)
+        elif not row["responder_handshake_ns"] and row["syn_retrans"] == "0":
+            print("no responder_handshake_ns", row)
+        elif not row["opener_handshake_ns"] and row["synack_retrans"] == "0":
+            print("no opener_handshake_ns", row)
+        elif row["opener_payload_bytes"] == "0":
+            print("no request", row)
+        elif row["close"] not in ("fin", "rst"):
+            print("close", row["close"], row)
+
+
+def figures(path, opener):
+    rows = real_records(path, opener)
+    measured = sum(bool(row["connect_ns"]) for row in rows)
+    connect = sorted(int(row["connect_ns"]) for row in rows if row["connect_ns"])
+    p50 = connect[len(connect) // 2] // 1000 if connect else 0
+    print(f"{measured} of {len(rows)} measured, half of them within {p50} us")
+
+
+def count(path):
+    with open(path, newline="") as file:
+        print(sum(1 for _ in file) - 1)
+
+
+def total(expected, *parts):
+    """NAME=NUMBER each: together they are what is expected."""
+    if sum(int(part.split("=")[1]) for part in parts) != int(expected):
+        print(f"{expected} were to be accounted for: {' '.join(parts)}")
+
+
+if __name__ == "__main__":
+    {"real": real, "figures": figures, "count": count, "sum": total}[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,167 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Floods: what is real is measured all the same, and what is lost is counted to the last connection.
+#
+# usage: tests/kernel/pressure_test.sh [--long]     speaks TAP; --long is part of make check-production
+#
+#   a -- r -- b      ackmon watches b; the flood appears on b's interface as if it had been received
+#
+# KEEP=DIR keeps what was written.
+set -u
+exec </dev/null
+NETNS_PREFIX=${NETNS_PREFIX:-ackpress$$-} # two runs at once do not meet
+cd "$(dirname "$0")/../.." || exit 1
+PATH=$PATH:/usr/sbin:/sbin
+FLOOD=build/tests/flood
+number=0 failed=0
+
+skip_all() {
+	echo "1..0 # SKIP $*"
+	exit 0
+}
+
+[ "$(id -u)" = 0 ] || skip_all "network namespaces and BPF programs need root; try: sudo $0"
+ip netns add "${NETNS_PREFIX}probe" 2>/dev/null ||
+	skip_all "no network namespaces here (a container without CAP_SYS_ADMIN?)"
+ip netns del "${NETNS_PREFIX}probe"
+
+if [ "${1:-}" = --long ]; then
+	syns=4000000 syns_per_s=0 room=1048576 real=10000 probes=2000000 probing_real=10000
+	forged=200000 silence_s=60
+else
+	syns=1000000 syns_per_s=400000 room=262144 real=2000 probes=200000 probing_real=500
+	forged=20000 silence_s=0
+fi
+
+. tests/netns/lib.sh
+if [ -n "${KEEP:-}" ]; then
+	mkdir -p "$KEEP"
+	work=$(realpath "$KEEP")
+else
+	work=$(mktemp -d)
+fi
+
+finish() {
+	netns_down
+	[ -n "${KEEP:-}" ] || rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 1' INT TERM
+
+# A check is a name and a file of complaints; an empty one is good news. Figures are said either way.
+report() { # NAME FILE [FIGURES]
+	number=$((number + 1))
+	if [ -s "$2" ]; then
+		echo "not ok $number - $1"
+		head -n 20 "$2" | sed 's/^/# /'
+		failed=1
+	else
+		echo "ok $number - $1"
+	fi
+	[ -z "${3:-}" ] || echo "# $3"
+}
+
+watch() { # NAME OPTION...: begins to watch b
+	local name=$1
+	shift
+	: >"$work/$name.err"
+	nsenter --net="/run/netns/${NETNS_PREFIX}b" "$ACKMON" -i eth0 -m tc -w "$work/$name.csv" -o csv \
+		-e opener_addr,outcome,close,connect_ns,responder_handshake_ns,opener_handshake_ns \
+		-e syn_retrans,synack_retrans,opener_payload_bytes "$@" 2>"$work/$name.err" &
+	job_pids+=($!)
+	until grep -q 'room for' "$work/$name.err"; do
+		kill -0 "${job_pids[-1]}" 2>/dev/null || die "ackmon ended: $(cat "$work/$name.err")"
+		sleep 0.05
+	done
+}
+
+watched() { # ends the watch begun last; the others are no jobs
+	kill -INT "${job_pids[-1]}" && job_wait
+}
+
+# One number of the summary: what stands before "(MEANING" or before the word.
+figure() { # NAME WORDS
+	grep 'frames\? seen' "$work/$1.err" | tail -n 1 | tr -d , | grep -oE "[0-9]+ \(?$2" | head -n 1 |
+		grep -oE '^[0-9]+' || echo 0
+}
+
+check() { tests/kernel/pressure_check.py "$@"; }
+
+flood() { # MODE FRAMES [PER_SECOND]
+	on b "$FLOOD" "$@" >"$work/flood" 2>"$work/flood.err" || die "flood: $(cat "$work/flood.err")"
+}
+
+flood_in_between() { # NAME MODE FRAMES PER_SECOND REAL OPTION...
+	local name=$1 mode=$2 frames=$3 per_second=$4 real=$5
+	shift 5
+	watch "$name" "$@"
+	# Before the watch in the row of jobs, which ends first.
+	local watch=${job_pids[-1]}
+	unset 'job_pids[-1]'
+	job "$work/server" end, b "$TRAFFIC" server --count $((real + 200)) --seconds 300
+	job_pids+=("$watch")
+	# Open before the flood, and all through it.
+	on a "$TRAFFIC" client "$B4" --count 200 --parallel 200 --rounds 3 --pause 1000 >"$work/$name.lasting" &
+	lasting=$!
+	on b "$FLOOD" "$mode" eth0 "$frames" "$per_second" >"$work/$name.flood" 2>&1 &
+	flood=$!
+	on a "$TRAFFIC" client "$B4" --count "$real" --parallel 20 >"$work/$name.real"
+	wait $flood
+	wait $lasting
+	watched
+	jobs_stop # the server, where a client has tried less often than it waits for
+	check real "$work/$name.csv" "$A4" $((real + 200)) >"$work/$name.bad"
+}
+
+netns_up
+
+opened=$((syns + real + 200))
+flood_in_between syn syn $syns $syns_per_s $real --half-open $room
+report "$real connections open and end while $syns SYNs come: every one is measured" "$work/syn.bad" \
+	"$(check figures "$work/syn.csv" "$A4"); the flood: $(cat "$work/syn.flood")"
+check sum "$opened" records="$(check count "$work/syn.csv")" \
+	forgotten="$(figure syn 'half-open flow')" events="$(figure syn 'event the')" >"$work/sum.bad"
+report "each connection has a record, or is counted as forgotten" "$work/sum.bad" \
+	"$(figure syn 'half-open flow') of $opened were forgotten"
+
+opened=$((probes / 2 + probing_real + 200))
+flood_in_between scan scan $probes 0 $probing_real --half-open $room
+report "... while a port scan tries $((probes / 2)) ports" "$work/scan.bad" \
+	"$(check figures "$work/scan.csv" "$A4"); the scan: $(cat "$work/scan.flood")"
+check sum "$opened" records="$(check count "$work/scan.csv")" \
+	forgotten="$(figure scan 'half-open flow')" events="$(figure scan 'event the')" >"$work/sum.bad"
+report "... each port has a record, or is counted as forgotten" "$work/sum.bad"
+
+watch full --flows 5000 --half-open $room
+flood data eth0 $((forged * 2)) 100000
+watched
+{
+	check sum $((forged - 5000)) refused="$(figure full 'proven flow')"
+	check sum "$forged" records="$(check count "$work/full.csv")" events="$(figure full 'event the')"
+	grep -q 'flow table is full' "$work/full.err" || [ "$silence_s" = 0 ] || echo "nobody was told"
+} >"$work/full.bad"
+report "a full flow table refuses exactly what it cannot take" "$work/full.bad" \
+	"$(figure full 'proven flow') of $forged refused, by a table of 5000"
+
+watch unread --half-open $room
+reader=${job_pids[-1]}
+kill -STOP "$reader"
+if [ $silence_s = 0 ]; then
+	unread=100000
+	flood reuse eth0 $unread
+else
+	unread=$((silence_s * 50000))
+	flood reuse eth0 $unread 50000
+fi
+kill -CONT "$reader"
+watched
+{
+	check sum $unread records="$(check count "$work/unread.csv")" events="$(figure unread 'event the')"
+	[ "$(figure unread 'event the')" -gt 0 ] || echo "nothing was lost: the ring buffer was never full"
+	[ "$(figure unread 'tracked in')" -ge $unread ] || echo "not every frame was tracked"
+} >"$work/unread.bad"
+report "a ring buffer nobody reads: what is lost is counted" "$work/unread.bad" \
+	"$(figure unread 'event the') of $unread lost, $(cat "$work/flood")"
+
+echo "1..$number"
+exit $failed
