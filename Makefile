@@ -14,7 +14,7 @@ CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror
 CPPFLAGS += -D_GNU_SOURCE -DACKMON_VERSION=\"$(VERSION)\" -Iinclude -Iuser -I$(BUILD)
 CFLAGS_ALL = -std=gnu11 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) $(shell pkg-config --cflags $(LIBS))
-LDLIBS_ALL = $(LDFLAGS) $(shell pkg-config --libs $(LIBS))
+LDLIBS_ALL = $(LDFLAGS) $(shell pkg-config --libs $(LIBS)) -lm
 ARCH_INCLUDE := -I/usr/include/$(shell uname -m)-linux-gnu
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARNINGS) -Iinclude $(ARCH_INCLUDE)
 

@@ -95,7 +95,10 @@ part_netns() {
 	done
 }
 
-part_golden() { run_part golden tests/golden/run.sh; }
+part_golden() {
+	run_part golden tests/golden/run.sh
+	run_part pairs tests/metrics/pairs_add_up.py
+}
 part_frames() { run_part frames tests/frames/run.py; }
 part_parity() { run_part kernel/parity tests/kernel/run_parity.sh; }
 part_differential() { run_part kernel/differential tests/kernel/differential_test.sh 100000; }

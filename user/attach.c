@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Programs on interfaces: how they get there, and that they leave without a trace. */
+#include "abi/aggregate.h"
 #include "attach.h"
 
 #include <bpf/bpf.h>
@@ -136,6 +137,35 @@ static int check_capabilities(char *ret_error, size_t error_size)
 			   "watching live needs %s; try sudo, or replay a capture with -r", missing);
 }
 
+/* Pairs of labels take their memory at once, histograms most of it. */
+static void size_pairs(struct monitor *skel, const struct monitor_config *config)
+{
+	bpf_map__set_max_entries(skel->maps.pair_numbers, config->pairs_max);
+	bpf_map__set_max_entries(skel->maps.pairs, config->pairs_max);
+	bpf_map__set_max_entries(skel->maps.pair_chunks, config->pairs_max);
+	bpf_map__set_max_entries(skel->maps.pair_reader, config->pairs_max);
+	bpf_map__set_max_entries(skel->maps.chunks, config->chunks_max);
+}
+
+/* From here on pairs and chunks are given out; generation 1 of the labels is empty. */
+static int begin_pairs(struct monitor *skel)
+{
+	struct aggregate_state state = {
+		.pairs = PAIR_FIRST,
+		.chunks = CHUNK_FIRST,
+		.generation = 1,
+	};
+	struct aggregate_state before = {};
+	__u32 zero = 0;
+	int err = bpf_map__lookup_elem(skel->maps.pair_state, &zero, sizeof(zero), &before,
+				       sizeof(before), 0);
+
+	if (err || before.generation) /* they were counted in before, and go on */
+		return err;
+	return bpf_map__update_elem(skel->maps.pair_state, &zero, sizeof(zero), &state,
+				    sizeof(state), BPF_ANY);
+}
+
 static int open_programs(struct attach *attach, const struct monitor_config *config)
 {
 	attach->skel = monitor__open();
@@ -150,6 +180,8 @@ static int open_programs(struct attach *attach, const struct monitor_config *con
 		bpf_map__set_max_entries(attach->skel->maps.claims, 1);
 	if (!config->transit)
 		bpf_map__set_max_entries(attach->skel->maps.transit_marks, 1);
+	if (config->aggregate)
+		size_pairs(attach->skel, config);
 	return bpf_program__set_autoload(attach->skel->progs.ackmon_xdp, false);
 }
 
@@ -196,6 +228,11 @@ int attach_load(struct attach *attach, char *ret_error, size_t error_size)
 		return attach_fail(ret_error, error_size, err,
 				   "the kernel refuses the BPF programs: %s; Linux 5.12 or newer "
 				   "is needed, and -v shows what it said",
+				   strerror(-err));
+	if (attach->config.aggregate)
+		err = begin_pairs(attach->skel);
+	if (err)
+		return attach_fail(ret_error, error_size, err, "pairs of labels: %s",
 				   strerror(-err));
 	attach->is_loaded = true;
 	return 0;

@@ -42,7 +42,8 @@ static const char help_text[] =
 	"  filter            as in tcpdump: host 10.0.0.1 and port 443\n"
 	"\n"
 	"What to write\n"
-	"  -o FORMAT         table, wide, csv or ndjson\n"
+	"  -o FORMAT         table, wide, csv or ndjson; pairs (also pairs,csv and pairs,ndjson):\n"
+	"                    at the end, what each pair of labels came to\n"
 	"  -j                the same as -o ndjson\n"
 	"  -e FIELD,...      these fields only, in this order\n"
 	"  -H                no header line\n"
@@ -50,6 +51,7 @@ static const char help_text[] =
 	"  -I TIME           also show connections still open, every TIME\n"
 	"  --events          instead of records a line for each thing that happened: opened,\n"
 	"                    refused, retransmitted, recovered, reordered, zero_window, closed\n"
+	"  --max-series N    so many pairs of labels are told apart, the rest is \"other\" (1000)\n"
 	"  -n                addresses and ports as numbers\n"
 	"  --labels FILE     CSV: prefix,name,namespace,region,zone,external[,port]; SIGHUP and a\n"
 	"                    new file of that name are read again\n"
@@ -94,6 +96,7 @@ enum { /* options without a letter */
 	OPTION_IDLE_TIMEOUT,
 	OPTION_HALF_OPEN_TIMEOUT,
 	OPTION_CLOSED_TIMEOUT,
+	OPTION_MAX_SERIES,
 };
 
 static const struct option long_options[] = {
@@ -123,6 +126,7 @@ static const struct option long_options[] = {
 	{ "idle-timeout", required_argument, NULL, OPTION_IDLE_TIMEOUT },
 	{ "half-open-timeout", required_argument, NULL, OPTION_HALF_OPEN_TIMEOUT },
 	{ "closed-timeout", required_argument, NULL, OPTION_CLOSED_TIMEOUT },
+	{ "max-series", required_argument, NULL, OPTION_MAX_SERIES },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "version", no_argument, NULL, 'V' },
@@ -290,12 +294,17 @@ static void set_format(struct reading *reading, const char *name)
 {
 	int format = name_value(format_names, name);
 
+	if (!strncmp(name, "pairs", 5) && (!name[5] || name[5] == ',')) {
+		reading->options->pairs = true;
+		if (!name[5])
+			return;
+		format = name_value(format_names, name + 6);
+	}
 	if (format >= 0)
 		reading->options->format = (enum output_format)format;
-	else if (!strcmp(name, "pairs"))
-		USAGE(reading, "-o pairs: not built yet; use table, wide, csv or ndjson");
 	else
-		USAGE(reading, "-o %s: no such format; use table, wide, csv or ndjson", name);
+		USAGE(reading, "-o %s: no such format; use table, wide, csv, ndjson, or pairs as in "
+			       "pairs,csv", name);
 }
 
 static void set_mode(struct reading *reading, const char *name)
@@ -349,6 +358,16 @@ static void set_room(struct reading *reading, const char *option, const char *te
 	else
 		USAGE(reading, "%s %s: not a number of entries; give a whole number from 1 to %u",
 		      option, text, ROOM_MAX);
+}
+
+static void set_max_series(struct reading *reading, const char *text)
+{
+	uint64_t max;
+
+	if (!parse_count(text, &max) || max > SERIES_MAX)
+		USAGE(reading, "--max-series %s: not a number from 1 to %u", text, SERIES_MAX);
+	else
+		reading->options->max_series = (uint32_t)max;
 }
 
 static void set_time(struct reading *reading, const char *option, const char *text,
@@ -522,6 +541,9 @@ static void take_option(struct reading *reading, int option, char **fields)
 		break;
 	case OPTION_DURATION:
 		set_time(reading, "--duration", optarg, &options->duration_ns);
+		break;
+	case OPTION_MAX_SERIES:
+		set_max_series(reading, optarg);
 		break;
 	case OPTION_LABELS:
 		options->labels_path = optarg;
@@ -715,7 +737,7 @@ static int read_command_line(struct reading *reading, int argc, char **argv)
 
 int cli_parse(int argc, char **argv, struct options *ret_options)
 {
-	struct options options = { .format = FORMAT_AUTO };
+	struct options options = { .format = FORMAT_AUTO, .max_series = SERIES_USUAL };
 	struct reading reading = { .options = &options };
 	int code;
 

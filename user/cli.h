@@ -14,6 +14,9 @@ enum {
 	EXIT_LOST = 3, /* done, but some data was lost */
 };
 
+#define SERIES_USUAL 1000u
+#define SERIES_MAX 65000u /* struct flow has 16 bits for a pair */
+
 enum output_format {
 	FORMAT_AUTO, /* table on a terminal and elsewhere, unless -w names *.csv, *.ndjson or *.json */
 	FORMAT_TABLE,
@@ -62,6 +65,8 @@ struct options {
 	uint64_t interval_ns;         /* -I; 0: none */
 	uint64_t duration_ns;         /* --duration; 0: none */
 	enum hook_mode mode;          /* -m */
+	bool pairs;                   /* -o pairs: at the end what each pair of labels came to */
+	uint32_t max_series;          /* --max-series: pairs of labels told apart */
 	const char *labels_path;      /* --labels; NULL: none */
 	bool events;                  /* --events: what happened, as NDJSON, instead of records */
 	uint32_t decap;               /* --decap: TUNNEL_BIT() each */

@@ -7,6 +7,7 @@
 
 #include "attach.h"
 #include "export_events.h"
+#include "export_pairs.h"
 #include "log.h"
 #include "record.h"
 
@@ -36,7 +37,7 @@ int output_open(struct output *output, const struct options *options)
 	bool has_header;
 	int err;
 
-	*output = (struct output){.events = options->events};
+	*output = (struct output){.events = options->events, .pairs = options->pairs};
 	/* Before -w is opened: a slip of the finger must not empty the file. */
 	err = check_fields(options);
 	if (err)
@@ -66,6 +67,8 @@ int output_open(struct output *output, const struct options *options)
 void output_record(struct output *output, const struct record *record, bool is_interval)
 {
 	output->flows += !is_interval;
+	if (output->pairs)
+		return;
 	if (sink_error(output->sink)) {
 		output->lost++;
 		return;
@@ -79,6 +82,16 @@ void output_record(struct output *output, const struct record *record, bool is_i
 void output_event(struct output *output, const struct segment_event *event, int64_t wall_offset_ns)
 {
 	export_segment_event(output->sink, event, wall_offset_ns);
+}
+
+int output_pairs(struct output *output, const struct options *options, const struct pairs *pairs,
+		 const struct labels *labels)
+{
+	int err = export_pairs(output->sink, resolve_format(options), !options->no_header, pairs, labels);
+
+	if (err)
+		log_error("output: %s", strerror(-err));
+	return err ? EXIT_FAILED : EXIT_DONE;
 }
 
 int output_flush(struct output *output)

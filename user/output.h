@@ -15,6 +15,7 @@ struct output {
 	struct sink *sink;
 	struct exporter *exporter;
 	bool events; /* instead of records */
+	bool pairs;  /* the same, at the end */
 	uint64_t flows;    /* records of flows that left, intervals apart */
 	uint64_t lost;     /* records the sink could not take */
 };
@@ -27,6 +28,12 @@ void output_record(struct output *output, const struct record *record, bool is_i
 /* What happened to a segment, with --events. */
 void output_event(struct output *output, const struct segment_event *event,
 		  int64_t wall_offset_ns);
+
+/* What each pair of labels came to, with -o pairs. EXIT_DONE or, with a sentence, EXIT_FAILED. */
+struct labels;
+struct pairs;
+int output_pairs(struct output *output, const struct options *options, const struct pairs *pairs,
+		 const struct labels *labels);
 
 int output_flush(struct output *output);
 void output_reopen(struct output *output); /* what -w named, for a file that was moved away */

@@ -3,6 +3,7 @@
 #include "play.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "labels.h"
 #include "log.h"
 #include "output.h"
+#include "pairs.h"
 #include "pcap_source.h"
 #include "progress.h"
 #include "replay.h"
@@ -195,10 +197,31 @@ static int open_labels(struct player *player)
 	const char *path = player->options->labels_path;
 	char error[512];
 
-	if (!path || !labels_open(&player->labels, path, error, sizeof(error)))
+	if (!path && !player->options->pairs)
+		return EXIT_DONE;
+	if (!labels_open(&player->labels, path, error, sizeof(error)))
 		return EXIT_DONE;
 	log_error("%s", error);
 	return EXIT_FAILED;
+}
+
+static void show_pairs(struct player *player)
+{
+	struct pairs pairs = {0};
+	int err = replay_pairs(player->replay, &pairs);
+
+	if (err) {
+		log_error("pairs: %s", strerror(-err));
+		note_exit(player, EXIT_FAILED);
+		return;
+	}
+	pairs_sort(&pairs, player->labels);
+	note_exit(player, output_pairs(&player->output, player->options, &pairs, player->labels));
+	if (pairs.refused)
+		log_info("%" PRIu64 " flows had no room among %u pairs and are in \"other\"; "
+			 "--max-series gives more",
+			 pairs.refused, player->options->max_series);
+	pairs_free(&pairs);
 }
 
 static int play_all(struct player *player)
@@ -217,10 +240,21 @@ static int play_all(struct player *player)
 		output_close(&player->output);
 		return EXIT_FAILED;
 	}
+	if (player->options->pairs)
+		err = replay_aggregate(player->replay, player->labels,
+				       PAIR_FIRST + player->options->max_series);
+	if (err) {
+		log_error("pairs: %s", strerror(-err));
+		output_close(&player->output);
+		replay_close(player->replay);
+		return EXIT_FAILED;
+	}
 	catch_signals();
 	for (i = 0; i < player->options->capture_count && !is_finished(player); i++)
 		play_capture(player, player->options->captures[i]);
 	replay_finish(player->replay);
+	if (player->options->pairs)
+		show_pairs(player);
 	note_exit(player, output_close(&player->output));
 	if (player->opened)
 		print_summary(player);

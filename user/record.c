@@ -10,6 +10,7 @@
 
 #include "abi/tunnel.h"
 #include "cgroups.h"
+#include "core/outcome.h"
 #include "format.h"
 #include "labels.h"
 
@@ -193,19 +194,6 @@ static void read_port(const struct record_end *end, struct value *ret_value)
 
 /* What became of it */
 
-/*
- * Where one direction takes another road, the answer or the last ACK is never seen here; the end
- * that goes on with plain segments has got it.
- */
-static bool record_is_established(const struct record *record)
-{
-	const struct flow *flow = &record->flow;
-
-	return flow->role == ROLE_GUESSED || flow->is_established ||
-	       record_opener(record)->orderly ||
-	       (flow->has_synack && record_responder(record)->orderly);
-}
-
 const char *record_state(const struct record *record)
 {
 	uint8_t one = record->flow.side[0].flags, other = record->flow.side[1].flags;
@@ -214,29 +202,25 @@ const char *record_state(const struct record *record)
 		return "closed";
 	if ((one | other) & FLAG_FIN)
 		return "closing";
-	if (record_is_established(record))
+	if (outcome_is_established(&record->flow))
 		return "established";
 	return record->flow.has_synack ? "syn_received" : "syn_sent";
 }
 
 const char *record_outcome(const struct record *record)
 {
-	const struct flow *flow = &record->flow;
-	bool answered = flow->has_synack;
+	static const char *const names[OUTCOME_COUNT] = {
+		[OUTCOME_UNKNOWN] = "",
+		[OUTCOME_ESTABLISHED] = "established",
+		[OUTCOME_REFUSED] = "refused",
+		[OUTCOME_RESET] = "reset",
+		[OUTCOME_NO_ANSWER] = "no_answer",
+		[OUTCOME_UNREACHABLE] = "unreachable",
+		[OUTCOME_ABANDONED] = "abandoned",
+		[OUTCOME_MIDSTREAM] = "midstream",
+	};
 
-	if (flow->role == ROLE_GUESSED)
-		return "midstream";
-	if (record_is_established(record))
-		return "established";
-	if (!answered && record_responder(record)->flags & FLAG_RST)
-		return "refused";
-	if (answered && (flow->side[0].flags | flow->side[1].flags) & FLAG_RST)
-		return "reset";
-	if (!record_is_over(record))
-		return "";
-	if (!answered && flow->icmp)
-		return "unreachable";
-	return answered ? "abandoned" : "no_answer";
+	return names[outcome_of(&record->flow, record_is_over(record))];
 }
 
 const char *record_close(const struct record *record)

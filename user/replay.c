@@ -3,11 +3,14 @@
 #include "replay.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/monitor.h"
 #include "flow_table.h"
+#include "labels.h"
+#include "pair_store.h"
 
 /*
  * Frames are parsed as they come and tracked a little later: meanwhile memory brings what is known of
@@ -34,6 +37,8 @@ struct replay {
 	replay_flow_fn on_flow;
 	replay_event_fn on_event;
 	void *context;
+	const struct labels *labels; /* with config.aggregate */
+	struct pair_store *pairs;
 	uint64_t frames_since_sweep;
 	uint64_t swept_ns;
 	uint64_t newest_ns; /* time of the newest frame */
@@ -179,6 +184,37 @@ static struct histogram *host_open_histogram(const struct flow_key *key, const s
 	return entry->histograms[direction];
 }
 
+/* A capture is played under one set of labels. */
+static __u8 host_label_generation(void)
+{
+	return 1;
+}
+
+static __u32 host_group(const struct ip_addr *addr, __u16 port)
+{
+	return labels_find(serving->labels, addr, port)->group;
+}
+
+static __u32 host_pair(__u32 opener_group, __u32 responder_group)
+{
+	return pair_store_number(serving->pairs, (struct pair_key){opener_group, responder_group});
+}
+
+static struct pair_counters *host_pair_counters(__u32 pair)
+{
+	return pair_store_counters(serving->pairs, pair);
+}
+
+static __u32 host_pair_chunk(__u32 pair, __u32 place)
+{
+	return pair_store_chunk(serving->pairs, pair, place);
+}
+
+static struct chunk *host_chunk(__u32 chunk)
+{
+	return pair_store_chunk_at(serving->pairs, chunk);
+}
+
 /* The flow as the world sees it: what its entries beside it still say is added. */
 static void show(struct replay *replay, const struct flow_entry *entry, __u8 close)
 {
@@ -193,6 +229,20 @@ static void show(struct replay *replay, const struct flow_entry *entry, __u8 clo
 	}
 	flow.close = close;
 	replay->on_flow(replay->context, &entry->head.key, &flow);
+}
+
+/* What a frame does to a flow it finds over, done by a sweep or the end. */
+static void leave(struct replay *replay, const struct flow_key *key, const struct flow *flow,
+		  __u8 close)
+{
+	struct flow leaving;
+
+	if (!replay->config.aggregate)
+		return;
+	leaving = *flow;
+	leaving.close = close;
+	serving = replay;
+	aggregate_leaving(key, &leaving);
 }
 
 /* What never proved itself owns nothing beside it. */
@@ -320,6 +370,7 @@ static void sweep_half_open(struct replay *replay, uint64_t now_ns)
 		if (entry->half_open.kind != HALF_OPEN_REFUSED) {
 			flow = expand(replay, entry);
 			flow->close = flow_close_reason(flow);
+			leave(replay, &entry->head.key, flow, flow->close);
 			replay->on_flow(replay->context, &entry->head.key, flow);
 		}
 		flow_table_remove(&replay->half_open, entry);
@@ -342,6 +393,7 @@ void replay_sweep(struct replay *replay, uint64_t now_ns)
 
 		if (!entry || !flow_is_over(&entry->flow, &replay->config, now_ns))
 			continue;
+		leave(replay, &entry->head.key, &entry->flow, flow_close_reason(&entry->flow));
 		show(replay, entry, flow_close_reason(&entry->flow));
 		host_close_flow(&entry->head.key, &entry->flow);
 	}
@@ -368,13 +420,19 @@ static void show_listed(struct replay *replay, const struct listed *listed,
 			__u8 (*close)(const struct replay *replay, const struct flow *flow))
 {
 	struct flow *flow;
+	__u8 reason;
 
 	if (listed->flow) {
-		show(replay, listed->flow, close(replay, &listed->flow->flow));
+		reason = close(replay, &listed->flow->flow);
+		if (reason != CLOSE_OPEN)
+			leave(replay, &listed->flow->head.key, &listed->flow->flow, reason);
+		show(replay, listed->flow, reason);
 		return;
 	}
 	flow = expand(replay, listed->half_open);
 	flow->close = close(replay, flow);
+	if (flow->close != CLOSE_OPEN)
+		leave(replay, &listed->half_open->head.key, flow, flow->close);
 	replay->on_flow(replay->context, &listed->half_open->head.key, flow);
 }
 
@@ -466,6 +524,22 @@ void replay_finish(struct replay *replay)
 	close_tables(replay);
 }
 
+int replay_aggregate(struct replay *replay, const struct labels *labels, uint32_t pairs_max)
+{
+	int err = pair_store_open(&replay->pairs, pairs_max);
+
+	if (err)
+		return err;
+	replay->labels = labels;
+	replay->config.aggregate = 1;
+	return 0;
+}
+
+int replay_pairs(const struct replay *replay, struct pairs *ret_pairs)
+{
+	return pair_store_read(replay->pairs, ret_pairs);
+}
+
 const struct door_counters *replay_counters(struct replay *replay)
 {
 	replay_settle(replay);
@@ -477,5 +551,6 @@ void replay_close(struct replay *replay)
 	if (!replay)
 		return;
 	close_tables(replay);
+	pair_store_close(replay->pairs);
 	free(replay);
 }

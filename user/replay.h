@@ -23,6 +23,15 @@ typedef void (*replay_event_fn)(void *context, const struct segment_event *event
 int replay_open(struct replay **ret_replay, const struct monitor_config *config,
 		replay_flow_fn on_flow, replay_event_fn on_event, void *context);
 
+/*
+ * From the first frame on flows count in the pairs of their labels, which stay the caller's; read them
+ * after replay_finish(), when all that leaves has left. pairs_max: as for pair_store_open().
+ */
+struct labels;
+struct pairs;
+int replay_aggregate(struct replay *replay, const struct labels *labels, uint32_t pairs_max);
+int replay_pairs(const struct replay *replay, struct pairs *ret_pairs);
+
 /* The frame is taken in, and may be tracked a few frames later. */
 void replay_frame(struct replay *replay, const struct frame *frame);
 /* Tracks what waits. The calls below do so themselves; a live stream wants it after every frame. */

@@ -36,6 +36,10 @@ struct monitor_config {
 	__u64 idle_timeout_ns;      /* a flow silent for longer is over */
 	__u64 half_open_timeout_ns; /* one that is opening, or whose FINs nobody acknowledged */
 	__u64 closed_timeout_ns;    /* one that is closed for good waits for stragglers */
+	__u32 aggregate;            /* flows count in the pairs of their labels, and there is room for ... */
+	__u32 pairs_max;            /* ... so many pairs ... */
+	__u32 chunks_max;           /* ... and chunks of their histograms */
+	__u32 reserved_pairs;
 	struct filter_term filter[FILTER_TERMS_MAX];
 	__u32 decap;     /* tunnels to follow: TUNNEL_BIT() each */
 	__u8 has_frags;  /* XDP programs see multi-buffer frames and can ask for their length (5.18) */

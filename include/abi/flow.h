@@ -183,6 +183,16 @@ struct side {
 _Static_assert(sizeof(struct side) == 400, "side has no hidden padding");
 
 
+enum counted_bits { /* what a pair of labels already has of the flow */
+	COUNTED_WHOLE = 1 << 0, /* all up to its promotion; from then on each packet as it comes */
+	COUNTED_CONNECT = 1 << 1,
+	COUNTED_RESPONDER_HANDSHAKE = 1 << 2,
+	COUNTED_OPENER_HANDSHAKE = 1 << 3,
+	COUNTED_RESPONSE = 1 << 4,
+	COUNTED_BITS = (1 << 8) - 1,
+};
+#define COUNTED_GENERATION_SHIFT 8
+
 /*
  * One connection. The opening fields are written by frames of the end named behind them; role,
  * opener, vlan and tunnel by the frame that opened the flow, before anybody else can see it (a SYN that
@@ -219,12 +229,13 @@ struct flow {
 	__u8 simultaneous; /* SYNs crossed (RFC 9293, 3.5) */
 	__u8 has_response; /* responder */
 	__u16 vlan;   /* outermost VLAN id, 0: none */
-	__u32 syns;    /* opener: SYNs before the answer */
-	__u32 synacks; /* responder: SYN-ACKs before they were acknowledged */
+	__u16 syns;    /* opener: SYNs before the answer, counted up to 65,535 */
+	__u16 synacks; /* responder: SYN-ACKs before they were acknowledged, the same */
+	__u32 counted; /* enum counted_bits, and above them the generation of the labels `pair` is of; atomic */
 	__u32 tunnel_id; /* VNI, key, TEID or session of the frame that opened the flow; 0: none */
 	__u8 tunnel;   /* enum tunnel; two: the outer one in the high half */
 	__u8 icmp;     /* responder, or a router before it: enum flow_icmp, why the SYN had no answer */
-	__u8 reserved[2];
+	__u16 pair;    /* of labels, that it is counted in */
 	/*
 	 * By side: low half of the number of its socket's cgroup, which no other has at that time; 0: the
 	 * socket is not of this host. Written by its own frames.

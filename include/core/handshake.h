@@ -129,7 +129,7 @@ core_inline void handshake_syn(struct flow *flow, const struct packet *pkt)
 	}
 	if (flow->has_synack)
 		return;
-	flow->syns++;
+	flow->syns += flow->syns < 0xffff;
 	flow->syn_last_ns = pkt->now_ns;
 	flow->syn_last_tsval = pkt->tsval;
 }
@@ -173,7 +173,7 @@ core_inline void handshake_synack(struct flow *flow, const struct side *peer,
 	}
 	if (flow->is_established)
 		return;
-	flow->synacks++;
+	flow->synacks += flow->synacks < 0xffff;
 	flow->synack_last_ns = pkt->now_ns;
 	flow->synack_last_tsval = pkt->tsval;
 }

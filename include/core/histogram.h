@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 
+#include "abi/aggregate.h"
 #include "abi/histogram.h"
 #include "core/compiler.h"
 
@@ -36,6 +37,26 @@ static const __u32 histogram_middles[16] = {
 	2194507417u, 2291666561u, 2393127307u, 2499080105u, 2609723834u, 2725266179u,
 	2845924021u, 2971923842u, 3103502151u, 3240905930u, 3384393094u, 3534232978u,
 	3690706840u, 3854108391u, 4024744348u, 4202935003u,
+};
+
+/*
+ * The same at scale 5, for pairs of labels: 2^(j/32), j = 1..31; and how many of them lie below each
+ * of 64 equal parts of [1, 2), in none of which there is more than one.
+ */
+static const __u32 histogram_fine_edges[32] = {
+	2194507416u, 2242560871u, 2291666560u, 2341847523u, 2393127307u, 2445529971u,
+	2499080104u, 2553802833u, 2609723833u, 2666869344u, 2725266179u, 2784941737u,
+	2845924020u, 2908241642u, 2971923841u, 3037000499u, 3103502151u, 3171459999u,
+	3240905930u, 3311872529u, 3384393094u, 3458501653u, 3534232977u, 3611622602u,
+	3690706839u, 3771522796u, 3854108391u, 3938502375u, 4024744347u, 4112874773u,
+	4202935003u,
+	0xffffffffu,
+};
+static const __u8 histogram_fine_below[64] = {
+	0, 0, 1, 2, 2, 3, 4, 4, 5, 6, 6, 7, 7, 8, 9, 9,
+	10, 10, 11, 12, 12, 13, 13, 14, 14, 15, 15, 16, 16, 17, 17, 18,
+	18, 19, 19, 20, 20, 21, 21, 21, 22, 22, 23, 23, 24, 24, 25, 25,
+	25, 26, 26, 27, 27, 27, 28, 28, 29, 29, 29, 30, 30, 30, 31, 31,
 };
 
 /* Seconds with 57 bits behind the point: ns * 2^57 / 10^9, good to 5 parts in 10^10. */
@@ -83,6 +104,20 @@ core_apart __u32 histogram_bucket(__u64 ns)
 	for (j = 0; j < 15; j++)
 		part += mantissa > histogram_edges[j];
 	return (bit - HISTOGRAM_LOWEST) << HISTOGRAM_SCALE | part;
+}
+
+/* Of struct chunk; see FINE_BUCKETS. Values above the range go to the bucket at its end. */
+core_inline __u32 histogram_fine_bucket(__u64 ns)
+{
+	__u64 value = (ns < HISTOGRAM_NS_MAX ? ns : HISTOGRAM_NS_MAX) * HISTOGRAM_PER_NS;
+	__u32 bit = histogram_highest_bit(value), mantissa, part;
+
+	if (bit < HISTOGRAM_LOWEST)
+		return 0;
+	mantissa = (__u32)(value >> (bit - 31));
+	part = histogram_fine_below[mantissa >> 25 & 63];
+	part += mantissa > histogram_fine_edges[part & 31];
+	return 1 + ((bit - HISTOGRAM_LOWEST) << FINE_SCALE | part);
 }
 
 core_inline void histogram_add(struct histogram *histogram, __u64 ns)

@@ -6,6 +6,7 @@
 #include "abi/config.h"
 #include "abi/counters.h"
 #include "abi/flow.h"
+#include "core/aggregate.h"
 #include "core/compiler.h"
 #include "core/expire.h"
 #include "core/frame.h"
@@ -132,6 +133,8 @@ core_inline void monitor_post_flow(__u8 door, const struct flow_key *key, struct
 				   __u8 close)
 {
 	flow->close = close;
+	if (host_config()->aggregate && !flow->secondary)
+		aggregate_leaving(key, flow);
 	if (host_post_flow(key, flow))
 		host_count(door, COUNTER_events_lost);
 }
@@ -496,6 +499,8 @@ core_inline void monitor_segment(__u8 door, struct packet *pkt)
 		pkt->of_proven = flow->proven;
 	if (door == DOOR_TC_EGRESS && flow->proven)
 		pkt->asks_owner = !(flow->side[pkt->direction & 1].bits & SIDE_OWNER);
+	if (host_config()->aggregate && flow->proven && !flow->secondary)
+		aggregate_packet(flow, pkt);
 	if (host_config()->events && !flow->secondary)
 		monitor_notices(&before, flow, pkt, door);
 	if (way == WAY_APART || way == WAY_REFUSE)

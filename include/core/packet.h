@@ -32,8 +32,10 @@ struct verdict {
 	__u8 familiar; /* a segment just like it passed not long ago, copy or not */
 	__u32 segments; /* wire segments it stands for */
 	__u64 rtt_ns;   /* round trip to its sender that it closed; valid with has_rtt */
+	__u64 zero_window_ns; /* the sender's window opens again, after so long */
 	__u8 has_rtt;
-	__u8 reserved[7];
+	__u8 dsack_spurious; /* it calls a repeat of the other end needless */
+	__u8 reserved[6];
 };
 
 /* Between two hops, see parse.h; valid only while a frame goes by hops. */

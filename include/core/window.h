@@ -13,7 +13,7 @@
  * Takes the acknowledgment and the window of a segment into its side. peer_holes: what the peer
  * repeated, when window_is_dsack() says that this segment reports a duplicate; else NULL.
  */
-core_inline void window_note(struct side *side, const struct side *peer, const struct packet *pkt,
+core_inline void window_note(struct side *side, const struct side *peer, struct packet *pkt,
 			     const struct holes *peer_holes);
 
 /* RFC 5681, 2: same ACK, same window, nothing in it, something outstanding. */
@@ -44,7 +44,7 @@ core_inline int window_is_closed_by(const struct packet *pkt)
 	       (pkt->flags & (TCP_ACK | TCP_SYN | TCP_FIN | TCP_RST)) == TCP_ACK;
 }
 
-core_inline void window_set(struct side *side, const struct packet *pkt)
+core_inline void window_set(struct side *side, struct packet *pkt)
 {
 	int was_zero = side->zero_window_since_ns != 0;
 	int is_zero = !pkt->window && !(pkt->flags & TCP_FIN);
@@ -56,7 +56,8 @@ core_inline void window_set(struct side *side, const struct packet *pkt)
 		side->zero_window_since_ns = pkt->now_ns;
 	} else if (!is_zero && was_zero) {
 		if (pkt->now_ns > side->zero_window_since_ns)
-			side->zero_window_ns += pkt->now_ns - side->zero_window_since_ns;
+			pkt->verdict.zero_window_ns = pkt->now_ns - side->zero_window_since_ns;
+		side->zero_window_ns += pkt->verdict.zero_window_ns;
 		side->zero_window_since_ns = 0;
 	}
 }
@@ -65,7 +66,7 @@ core_inline void window_set(struct side *side, const struct packet *pkt)
  * Does it call needless what was sent again and not known to be so? As often as that was sent again
  * and no oftener: an ACK that was copied on its way says the same once more.
  */
-core_inline void window_note_dsack(struct side *side, const struct packet *pkt,
+core_inline void window_note_dsack(struct side *side, struct packet *pkt,
 				   const struct holes *peer_holes)
 {
 	__u32 start = pkt->sack[0].start;
@@ -79,11 +80,12 @@ core_inline void window_note_dsack(struct side *side, const struct packet *pkt,
 	side->dsack_start = start;
 	side->dsack_count++;
 	side->dsack_spurious++;
+	pkt->verdict.dsack_spurious = 1;
 }
 
 /* The first block of a D-SACK is what came twice; the highest of the others is what came out of order. */
 core_inline void window_note_sack(struct side *side, const struct side *peer,
-				  const struct packet *pkt, const struct holes *peer_holes)
+				  struct packet *pkt, const struct holes *peer_holes)
 {
 	int dsack = window_is_dsack(pkt);
 	__u32 i;
@@ -128,7 +130,7 @@ core_inline int window_is_full(const struct side *side, const struct side *peer,
 	return pkt->seq + pkt->payload_bytes == READ_ONCE(peer->ack) + window;
 }
 
-core_inline void window_note(struct side *side, const struct side *peer, const struct packet *pkt,
+core_inline void window_note(struct side *side, const struct side *peer, struct packet *pkt,
 			     const struct holes *peer_holes)
 {
 	side->window_full += (__u32)window_is_full(side, peer, pkt);

@@ -298,6 +298,114 @@ core_apart int host_note_owner(const struct packet *pkt, __u64 cgroup_id)
 	return 0;
 }
 
+core_inline struct aggregate_state *host_aggregate_state(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&pair_state, &zero);
+}
+
+core_inline __u8 host_label_generation(void)
+{
+	struct aggregate_state *state = host_aggregate_state();
+
+	return state ? (__u8)READ_ONCE(state->generation) : 0;
+}
+
+core_apart __u32 host_group_apart(const struct ip_addr *addr, __u32 port)
+{
+	struct label_prefix prefix = {.bits = 128};
+	struct label_value *value;
+	struct label_ports *ports = (struct label_ports *)0;
+	__u32 at;
+
+	if (!addr)
+		return GROUP_EXTERNAL;
+	prefix.addr = *addr;
+	value = host_label_generation() & 1 ? bpf_map_lookup_elem(&labels_odd, &prefix)
+					    : bpf_map_lookup_elem(&labels_even, &prefix);
+	if (value && value->ports) {
+		at = value->ports;
+		ports = bpf_map_lookup_elem(&label_ports, &at);
+	}
+	return labels_group_of(&prefix.addr, (__u16)port, value, ports);
+}
+
+core_inline __u32 host_group(const struct ip_addr *addr, __u16 port)
+{
+	return host_group_apart(addr, port);
+}
+
+/* A number for a pair that has none. Two CPUs may do so at once: one number is then given to nobody. */
+core_apart __u32 host_new_pair(const struct pair_key *key)
+{
+	struct aggregate_state *state = host_aggregate_state();
+	__u32 number, *found;
+
+	if (!key || !state)
+		return PAIR_OTHER;
+	number = READ_ONCE(state->pairs);
+	if (number < config.pairs_max)
+		number = __sync_fetch_and_add(&state->pairs, 1);
+	if (number >= config.pairs_max || bpf_map_update_elem(&pair_numbers, key, &number, BPF_NOEXIST)) {
+		found = bpf_map_lookup_elem(&pair_numbers, key);
+		if (found)
+			return *found;
+		__sync_fetch_and_add(&state->pairs_refused, 1);
+		return PAIR_OTHER;
+	}
+	return number;
+}
+
+core_inline __u32 host_pair(__u32 opener_group, __u32 responder_group)
+{
+	struct pair_key key = {.opener = opener_group, .responder = responder_group};
+	__u32 *number = bpf_map_lookup_elem(&pair_numbers, &key);
+
+	return number ? *number : host_new_pair(&key);
+}
+
+core_inline struct pair_counters *host_pair_counters(__u32 pair)
+{
+	return bpf_map_lookup_elem(&pairs, &pair);
+}
+
+/* The other CPU may have been faster: then its chunk is ours too, and one is given to nobody. */
+core_apart __u32 host_new_chunk(__u32 pair, __u32 place)
+{
+	struct pair_chunks *own = bpf_map_lookup_elem(&pair_chunks, &pair);
+	struct aggregate_state *state = host_aggregate_state();
+	__u32 chunk, before;
+
+	if (!own || !state || place >= PAIR_PLACES)
+		return CHUNK_OTHER;
+	chunk = READ_ONCE(state->chunks);
+	if (pair != PAIR_OTHER && chunk < config.chunks_max)
+		chunk = __sync_fetch_and_add(&state->chunks, 1);
+	if (pair == PAIR_OTHER || chunk >= config.chunks_max) {
+		if (pair != PAIR_OTHER)
+			__sync_fetch_and_add(&state->chunks_refused, 1);
+		return CHUNK_OTHER + place;
+	}
+	before = __sync_val_compare_and_swap(&own->chunk[place & (PAIR_PLACES_ROOM - 1)], 0, chunk);
+	return before ? before : chunk;
+}
+
+core_inline __u32 host_pair_chunk(__u32 pair, __u32 place)
+{
+	struct pair_chunks *own = bpf_map_lookup_elem(&pair_chunks, &pair);
+	__u32 chunk = 0;
+
+	if (own)
+		chunk = READ_ONCE(own->chunk[place & (PAIR_PLACES_ROOM - 1)]);
+	return chunk ? chunk : host_new_chunk(pair, place);
+}
+
+core_inline struct chunk *host_chunk(__u32 chunk)
+{
+	return bpf_map_lookup_elem(&chunks, &chunk);
+}
+
 /* Working space of this door and CPU. */
 core_inline struct packet *host_packet(__u8 door)
 {

@@ -6,6 +6,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "abi/aggregate.h"
 #include "abi/claim.h"
 #include "abi/config.h"
 #include "abi/counters.h"
@@ -133,6 +134,87 @@ struct {
 	__type(key, __u32);
 	__type(value, struct histogram);
 } no_samples __weak SEC(".maps");
+
+/*
+ * Labels: groups by prefix, one map for odd generations and one for even ones, so that new labels are
+ * complete before the first packet sees them. A prefix with ports points into label_ports, whose halves
+ * take turns the same way.
+ */
+#define LABEL_PREFIXES_MAX (8 << 20)
+#define LABEL_PORTS_HALF 1024
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LABEL_PREFIXES_MAX);
+	__type(key, struct label_prefix);
+	__type(value, struct label_value);
+} labels_odd __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, LABEL_PREFIXES_MAX);
+	__type(key, struct label_prefix);
+	__type(value, struct label_value);
+} labels_even __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * LABEL_PORTS_HALF);
+	__type(key, __u32);
+	__type(value, struct label_ports);
+} label_ports __weak SEC(".maps");
+
+/*
+ * Pairs of labels: their numbers, what each has counted on each CPU, and where its histograms are. Sizes
+ * are set at load, by config.pairs_max and chunks_max.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2);
+	__type(key, struct pair_key);
+	__type(value, __u32);
+} pair_numbers __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct pair_counters);
+} pairs __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct pair_chunks);
+} pair_chunks __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, CHUNK_FIRST);
+	__type(key, __u32);
+	__type(value, struct chunk);
+} chunks __weak SEC(".maps");
+
+/* The reader maps this into its memory, as it does what it counts itself of flows that it takes out. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct aggregate_state);
+} pair_state __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct pair_reader);
+} pair_reader __weak SEC(".maps");
 
 const volatile struct monitor_config config __weak = {};
 struct rehearsal rehearsal __weak = {};

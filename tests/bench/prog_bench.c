@@ -21,6 +21,7 @@
 #include <linux/ip.h>
 #include <linux/tcp.h>
 
+#include "abi/aggregate.h"
 #include "abi/config.h"
 #include "abi/counters.h"
 #include "abi/flow.h"
@@ -85,6 +86,8 @@ struct place {
 	uint64_t visit;
 	uint32_t next[2];
 };
+
+static bool aggregates;
 
 struct bench {
 	struct rig *rig;
@@ -437,6 +440,27 @@ static uint32_t flows_max(const struct workload *workload)
 	return workload->flows > FLOWS_USUAL / 2 ? workload->flows + FLOWS_USUAL : FLOWS_USUAL;
 }
 
+/* As the program does it for metrics; all flows are one pair of labels. */
+static void size_pairs(struct monitor *monitor, struct monitor_config *config)
+{
+	config->aggregate = 1;
+	config->pairs_max = 1000;
+	config->chunks_max = 30000;
+	bpf_map__set_max_entries(monitor->maps.pair_numbers, config->pairs_max);
+	bpf_map__set_max_entries(monitor->maps.pairs, config->pairs_max);
+	bpf_map__set_max_entries(monitor->maps.pair_chunks, config->pairs_max);
+	bpf_map__set_max_entries(monitor->maps.chunks, config->chunks_max);
+}
+
+static void begin_pairs(struct monitor *monitor)
+{
+	struct aggregate_state state = {PAIR_FIRST, CHUNK_FIRST, 1, 0, 0, 0};
+	__u32 zero = 0;
+
+	if (bpf_map_update_elem(bpf_map__fd(monitor->maps.pair_state), &zero, &state, BPF_ANY))
+		fail("pair_state", errno);
+}
+
 static void set_up(struct bench *bench)
 {
 	struct monitor_config config = config_defaults();
@@ -448,12 +472,16 @@ static void set_up(struct bench *bench)
 	rig = bench->rig = rig__open();
 	if (!monitor || !rig)
 		fail("open", errno);
+	if (aggregates)
+		size_pairs(monitor, &config);
 	memcpy((void *)&monitor->rodata->config, &config, sizeof(config));
 	bpf_map__set_max_entries(monitor->maps.flows, max);
 	bpf_map__set_max_entries(monitor->maps.half_open, half_open_max(bench->workload));
 	bpf_map__set_max_entries(rig->maps.floor_flows, max);
 	if (monitor__load(monitor) || rig__load(rig))
 		fail("load", errno);
+	if (aggregates)
+		begin_pairs(monitor);
 	point(rig->maps.xdp_targets, TARGET_EMPTY, rig->progs.empty_xdp);
 	point(rig->maps.xdp_targets, TARGET_FLOOR, rig->progs.floor_xdp);
 	point(rig->maps.xdp_targets, TARGET_OURS, monitor->progs.ackmon_xdp);
@@ -501,12 +529,13 @@ static void stay_on_one_cpu(void)
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
-/* Only workloads of up to this many flows; by default all. */
+/* Only workloads of up to this many flows; by default all. "pairs": flows count in pairs of labels. */
 int main(int argc, char **argv)
 {
 	uint32_t flows_limit = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : UINT32_MAX;
 	uint32_t door, i;
 
+	aggregates = argc > 2 && !strcmp(argv[2], "pairs");
 	stay_on_one_cpu();
 	printf("ns per packet: empty is the empty program with the driver in front; +floor and\n"
 	       "+ours are over it; /floor is ours beside the floor's data packet (the ratio to\n"

@@ -93,6 +93,7 @@ static int configure(struct bpf_object *object)
 	if (!config)
 		return -ENOENT;
 	*config = config_defaults();
+	config->aggregate = 1;
 	config->filter[0].kind = FILTER_NET;
 	return 0;
 }

@@ -363,8 +363,9 @@ TEST(mistakes_name_the_word_and_the_way_out)
 	refuse("--frobnicate", "--frobnicate: no such option");
 	refuse("--quiet -Zj", "-Z: no such option");
 	refuse("--quiet=3", "--quiet=3: takes no argument");
-	refuse("-i lo -o xml", "table, wide, csv or ndjson");
-	refuse("-i lo -o pairs", "not built yet");
+	refuse("-i lo -o xml", "table, wide, csv, ndjson");
+	refuse("-i lo -o pairs,xml", "no such format");
+	refuse("-i lo --max-series 0", "not a number from 1 to 65000");
 }
 
 TEST(verbs_come_first_and_have_options_of_their_own)

@@ -135,6 +135,58 @@ TEST(no_bucket_stays_empty)
 	}
 }
 
+/* The upper edge of a fine bucket in ns: 2^(bucket / 32 - 20) s. */
+static long double fine_edge_ns(uint32_t bucket)
+{
+	long double edge = 1e9L / (1 << 20), fine_step = root_of(step());
+	uint32_t i;
+
+	for (i = 0; i < bucket / 32; i++)
+		edge *= 2;
+	for (i = 0; i < bucket % 32; i++)
+		edge *= fine_step;
+	return edge;
+}
+
+TEST(fine_edges_are_powers_of_the_thirty_second_root_of_two_within_two_ns)
+{
+	uint32_t bucket;
+
+	for (bucket = 1; bucket < FINE_BUCKETS; bucket++) {
+		uint64_t edge_ns = (uint64_t)fine_edge_ns(bucket), off_ns = 2 + edge_ns / S;
+
+		if (edge_ns >= 63 * S)
+			break;
+		assert_int_equal(histogram_fine_bucket(edge_ns + off_ns), bucket + 1);
+		if (edge_ns - off_ns > fine_edge_ns(bucket - 1) + 2)
+			assert_int_equal(histogram_fine_bucket(edge_ns - off_ns), bucket);
+	}
+	assert_int_equal(histogram_fine_bucket(0), 0);
+	assert_int_equal(histogram_fine_bucket(953), 0);
+	assert_int_equal(histogram_fine_bucket(~0ull), FINE_BUCKETS - 1);
+}
+
+/* From 10 us to 60 s no value is further than 3% from either edge of its bucket. */
+TEST(fine_buckets_are_narrower_than_three_percent)
+{
+	uint64_t ns;
+
+	for (ns = 10 * US; ns < 60 * S; ns += ns / 1000) {
+		uint32_t bucket = histogram_fine_bucket(ns);
+
+		assert_true(fine_edge_ns(bucket) <= 1.03L * (long double)ns);
+		assert_true(fine_edge_ns(bucket - 1) >= 0.97L * (long double)ns);
+	}
+}
+
+TEST(two_fine_buckets_are_one_of_a_flow)
+{
+	uint64_t ns;
+
+	for (ns = 2 * US; ns < 60 * S; ns += ns / 100)
+		assert_int_equal((histogram_fine_bucket(ns) - 1) / 2, histogram_bucket(ns));
+}
+
 /* ------------------------------------------------------------------ extremes */
 
 TEST(no_time_at_all_goes_to_the_first_bucket)
@@ -284,6 +336,9 @@ int main(void)
 		cmocka_unit_test(the_median_of_three_is_the_second),
 		cmocka_unit_test(values_outside_the_range_are_counted_at_its_ends),
 		cmocka_unit_test(four_billion_values_do_not_wrap_the_sum),
+		cmocka_unit_test(fine_edges_are_powers_of_the_thirty_second_root_of_two_within_two_ns),
+		cmocka_unit_test(fine_buckets_are_narrower_than_three_percent),
+		cmocka_unit_test(two_fine_buckets_are_one_of_a_flow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

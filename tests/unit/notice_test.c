@@ -90,6 +90,41 @@ static struct half_open_work *host_half_open_work(__u8 door)
 	return &work;
 }
 
+/* Nobody asked for pairs of labels. */
+
+static __u8 host_label_generation(void)
+{
+	return 1;
+}
+
+static __u32 host_group(const struct ip_addr *addr, __u16 port)
+{
+	(void)addr;
+	return port;
+}
+
+static __u32 host_pair(__u32 opener_group, __u32 responder_group)
+{
+	return opener_group + responder_group;
+}
+
+static struct pair_counters *host_pair_counters(__u32 pair)
+{
+	fail_msg("pair %u", pair);
+	return NULL;
+}
+
+static __u32 host_pair_chunk(__u32 pair, __u32 place)
+{
+	return pair + place;
+}
+
+static struct chunk *host_chunk(__u32 chunk)
+{
+	fail_msg("chunk %u", chunk);
+	return NULL;
+}
+
 static struct holes *host_find_holes(const struct flow_key *key, const struct flow *of,
 				     __u32 direction)
 {

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a flow adds to its pair of labels: all it has when it is counted, and the rest when it leaves. */
+#ifndef ACKMON_CORE_PAIR_H
+#define ACKMON_CORE_PAIR_H
+
+#include "abi/aggregate.h"
+#include "abi/flow.h"
+#include "core/compiler.h"
+#include "core/outcome.h"
+
+/* Everything up to now, samples apart. */
+core_inline void pair_add_flow(struct pair_counters *pair, const struct flow *flow);
+
+/* A flow leaves. is_over: nobody stopped watching it while it went on. */
+core_inline void pair_add_leaving(struct pair_counters *pair, const struct flow *flow, int is_over);
+
+core_inline void pair_add_side(struct pair_counters *pair, const struct side *side)
+{
+	__u32 again = side->fast + side->probe + side->rto;
+
+	pair->segments += side->segments;
+	pair->payload_bytes += side->payload_bytes;
+	/* The causes are of repeats and of fills; before a flow is proven there hardly are any fills. */
+	if (again == side->retransmitted_segments) {
+		pair->retransmitted[CAUSE_FAST] += side->fast;
+		pair->retransmitted[CAUSE_PROBE] += side->probe;
+		pair->retransmitted[CAUSE_RTO] += side->rto;
+	} else {
+		pair->retransmitted[CAUSE_RTO] += side->retransmitted_segments;
+	}
+	pair->spurious += side->spurious + side->dsack_spurious;
+	pair->recovered += side->recovered_segments;
+	pair->reordered += side->reordered;
+	pair->zero_window_ns += side->zero_window_ns;
+}
+
+core_inline void pair_add_flow(struct pair_counters *pair, const struct flow *flow)
+{
+	pair_add_side(pair, &flow->side[0]);
+	pair_add_side(pair, &flow->side[1]);
+}
+
+/* A window still closed when the flow is over was closed until then. */
+core_inline void pair_add_open_window(struct pair_counters *pair, const struct side *side, __u64 end_ns)
+{
+	if (side->zero_window_since_ns && end_ns > side->zero_window_since_ns)
+		pair->zero_window_ns += end_ns - side->zero_window_since_ns;
+}
+
+core_inline void pair_add_leaving(struct pair_counters *pair, const struct flow *flow, int is_over)
+{
+	__u64 a = flow->side[0].last_ns, b = flow->side[1].last_ns, end_ns = a > b ? a : b;
+
+	if (!(flow->counted & COUNTED_WHOLE)) {
+		pair_add_flow(pair, flow);
+		pair->outcomes[outcome_of(flow, is_over) & (OUTCOME_COUNT - 1)]++;
+	}
+	if (!is_over)
+		return;
+	pair_add_open_window(pair, &flow->side[0], end_ns);
+	pair_add_open_window(pair, &flow->side[1], end_ns);
+}
+
+#endif
