@@ -9,7 +9,7 @@ CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)
 VERSION := 0.1.0
 
-LIBS := libbpf libxdp libpcap libelf zlib libzstd libmd
+LIBS := libbpf libxdp libpcap libelf zlib libzstd libmd libmicrohttpd libcurl
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror
 CPPFLAGS += -D_GNU_SOURCE -DACKMON_VERSION=\"$(VERSION)\" -Iinclude -Iuser -I$(BUILD)
@@ -20,8 +20,8 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARNINGS) -Iinclude $(ARCH_INCLUDE)
 
 
 BUILD_PACKAGES := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libbpf-dev libxdp-dev \
-	libpcap-dev libelf-dev zlib1g-dev libzstd-dev libmd-dev iproute2
-TEST_PACKAGES := libcmocka-dev python3 tcpdump iperf3 mandoc procps util-linux zstd
+	libpcap-dev libelf-dev zlib1g-dev libzstd-dev libmd-dev libmicrohttpd-dev libcurl4-openssl-dev iproute2
+TEST_PACKAGES := prometheus curl libcmocka-dev python3 tcpdump iperf3 mandoc procps util-linux zstd
 BENCH_PACKAGES := tcptrace tshark
 VM_PACKAGES := qemu-system-x86 busybox-static cpio kmod xz-utils zstd binutils clang-14 clang-16 clang-19
 
@@ -53,6 +53,7 @@ help:
 	@echo 'sudo make check-differential  10 million frames through programs and core; FRAMES=n FIRST=n'
 	@echo 'sudo make check-truth    captures and live stacks against the kernels and the oracle; SEED=n'
 	@echo 'make check-kernels   the programs on Debian'"'"'s kernels 5.10, 6.1, 6.12 and the newest, in qemu'
+	@echo 'sudo make check-metrics  a live ackmon scraped by Prometheus, the alert rules, the long form'
 	@echo 'make bench           costs beside an empty program, libpcap and tcptrace'
 	@echo 'make update-golden NAME=...   take today'"'"'s output as expected (say why in the commit)'
 	@echo 'make install         into $$(DESTDIR)$$(PREFIX); make uninstall takes it out again'
@@ -160,6 +161,12 @@ check-verifier: all $(KERNEL_TOOLS)
 
 check-differential: all $(KERNEL_TOOLS)
 	tests/kernel/differential_test.sh $(or $(FRAMES),10000000) $(or $(FIRST),1)
+
+check-metrics: all $(NETNS_TOOLS)
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory test-deps; fi
+	tests/metrics/metrics_test.py --long
+	promtool check rules docs/metrics/alerts.yml
+	promtool test rules docs/metrics/alerts_test.yml
 
 check-truth: all $(NETNS_TOOLS)
 	tests/truth/run_captures.py -v

@@ -56,6 +56,7 @@ allowed_user() { # FILE
 	case $1 in
 	user/replay.c) allowed="$allowed|core/monitor\.h" ;;
 	user/reader.c) allowed="$allowed|core/(expire|half_open)\.h" ;;
+	user/pair_maps.c) allowed="$allowed|core/pair\.h" ;;
 	user/record.c) allowed="$allowed|core/outcome\.h" ;;
 	user/pcap_source.h | user/replay.h) allowed="$allowed|core/frame\.h" ;;
 	esac
@@ -68,7 +69,9 @@ allowed_user() { # FILE
 # System headers with one owner: nobody else may know these libraries.
 owners() { # HEADER
 	case $1 in
-	bpf/* | xdp/* | linux/bpf.h) echo 'user/(attach[a-z_]*|interfaces|reader)\.[ch]' ;;
+	bpf/* | xdp/* | linux/bpf.h) echo 'user/(attach[a-z_]*|interfaces|pair_maps|reader)\.[ch]' ;;
+	microhttpd.h) echo 'user/http\.c' ;;
+	curl/*) echo 'user/otlp\.c' ;;
 	pcap.h | pcap/*) echo 'user/pcap_source\.c' ;;
 	*) echo '.*' ;;
 	esac
@@ -100,7 +103,7 @@ for file in user/*.[ch]; do
 	includes_of "$file" | grep -E '^(core|kern)/' | while read -r header; do
 		case $file:$header in
 		*:core/histogram.h | *:core/labels.h | *:core/seq.h | user/replay.c:core/monitor.h | user/reader.c:core/expire.h | user/reader.c:core/half_open.h) ;;
-		user/record.c:core/outcome.h) ;;
+		user/pair_maps.c:core/pair.h | user/record.c:core/outcome.h) ;;
 		user/pcap_source.h:core/frame.h | user/replay.h:core/frame.h) ;;
 		*) echo "$file includes $header, which is not for this room" ;;
 		esac
@@ -158,7 +161,7 @@ sed '/host_open_holes(/,/}/d' "$work/host.c" >"$work/forgetful.c"
 
 for path in include/abi/*.h include/core/*.h; do
 	header=${path#include/}
-	[ "$header" = core/monitor.h ] && continue
+	[[ $header =~ ^core/(monitor|aggregate)\.h$ ]] && continue
 	compiles "$header" $CC $flags
 	compiles "$header" $CLANG $bpf_flags
 done >"$work/native"

@@ -19,6 +19,7 @@
 #include "abi/key.h"
 #include "abi/link.h"
 #include "log.h"
+#include "metrics.h"
 #include "monitor.skel.h"
 
 /* Drivers that pay for native XDP by giving something up; `auto` leaves them as they are. */
@@ -236,6 +237,33 @@ int attach_load(struct attach *attach, char *ret_error, size_t error_size)
 				   strerror(-err));
 	attach->is_loaded = true;
 	return 0;
+}
+
+size_t attach_hooks(const struct attach *attach, struct metrics_hook *ret_hooks, size_t room)
+{
+	static const char *const directions[DIRECTION_COUNT] = {
+		[INGRESS] = "tc_ingress",
+		[EGRESS] = "tc_egress",
+	};
+	size_t count = 0;
+
+	for (size_t i = 0; i < attach->place_count; i++) {
+		const struct place *place = &attach->places[i];
+		const char *name = place->interface.name;
+
+		if (place->xdp && count < room)
+			ret_hooks[count++] = (struct metrics_hook){
+				name, "xdp", place->xdp_mode == XDP_MODE_SKB ? "generic" : "native"};
+		for (int direction = 0; direction < DIRECTION_COUNT; direction++) {
+			if (place->tcx_fd[direction] < 0 && !place->has_filter[direction])
+				continue;
+			if (count < room)
+				ret_hooks[count++] = (struct metrics_hook){
+					name, directions[direction],
+					place->has_filter[direction] ? "clsact" : "tcx"};
+		}
+	}
+	return count;
 }
 
 struct bpf_map *attach_map(const struct attach *attach, const char *name)

@@ -71,6 +71,10 @@ int attach_status(const struct options *options);
  */
 struct bpf_map *attach_map(const struct attach *attach, const char *name);
 
+/* Interfaces, hooks and modes, as they are attached now. Returns how many there are, at most `room`. */
+struct metrics_hook;
+size_t attach_hooks(const struct attach *attach, struct metrics_hook *ret_hooks, size_t room);
+
 /* Detaches everything that is ours and nothing else; the maps stay readable. Accepts NULL. */
 void attach_stop(struct attach *attach);
 

@@ -52,6 +52,10 @@ static const char help_text[] =
 	"  --events          instead of records a line for each thing that happened: opened,\n"
 	"                    refused, retransmitted, recovered, reordered, zero_window, closed\n"
 	"  --max-series N    so many pairs of labels are told apart, the rest is \"other\" (1000)\n"
+	"  --listen ADDR     answer /metrics: PORT (of 127.0.0.1), ADDR:PORT or a socket's path\n"
+	"  --textfile FILE   metrics for node_exporter, every 15 s\n"
+	"  --otlp URL        push metrics to an OpenTelemetry collector, every 15 s\n"
+	"  --export-interval TIME  another time than 15 s for these two\n"
 	"  -n                addresses and ports as numbers\n"
 	"  --labels FILE     CSV: prefix,name,namespace,region,zone,external[,port]; SIGHUP and a\n"
 	"                    new file of that name are read again\n"
@@ -97,6 +101,10 @@ enum { /* options without a letter */
 	OPTION_HALF_OPEN_TIMEOUT,
 	OPTION_CLOSED_TIMEOUT,
 	OPTION_MAX_SERIES,
+	OPTION_LISTEN,
+	OPTION_TEXTFILE,
+	OPTION_OTLP,
+	OPTION_EXPORT_INTERVAL,
 };
 
 static const struct option long_options[] = {
@@ -127,6 +135,10 @@ static const struct option long_options[] = {
 	{ "half-open-timeout", required_argument, NULL, OPTION_HALF_OPEN_TIMEOUT },
 	{ "closed-timeout", required_argument, NULL, OPTION_CLOSED_TIMEOUT },
 	{ "max-series", required_argument, NULL, OPTION_MAX_SERIES },
+	{ "listen", required_argument, NULL, OPTION_LISTEN },
+	{ "textfile", required_argument, NULL, OPTION_TEXTFILE },
+	{ "otlp", required_argument, NULL, OPTION_OTLP },
+	{ "export-interval", required_argument, NULL, OPTION_EXPORT_INTERVAL },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "version", no_argument, NULL, 'V' },
@@ -542,6 +554,18 @@ static void take_option(struct reading *reading, int option, char **fields)
 	case OPTION_DURATION:
 		set_time(reading, "--duration", optarg, &options->duration_ns);
 		break;
+	case OPTION_LISTEN:
+		options->listen = optarg;
+		break;
+	case OPTION_TEXTFILE:
+		options->textfile = optarg;
+		break;
+	case OPTION_OTLP:
+		options->otlp_url = optarg;
+		break;
+	case OPTION_EXPORT_INTERVAL:
+		set_time(reading, "--export-interval", optarg, &options->export_interval_ns);
+		break;
 	case OPTION_MAX_SERIES:
 		set_max_series(reading, optarg);
 		break;
@@ -737,7 +761,8 @@ static int read_command_line(struct reading *reading, int argc, char **argv)
 
 int cli_parse(int argc, char **argv, struct options *ret_options)
 {
-	struct options options = { .format = FORMAT_AUTO, .max_series = SERIES_USUAL };
+	struct options options = { .format = FORMAT_AUTO, .max_series = SERIES_USUAL,
+				   .export_interval_ns = 15 * NS_PER_S };
 	struct reading reading = { .options = &options };
 	int code;
 

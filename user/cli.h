@@ -67,6 +67,10 @@ struct options {
 	enum hook_mode mode;          /* -m */
 	bool pairs;                   /* -o pairs: at the end what each pair of labels came to */
 	uint32_t max_series;          /* --max-series: pairs of labels told apart */
+	const char *listen;           /* --listen, --textfile, --otlp: metrics live; NULL: not so */
+	const char *textfile;
+	const char *otlp_url;
+	uint64_t export_interval_ns;  /* --export-interval, of the last two */
 	const char *labels_path;      /* --labels; NULL: none */
 	bool events;                  /* --events: what happened, as NDJSON, instead of records */
 	uint32_t decap;               /* --decap: TUNNEL_BIT() each */

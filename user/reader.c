@@ -361,6 +361,10 @@ static void show_taken(struct reader *reader, struct outbox_slot *slot,
 {
 	slot->close = close(&slot->flow);
 	outbox_slot_is(slot, SLOT_TAKEN);
+	if (reader->output.on_taken) {
+		slot->flow.close = slot->close;
+		reader->output.on_taken(reader->output.context, &slot->key, &slot->flow);
+	}
 	settle_slot(reader, slot);
 	show_slot(reader, slot);
 }
@@ -981,6 +985,22 @@ static void add_forgotten(struct reader *reader, struct summary *ret_summary)
 		reader->half_open_forgotten = opened - known;
 	*ret_summary = after;
 	ret_summary->half_open_forgotten = reader->half_open_forgotten;
+}
+
+static int count_any(struct reader *reader, const struct flow_key *key, const void *value, void *context)
+{
+	(void)reader;
+	(void)key;
+	(void)value;
+	++*(uint64_t *)context;
+	return 0;
+}
+
+void reader_flows(struct reader *reader, uint64_t *ret_flows, uint64_t *ret_half_open)
+{
+	*ret_flows = *ret_half_open = 0;
+	walk_flows(reader, count_any, ret_flows);
+	walk_half_open(reader, count_any, ret_half_open);
 }
 
 static struct summary outbox_summary(const struct reader *reader)

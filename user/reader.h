@@ -30,6 +30,8 @@ typedef void (*reader_event_fn)(void *context, const struct segment_event *event
 struct reader_output {
 	reader_flow_fn on_flow;
 	reader_event_fn on_event; /* NULL: nobody asked for events */
+	/* A flow that a sweep or the end took out, before it is shown; a frame did not. May be NULL. */
+	void (*on_taken)(void *context, const struct flow_key *key, struct flow *flow);
 	void (*place)(void *context, struct outbox_place *ret_place);
 	int (*flush)(void *context); /* 0 or -errno */
 	void *context;
@@ -53,6 +55,9 @@ uint64_t reader_left(const struct reader *reader); /* how many go on */
  */
 size_t reader_also(const struct reader *reader, const struct flow_key *key, const struct flow *flow,
 		   uint32_t *ret_ifindexes, size_t room);
+
+/* Flows in the two rooms now; visits each of them. */
+void reader_flows(struct reader *reader, uint64_t *ret_flows, uint64_t *ret_half_open);
 
 /* Everything; it walks the half-open room to know what that forgot. */
 /*

@@ -18,6 +18,7 @@
 #include "labels_watch.h"
 #include "log.h"
 #include "loop.h"
+#include "metrics_live.h"
 #include "outbox.h"
 #include "output.h"
 #include "reader.h"
@@ -35,6 +36,7 @@ struct watcher {
 	struct reader *reader;
 	struct loop *loop;
 	struct labels *labels; /* NULL: nobody asked */
+	struct metrics_live *metrics; /* NULL: the same */
 	struct labels_watch *labels_watch;
 	int64_t wall_offset_ns;
 	bool in_interval; /* the flows shown now go on */
@@ -101,7 +103,7 @@ static void on_flow(void *context, const struct flow_key *key, const struct flow
 		.iface = iface_name(watcher, key->ifindex),
 		.netns = roster_netns(watcher->roster, key->ifindex),
 		.also_ifaces = also_names(watcher, key, flow),
-		.labels = watcher->labels,
+		.labels = watcher->options->labels_path ? watcher->labels : NULL,
 	};
 
 	find_owners(watcher, &record);
@@ -258,6 +260,9 @@ static void on_labels(void *context)
 
 	if (labels_reload(watcher->labels, error, sizeof(error)))
 		log_error("%s; the labels read before stay", error);
+	else if (watcher->metrics && metrics_live_labels(watcher->metrics))
+		log_error("%s: the kernel side keeps the labels read before: no room for so many",
+			  labels_path(watcher->labels));
 	else
 		log_info("%s: %u prefixes read again", labels_path(watcher->labels),
 			 labels_prefix_count(watcher->labels));
@@ -271,11 +276,11 @@ static void on_hangup(void *context)
 {
 	struct watcher *watcher = context;
 
-	if (watcher->labels)
+	if (watcher->options->labels_path)
 		on_labels(watcher);
 	if (watcher->options->output_path)
 		output_reopen(&watcher->output);
-	else if (!watcher->labels)
+	else if (!watcher->options->labels_path && !watcher->options->listen)
 		loop_stop(watcher->loop);
 }
 
@@ -308,7 +313,7 @@ static int open_loop(struct watcher *watcher)
 		err = loop_on_clock_set(watcher->loop, on_clock_set, watcher);
 	if (!err && options->interval_ns)
 		err = loop_every(watcher->loop, options->interval_ns, on_interval, watcher);
-	if (!err && watcher->labels)
+	if (!err && options->labels_path)
 		err = labels_watch_open(&watcher->labels_watch, watcher->loop,
 					options->labels_path, on_labels, watcher);
 	if (!err && options->duration_ns)
@@ -356,11 +361,61 @@ static int attach_all(struct watcher *watcher, const struct monitor_config *conf
 	return err;
 }
 
+static void summary_of(void *context, struct summary *ret_summary)
+{
+	read_summary(context, ret_summary);
+}
+
+static void on_taken(void *context, const struct flow_key *key, struct flow *flow)
+{
+	struct watcher *watcher = context;
+
+	if (watcher->metrics)
+		metrics_live_leaving(watcher->metrics, key, flow);
+}
+
+static int open_metrics(struct watcher *watcher)
+{
+	const struct metrics_source source = {
+		.options = watcher->options,
+		.attach = watcher->attach,
+		.labels = watcher->labels,
+		.reader = watcher->reader,
+		.summary = summary_of,
+		.context = watcher,
+	};
+	char error[512];
+	int err;
+
+	if (!metrics_are_wanted(watcher->options))
+		return 0;
+	err = metrics_live_open(&watcher->metrics, watcher->loop, &source, error, sizeof(error));
+	if (err)
+		log_error("%s", error);
+	return err;
+}
+
+static int show_pairs(struct watcher *watcher)
+{
+	struct pairs pairs;
+	int err = metrics_live_pairs(watcher->metrics, &pairs);
+
+	if (err) {
+		log_error("pairs: %s", strerror(-err));
+		return EXIT_FAILED;
+	}
+	pairs_sort(&pairs, watcher->labels);
+	err = output_pairs(&watcher->output, watcher->options, &pairs, watcher->labels);
+	pairs_free(&pairs);
+	return err;
+}
+
 static int run(struct watcher *watcher, const struct monitor_config *config)
 {
 	const struct reader_output reader_output = {
 		.on_flow = on_flow,
 		.on_event = watcher->options->events ? on_event : NULL,
+		.on_taken = metrics_are_wanted(watcher->options) ? on_taken : NULL,
 		.place = place_of_output,
 		.flush = flush_output,
 		.context = watcher,
@@ -383,6 +438,8 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 	}
 	attach_describe_rooms(watcher->attach, rooms, sizeof(rooms));
 	log_info("%s", rooms);
+	if (open_metrics(watcher))
+		return EXIT_FAILED;
 	read_summary(watcher, &summary);
 	if (attach_has_kept(watcher->attach))
 		watcher->frames_before = frames_seen(&summary);
@@ -397,6 +454,10 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 		log_info("%llu connections go on; the next ackmon on these interfaces shows them",
 			 (unsigned long long)reader_left(watcher->reader));
 	read_summary(watcher, &summary);
+	if (watcher->options->pairs && !err)
+		err = show_pairs(watcher);
+	metrics_live_close(watcher->metrics); /* a last time, while there is something to read */
+	watcher->metrics = NULL;
 	err = err ? EXIT_FAILED : output_close(&watcher->output);
 	if (!attach_has_kept(watcher->attach))
 		summary.flows = watcher->output.flows;
@@ -418,7 +479,8 @@ int watch(const struct options *options)
 	}
 	if (options->verb == VERB_ATTACH)
 		return attach_keep(options, &config);
-	if (options->labels_path &&
+	metrics_configure(options, &config);
+	if ((options->labels_path || config.aggregate) &&
 	    labels_open(&watcher.labels, options->labels_path, error, sizeof(error))) {
 		log_error("%s", error);
 		return EXIT_FAILED;
@@ -432,6 +494,7 @@ int watch(const struct options *options)
 		return exit_code;
 	}
 	exit_code = run(&watcher, &config);
+	metrics_live_close(watcher.metrics);
 	output_close(&watcher.output);
 	reader_close(watcher.reader);
 	attach_close(watcher.attach);

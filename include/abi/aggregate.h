@@ -26,6 +26,7 @@ struct label_value {
 };
 
 #define LABEL_PORTS_MAX 16
+#define LABEL_PORTS_HALF 1024 /* of the kernel's room for them: one for odd generations, one for even */
 
 /* Ports of one prefix that are another group than the rest; the first rule that fits counts. */
 struct label_ports {

@@ -19,10 +19,12 @@ static __u8 host_label_generation(void);
 static __u32 host_group(const struct ip_addr *addr, __u16 port);
 /* PAIR_OTHER: there was no room for one more. */
 static __u32 host_pair(__u32 opener_group, __u32 responder_group);
-static struct pair_counters *host_pair_counters(__u32 pair); /* NULL: no such */
+/* NULL: no such. */
+static struct pair_counters *host_pair_counters(__u32 pair);
 /* Chunk number of that place in struct pair_chunks; below CHUNK_FIRST it is PAIR_OTHER's. */
 static __u32 host_pair_chunk(__u32 pair, __u32 place);
-static struct chunk *host_chunk(__u32 chunk); /* NULL: no such */
+/* NULL: no such. */
+static struct chunk *host_chunk(__u32 chunk);
 
 /* A packet of a proven flow, once it has been tracked. */
 core_apart int aggregate_packet(struct flow *flow, const struct packet *pkt);

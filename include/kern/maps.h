@@ -141,7 +141,6 @@ struct {
  * take turns the same way.
  */
 #define LABEL_PREFIXES_MAX (8 << 20)
-#define LABEL_PORTS_HALF 1024
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
