@@ -295,7 +295,8 @@ def test_redis_story():
     report(regions == {"us"}, "the alert names the region whose link loses, and no other", regions)
     ratio = by_region("sum by (responder_region) (rate(ackmon_retransmitted_segments_total[10s])) / "
                       "sum by (responder_region) (rate(ackmon_segments_total[10s]))")
-    report(ratio.get("us", 0) > 0.002 and ratio.get("eu", 1) == 0, "the other region's series stays flat", ratio)
+    # On a busy machine a tail loss probe may find the ACK it asks for on its way: one in thousands.
+    report(ratio.get("us", 0) > 0.005 and ratio.get("eu", 1) < 0.002, "the other region's series stays flat", ratio)
     for client in clients:
         stop(client)
     for place, *_ in PLACES[:2]:
