@@ -125,13 +125,21 @@ static void text_value(struct metrics_writer *writer, const struct metric_labels
 	put_line(writer, "", NULL, value);
 }
 
-/* 2^exponent; OpenMetrics wants a point in it. */
-static void edge_text(char *ret_text, int exponent, bool is_openmetrics)
+#define EDGE_COUNT (EDGE_LAST - EDGE_FIRST + 1)
+
+/* 2^exponent each; OpenMetrics wants a point in it. Made once: there are millions of lines. */
+static const char *edge_text(int exponent, bool is_openmetrics)
 {
+	static char texts[2][EDGE_COUNT][32];
+	char *text = texts[is_openmetrics][exponent - EDGE_FIRST];
+
+	if (*text)
+		return text;
 	if (exponent >= 0)
-		sprintf(ret_text, is_openmetrics ? "%u.0" : "%u", 1u << exponent);
+		sprintf(text, is_openmetrics ? "%u.0" : "%u", 1u << exponent);
 	else
-		sprintf(ret_text, "%.17g", 1.0 / (double)(1u << -exponent));
+		sprintf(text, "%.17g", 1.0 / (double)(1u << -exponent));
+	return text;
 }
 
 static void text_histogram(struct metrics_writer *writer, const struct metric_labels *labels,
@@ -140,7 +148,6 @@ static void text_histogram(struct metrics_writer *writer, const struct metric_la
 	const struct bucket *buckets = writer->metrics->pairs->buckets;
 	size_t at = pair->first[histogram], end = pair->first[histogram + 1];
 	uint64_t below = 0;
-	char edge[32];
 
 	put_labels(writer, labels);
 	for (int exponent = EDGE_FIRST; exponent <= EDGE_LAST; exponent++) {
@@ -148,8 +155,8 @@ static void text_histogram(struct metrics_writer *writer, const struct metric_la
 
 		for (; at < end && buckets[at].number <= last; at++)
 			below += buckets[at].count;
-		edge_text(edge, exponent, writer->is_openmetrics);
-		put_line(writer, "_bucket", edge, (double)below);
+		put_line(writer, "_bucket", edge_text(exponent, writer->is_openmetrics),
+			 (double)below);
 	}
 	put_line(writer, "_bucket", "+Inf", (double)pair->samples[histogram]);
 	put_line(writer, "_sum", NULL, (double)pair->counters.sum_ns[histogram] / 1e9);
