@@ -491,14 +491,19 @@ static void drop_orphans(struct reader *reader)
 
 int reader_sweep(struct reader *reader, uint64_t now_ns)
 {
+	if (clock_monotonic_ns() - reader->swept_ns < SWEEP_SHARE * reader->sweep_cost_ns)
+		return begin(reader);
+	return reader_sweep_now(reader, now_ns);
+}
+
+int reader_sweep_now(struct reader *reader, uint64_t now_ns)
+{
 	uint64_t begin_ns = clock_monotonic_ns();
 	int err;
 
 	err = begin(reader);
 	if (err)
 		return err;
-	if (begin_ns - reader->swept_ns < SWEEP_SHARE * reader->sweep_cost_ns)
-		return 0;
 	err = sweep(reader, now_ns - GRACE_NS);
 	if (!err)
 		err = deliver(reader);

@@ -42,6 +42,7 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 
 int reader_poll(struct reader *reader);                     /* takes what the ring buffer holds */
 int reader_sweep(struct reader *reader, uint64_t now_ns);   /* flows that are over leave */
+int reader_sweep_now(struct reader *reader, uint64_t now_ns); /* whatever the last one cost */
 int reader_interval(struct reader *reader);                 /* shows every open flow */
 /* Flows of interfaces that are gone leave; each as in their key. */
 int reader_leave(struct reader *reader, const uint32_t *ifindexes, size_t count);

@@ -4,7 +4,7 @@
 #
 # BENCH_LARGE=1   also 10 M packets in 1 M flows
 # BENCH_ROUNDS=N  rounds of replay (5)
-# BENCH_ONLY=kernel|replay|labels
+# BENCH_ONLY=kernel|replay|labels|sweep
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -112,6 +112,18 @@ bench_replay() {
 	fi
 }
 
+bench_sweep() {
+	if [ "$(id -u)" != 0 ]; then
+		say "Sweeping the tables: skipped, maps need root"
+		return
+	fi
+	# shellcheck disable=SC2046,SC2086
+	$CC $flags $bench/sweep_bench.c -o $out/sweep_bench build/libackmon.a \
+		$(pkg-config --libs libbpf libxdp libpcap libelf zlib libzstd libmd)
+	say "Sweeping the tables: CPU time of the reader"
+	$out/sweep_bench 1000000
+}
+
 bench_labels() {
 	# shellcheck disable=SC2086
 	$CC $flags $bench/labels_bench.c build/libackmon.a -o $out/labels_bench
@@ -128,4 +140,7 @@ case $only in
 esac
 case $only in
 '' | labels) bench_labels ;;
+esac
+case $only in
+'' | sweep) bench_sweep ;;
 esac

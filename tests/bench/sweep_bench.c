@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a look at every flow costs the reader: the sweep that ends the silent ones, among a million. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "abi/half_open.h"
+#include "attach.h"
+#include "clock.h"
+#include "config.h"
+#include "reader.h"
+
+#define ROUNDS 5
+#define BATCH 4096u
+#define DUE_EVERY 1000u /* one flow in so many has been silent for too long */
+
+static uint64_t shown;
+
+static void on_flow(void *context, const struct flow_key *key, const struct flow *flow)
+{
+	(void)context;
+	(void)key;
+	(void)flow;
+	shown++;
+}
+
+static void place(void *context, struct outbox_place *ret_place)
+{
+	(void)context;
+	*ret_place = (struct outbox_place){};
+}
+
+static int flush(void *context)
+{
+	(void)context;
+	return 0;
+}
+
+static struct flow_key key_of(uint32_t number)
+{
+	return (struct flow_key){
+		.addr = {{.words_be32 = {0, 0, 0xffff0000, number}},
+			 {.words_be32 = {0, 0, 0xffff0000, ~0u}}},
+		.port_be16 = {1, 2},
+		.ifindex = 1,
+	};
+}
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+static int fill(int map_fd, const void *value, size_t value_bytes, uint32_t first, uint32_t count)
+{
+	struct flow_key *keys = calloc(BATCH, sizeof(*keys));
+	char *values = calloc(BATCH, value_bytes);
+	int err = keys && values ? 0 : -ENOMEM;
+
+	for (uint32_t done = 0; !err && done < count;) {
+		uint32_t batch = count - done < BATCH ? count - done : BATCH;
+
+		for (uint32_t i = 0; i < batch; i++) {
+			keys[i] = key_of(first + done + i);
+			memcpy(values + i * value_bytes, value, value_bytes);
+		}
+		err = bpf_map_update_batch(map_fd, keys, values, &batch, NULL);
+		done += batch;
+	}
+	free(keys);
+	free(values);
+	return err;
+}
+
+static int fill_rooms(struct attach *attach, uint32_t flows, uint64_t now_ns)
+{
+	struct flow fresh = {.start_ns = now_ns, .proven = 1};
+	struct half_open opening = {.start_ns = now_ns};
+	int flows_fd = bpf_map__fd(attach_map(attach, "flows"));
+	int err;
+
+	fresh.side[0].last_ns = now_ns;
+	err = fill(flows_fd, &fresh, sizeof(fresh), 0, flows);
+	if (err)
+		return err;
+	return fill(bpf_map__fd(attach_map(attach, "half_open")), &opening, sizeof(opening), 0,
+		    flows / 2);
+}
+
+static int make_due(struct attach *attach, uint32_t flows, uint32_t round)
+{
+	struct flow silent = {.start_ns = 1, .proven = 1};
+	int flows_fd = bpf_map__fd(attach_map(attach, "flows"));
+	int err = 0;
+
+	for (uint32_t i = round; !err && i < flows; i += DUE_EVERY) {
+		struct flow_key key = key_of(i);
+
+		err = bpf_map_update_elem(flows_fd, &key, &silent, BPF_ANY);
+	}
+	return err;
+}
+
+static int sweep(struct reader *reader, uint32_t flows)
+{
+	uint64_t best_ns = ~0ull, begin_ns, taken;
+	int err = 0;
+
+	for (uint32_t round = 0; !err && round < ROUNDS; round++) {
+		shown = 0;
+		begin_ns = cpu_ns();
+		err = reader_sweep_now(reader, clock_monotonic_ns());
+		taken = cpu_ns() - begin_ns;
+		if (taken < best_ns)
+			best_ns = taken;
+	}
+	if (!err)
+		printf("sweep of %u flows and %u half-open ones: %.1f ms, %.0f ns each\n", flows,
+		       flows / 2, best_ns / 1e6, (double)best_ns / (flows + flows / 2));
+	return err;
+}
+
+static int sweep_due(struct reader *reader, struct attach *attach, uint32_t flows)
+{
+	uint64_t begin_ns;
+	int err = make_due(attach, flows, 7);
+
+	if (err)
+		return err;
+	shown = 0;
+	begin_ns = cpu_ns();
+	err = reader_sweep_now(reader, clock_monotonic_ns());
+	if (!err)
+		printf("the same with %llu that are over: %.1f ms\n", (unsigned long long)shown,
+		       (cpu_ns() - begin_ns) / 1e6);
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	const struct reader_output output = {.on_flow = on_flow, .place = place, .flush = flush};
+	uint32_t flows = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000000;
+	struct room_sizes rooms = {.flows = flows, .half_open = flows};
+	struct monitor_config config = config_defaults();
+	struct attach *attach = NULL;
+	struct reader *reader = NULL;
+	char error[512] = "";
+	int err;
+
+	err = attach_open(&attach, &config, error, sizeof(error));
+	if (!err) {
+		attach_resize(attach, &rooms);
+		err = attach_load(attach, error, sizeof(error));
+	}
+	if (!err)
+		err = reader_open(&reader, attach, &config, &output);
+	if (!err)
+		err = fill_rooms(attach, flows, clock_monotonic_ns());
+	if (!err)
+		err = sweep(reader, flows);
+	if (!err)
+		err = sweep_due(reader, attach, flows);
+	if (err)
+		fprintf(stderr, "sweep_bench: %s\n", error[0] ? error : strerror(-err));
+	reader_close(reader);
+	attach_close(attach);
+	return err ? 1 : 0;
+}
