@@ -200,7 +200,7 @@ int metrics_live_open(struct metrics_live **ret_live, struct loop *loop,
 out:
 	if (err == -EOPNOTSUPP)
 		snprintf(ret_error, error_size, "metrics: the programs left by ackmon attach do not count "
-			 "pairs of labels; attach them again with --max-series");
+			 "pairs of labels; take them out with ackmon detach and watch without");
 	else if (err)
 		snprintf(ret_error, error_size, "metrics: %s", strerror(-err));
 out_said:
