@@ -154,6 +154,7 @@ check-production: all $(NETNS_TOOLS) $(KERNEL_TOOLS)
 	tests/kernel/interfaces_test.sh --long
 	tests/kernel/pressure_test.sh --long
 	tests/vm/clock.sh
+	KILLS=1000 ROUNDS=100 tests/kernel/restart_test.sh
 
 check-verifier: all $(KERNEL_TOOLS)
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory vm-deps; fi

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs every part of the tests, shows what failed with its output, and counts.
 #
-# usage: tests/run.sh [PART...]      PART: unit golden frames parity differential attach live live_frames interfaces pressure bad_input netns truth fuzz
+# usage: tests/run.sh [PART...]      PART: unit golden frames parity differential attach restart live live_frames interfaces pressure bad_input netns truth fuzz
 #
 # A part speaks TAP: "ok N - name", "not ok N - name", "ok N - name # SKIP why", "# ..." about the line
 # before. V=1 shows every line. The last line is always "N passed, N failed, N skipped".
@@ -103,6 +103,7 @@ part_frames() { run_part frames tests/frames/run.py; }
 part_parity() { run_part kernel/parity tests/kernel/run_parity.sh; }
 part_differential() { run_part kernel/differential tests/kernel/differential_test.sh 100000; }
 part_attach() { run_part kernel/attach tests/kernel/attach_test.sh; }
+part_restart() { run_part kernel/restart tests/kernel/restart_test.sh; }
 part_live() { run_part kernel/live tests/kernel/live_test.sh; }
 part_interfaces() { run_part kernel/interfaces tests/kernel/interfaces_test.sh; }
 part_live_frames() { run_part kernel/live_frames tests/kernel/live_frames_test.sh; }
@@ -115,7 +116,7 @@ part_truth() {
 }
 part_fuzz() { run_part fuzz tests/fuzz/run.sh; }
 
-[ $# -gt 0 ] || set -- unit golden frames parity differential attach live live_frames interfaces pressure bad_input netns truth fuzz
+[ $# -gt 0 ] || set -- unit golden frames parity differential attach restart live live_frames interfaces pressure bad_input netns truth fuzz
 for part in "$@"; do
 	if ! declare -F "part_$part" >/dev/null; then
 		fail "$part" "there is no such part"
