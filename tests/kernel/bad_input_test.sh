@@ -90,9 +90,9 @@ exits 1
 says pcaps/not_a_capture.txt "pcap"
 report "a file that is no capture"
 
-run "$ackmon" -j -r pcaps/wifi.pcap
+run "$ackmon" -j -r pcaps/unknown_link.pcap
 exits 1
-says pcaps/wifi.pcap IEEE802_11 Ethernet
+says pcaps/unknown_link.pcap 147 Ethernet
 report "a link type that is not supported"
 
 run "$ackmon" -j -r pcaps/cut_off.pcap
