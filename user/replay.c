@@ -83,8 +83,11 @@ static struct flow *host_find_flow(const struct flow_key *key)
 static enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *flow)
 {
 	struct half_open_entry *before = flow_table_find(&serving->half_open, key, serving->hash);
-	struct flow_entry *entry = flow_table_insert(&serving->flows, key, serving->hash);
+	struct flow_entry *entry;
 
+	if (host_find_flow(key))
+		return ROOM_KNOWN;
+	entry = flow_table_insert(&serving->flows, key, serving->hash);
 	if (!entry)
 		return ROOM_FULL;
 	entry->serial = before ? before->serial : serving->opened++;

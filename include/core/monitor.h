@@ -351,21 +351,41 @@ core_apart int monitor_find(const struct packet *pkt, __u32 door)
 	return WAY_ENTRY;
 }
 
+core_inline void monitor_end_half_open(__u8 door, struct half_open_work *work, __u8 close)
+{
+	host_count(door, COUNTER_half_open_ended);
+	monitor_post_flow(door, &work->key, &work->flow, close);
+	host_close_half_open(&work->key);
+}
+
 /* The connection does not go on with this packet: its record leaves. */
 core_inline int monitor_half_open_ends(__u8 door, const struct packet *pkt,
 				       struct half_open_work *work)
 {
-	struct flow *flow = &work->flow;
 	__u8 close = CLOSE_REUSED;
 
 	if (half_open_is_over(&work->entry, host_config(), pkt->now_ns))
-		close = flow_close_reason(flow);
-	else if (!(pkt->flags & TCP_SYN) || !handshake_reopens(flow, pkt))
+		close = flow_close_reason(&work->flow);
+	else if (!(pkt->flags & TCP_SYN) || !handshake_reopens(&work->flow, pkt))
 		return 0;
-	host_count(door, COUNTER_half_open_ended);
-	monitor_post_flow(door, &work->key, flow, close);
-	host_close_half_open(&work->key);
+	monitor_end_half_open(door, work, close);
 	return 1;
+}
+
+/*
+ * Does a SYN wait here beside a live connection? It never comes into that one's room, and what does not
+ * fit beside it any more ends it. Where the same connection is found there, another CPU was faster.
+ */
+core_inline int monitor_waits_beside(const struct half_open_work *work)
+{
+	const struct flow *flow = host_find_flow(&work->key);
+	const struct side *waits = &work->flow.side[work->flow.opener & 1];
+	const struct side *lives;
+
+	if (!flow || !(waits->bits & SIDE_ISN))
+		return 0;
+	lives = &flow->side[work->flow.opener & 1];
+	return !(lives->bits & SIDE_ISN) || lives->first_seq != waits->first_seq;
 }
 
 /* The work holds the entry, and the flow it stands for. */
@@ -373,10 +393,18 @@ core_apart int monitor_judge(const struct packet *pkt, __u32 door)
 {
 	struct half_open_work *work = host_half_open_work((__u8)door);
 	enum room_answer answer;
+	int ends;
 
 	if (!pkt || !work)
 		return WAY_DONE;
-	if (monitor_half_open_ends((__u8)door, pkt, work)) {
+	ends = monitor_half_open_ends((__u8)door, pkt, work);
+	if (!ends && half_open_takes(&work->entry, pkt))
+		return WAY_APART;
+	if (!ends && monitor_waits_beside(work)) {
+		monitor_end_half_open((__u8)door, work, CLOSE_REUSED);
+		ends = 1;
+	}
+	if (ends) {
 		int way = monitor_open((__u8)door, pkt, work);
 
 		if (way != WAY_ENTRY)
@@ -384,8 +412,6 @@ core_apart int monitor_judge(const struct packet *pkt, __u32 door)
 		host_count((__u8)door, COUNTER_frames_no_room); /* two CPUs opened the next */
 		return WAY_DONE;
 	}
-	if (half_open_takes(&work->entry, pkt))
-		return WAY_APART;
 	answer = host_enter_flow(&work->key, &work->flow);
 	if (answer == ROOM_FULL)
 		return WAY_REFUSE;
@@ -432,6 +458,10 @@ core_apart int monitor_settle(const struct packet *pkt, __u32 door, __u32 way)
 	}
 	if (half_open_keep(&work->entry, &work->flow, pkt)) {
 		monitor_put_half_open(work);
+		return 0;
+	}
+	if (monitor_waits_beside(work)) {
+		monitor_end_half_open((__u8)door, work, CLOSE_REUSED);
 		return 0;
 	}
 	answer = host_enter_flow(&work->key, &work->flow);

@@ -146,6 +146,24 @@ static void a_reused_tuple_gives_two_flows(void **state)
 	assert_int_equal(shown[1].start_ns, 2 * S);
 }
 
+/* The second one carries data, which the first room does not keep: both get their record, and the connection lives. */
+static void a_syn_that_waits_beside_a_live_connection_is_not_forgotten(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_ms(1));
+	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), bytes(10), at_ms(2));
+	replay_settle(replay);
+	assert_int_equal(shown_count, 1);
+	assert_int_equal(shown[0].close, CLOSE_REUSED);
+	assert_int_equal(shown[0].start_ns, 1 * MS);
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(3));
+	replay_finish(replay);
+	assert_int_equal(shown[1].close, CLOSE_END_OF_CAPTURE);
+	assert_true(shown[1].is_established);
+	assert_int_equal(counted(COUNTER_flows_opened), shown_count);
+}
+
 /* Counted at once, tracked in the order in which they came, and none is left behind. */
 static void frames_may_wait_and_none_is_forgotten(void **state)
 {
@@ -292,6 +310,7 @@ int main(void)
 		replay_test(flows_leave_by_start),
 		replay_test(flows_that_start_together_leave_as_they_came),
 		replay_test(a_reused_tuple_gives_two_flows),
+		replay_test(a_syn_that_waits_beside_a_live_connection_is_not_forgotten),
 		replay_test(frames_may_wait_and_none_is_forgotten),
 		replay_test(a_silent_flow_leaves_by_the_sweep),
 		replay_test(the_sweep_leaves_the_living_alone),
