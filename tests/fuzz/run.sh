@@ -10,7 +10,7 @@ OUT=build/fuzz
 CLANG=${CLANG:-clang}
 FLAGS="-std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 	-Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude -Iuser -Itests/unit"
-REPLAY="user/replay.c user/flow_table.c"
+REPLAY="user/replay.c user/flow_table.c user/pair_store.c user/pairs.c user/labels.c user/labels_file.c user/escape.c user/format.c"
 
 export ASAN_OPTIONS=allocator_may_return_null=1:${ASAN_OPTIONS:-}
 
@@ -75,7 +75,7 @@ build track_fuzz $REPLAY && search track_fuzz 4096
 report 1 track_fuzz "any segments leave flows that make sense" $?
 
 # shellcheck disable=SC2086
-build capture_fuzz $REPLAY user/pcap_source.c user/pcap_records.c -lpcap -lz -lzstd && search capture_fuzz 65536 pcaps
+build capture_fuzz $REPLAY user/pcap_source.c user/pcap_records.c user/pcapng_records.c -lpcap -lz -lzstd && search capture_fuzz 65536 pcaps
 report 2 capture_fuzz "any file ends in counted frames or a sentence" $?
 
 rm -rf "$OUT/frames"

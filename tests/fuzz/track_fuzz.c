@@ -277,8 +277,8 @@ static void forget_numbers(struct side *side)
 	side->sack_high = side->holes_checked = side->dsack_start = 0;
 	for (i = 0; i < RTT_PROBES; i++)
 		side->probe_id[i] = 0;
-	for (i = 0; i < RECENT_SEGMENTS; i++)
-		side->recent[i].seq = 0;
+	for (i = 0; i < RECENT_SEGMENTS; i++) /* evidence_mark() folds the ACK's number where there is no IP-ID */
+		side->recent[i].seq = side->recent[i].ip_id = 0;
 }
 
 static void check_same_flow(const struct flow *a, const struct flow *b)
