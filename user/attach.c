@@ -5,13 +5,11 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -21,6 +19,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "monitor.skel.h"
+#include "privileges.h"
 
 /* Drivers that pay for native XDP by giving something up; `auto` leaves them as they are. */
 static const struct costly_driver {
@@ -97,47 +96,6 @@ void attach_listen_to_libraries(void)
 
 /* Programs */
 
-static bool has_capability(const struct __user_cap_data_struct *data, unsigned int capability)
-{
-	return data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
-}
-
-/*
- * CAP_PERFMON too: without it the verifier forbids the pointer arithmetic that finds a flow's side.
- * CAP_SYS_ADMIN stands for both BPF ones, as the kernel has it.
- */
-static int check_capabilities(char *ret_error, size_t error_size)
-{
-	static const struct {
-		unsigned int capability;
-		const char *name;
-		bool sys_admin_will_do;
-	} wanted[] = {
-		{CAP_BPF, "CAP_BPF", true},
-		{CAP_PERFMON, "CAP_PERFMON", true},
-		{CAP_NET_ADMIN, "CAP_NET_ADMIN", false},
-	};
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
-	char missing[64] = "";
-
-	if (syscall(SYS_capget, &header, data))
-		return 0; /* the kernel will say it itself */
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
-		size_t len = strlen(missing);
-
-		if (has_capability(data, wanted[i].capability) ||
-		    (wanted[i].sys_admin_will_do && has_capability(data, CAP_SYS_ADMIN)))
-			continue;
-		snprintf(missing + len, sizeof(missing) - len, "%s%s", len ? ", " : "",
-			 wanted[i].name);
-	}
-	if (!missing[0])
-		return 0;
-	return attach_fail(ret_error, error_size, -EPERM,
-			   "watching live needs %s; try sudo, or replay a capture with -r", missing);
-}
-
 /* Pairs of labels take their memory at once, histograms most of it. */
 static void size_pairs(struct monitor *skel, const struct monitor_config *config)
 {
@@ -193,7 +151,7 @@ int attach_open(struct attach **ret_attach, const struct monitor_config *config,
 	int err;
 
 	attach_listen_to_libraries();
-	err = check_capabilities(ret_error, error_size);
+	err = privileges_check_watching(ret_error, error_size);
 	if (err)
 		return err;
 	attach = calloc(1, sizeof(*attach));
@@ -784,6 +742,25 @@ void attach_forget(struct attach *attach, const struct netns *netns, unsigned in
 		attach->places[i] = attach->places[--attach->place_count];
 		return;
 	}
+}
+
+capabilities attach_to_leave(const struct attach *attach)
+{
+	capabilities set = 0;
+
+	for (size_t i = 0; i < attach->place_count; i++) {
+		const struct place *place = &attach->places[i];
+		bool has_qdisc = place->has_filter[INGRESS] || place->has_filter[EGRESS];
+
+		if (place->is_kept)
+			continue;
+		if (place->xdp)
+			set |= PRIVILEGES_TO_LEAVE_DISPATCHER;
+		if (has_qdisc || place->made_clsact)
+			set |= place->netns ? PRIVILEGES_TO_LEAVE_FILTER_ELSEWHERE
+					    : PRIVILEGES_TO_LEAVE_FILTER;
+	}
+	return set;
 }
 
 void attach_stop(struct attach *attach)

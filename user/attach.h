@@ -8,6 +8,7 @@
 
 #include "abi/config.h"
 #include "cli.h"
+#include "privileges.h"
 
 struct attach; /* the loaded programs, their maps, and every place they are attached to */
 struct bpf_map;
@@ -74,6 +75,12 @@ struct bpf_map *attach_map(const struct attach *attach, const char *name);
 /* Interfaces, hooks and modes, as they are attached now. Returns how many there are, at most `room`. */
 struct metrics_hook;
 size_t attach_hooks(const struct attach *attach, struct metrics_hook *ret_hooks, size_t room);
+
+/*
+ * What attach_stop() needs for all that is attached now: nothing where the kernel's links do it, more
+ * where filters or a dispatcher have to be taken away.
+ */
+capabilities attach_to_leave(const struct attach *attach);
 
 /* Detaches everything that is ours and nothing else; the maps stay readable. Accepts NULL. */
 void attach_stop(struct attach *attach);

@@ -36,6 +36,7 @@ struct place {
 	int claim_fd; /* held as long as we are there */
 	int tcx_fd[DIRECTION_COUNT];
 	bool has_filter[DIRECTION_COUNT];
+	uint32_t filter_prog_id[DIRECTION_COUNT]; /* known without asking, which takes CAP_SYS_ADMIN */
 	bool made_clsact;
 	enum xdp_attach_mode xdp_mode;
 	struct xdp_program *xdp; /* NULL: ingress is not by XDP */

@@ -716,7 +716,8 @@ int attach_adopt(struct attach *attach, const char *root, const char *const *nam
 	return 1;
 out:
 	free(pins);
-	return err == -ENOENT ? 0 : err;
+	/* Who may not look there cannot take anything over either; attaching tells of what is in the way. */
+	return err == -ENOENT || err == -EACCES ? 0 : err;
 }
 
 bool attach_is_kept(const struct attach *attach, unsigned int ifindex)

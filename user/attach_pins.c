@@ -90,7 +90,7 @@ static int make_folders(const char *path)
 	snprintf(folder, sizeof(folder), "%s", path);
 	for (char *at = folder + 1; (at = strchr(at, '/')); at++) {
 		*at = '\0';
-		if (mkdir(folder, 0700) && errno != EEXIST)
+		if (mkdir(folder, 0755) && errno != EEXIST)
 			return -errno;
 		*at = '/';
 	}

@@ -116,7 +116,8 @@ static void remove_our_filter(const struct place *place, enum direction directio
 	struct bpf_tc_opts detach = query;
 
 	if (!bpf_tc_query(&hook, &query) &&
-	    attach_program_is(query.prog_id, hooks[direction].program))
+	    (query.prog_id == place->filter_prog_id[direction] ||
+	     attach_program_is(query.prog_id, hooks[direction].program)))
 		bpf_tc_detach(&hook, &detach);
 }
 
@@ -150,6 +151,7 @@ static int attach_filter(struct place *place, enum direction direction, int prog
 		return err;
 	err = bpf_tc_attach(&hook, &opts);
 	place->has_filter[direction] = !err;
+	place->filter_prog_id[direction] = err ? 0 : opts.prog_id;
 	return err;
 }
 

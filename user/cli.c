@@ -72,6 +72,7 @@ static const char help_text[] =
 	"Other\n"
 	"  --bpffs DIR       where attach pins, and who comes after looks (default: $ACKMON_BPFFS,\n"
 	"                    or /sys/fs/bpf/ackmon)\n"
+	"  -Z USER           be USER once everything is attached or opened\n"
 	"  -v, -q            say more; say only errors\n"
 	"  -V, -h            version; this help\n"
 	"\n"
@@ -120,6 +121,7 @@ static const struct option long_options[] = {
 	{ "mode", required_argument, NULL, 'm' },
 	{ "numeric", no_argument, NULL, 'n' },
 	{ "list-interfaces", no_argument, NULL, 'D' },
+	{ "relinquish-privileges", required_argument, NULL, 'Z' },
 	{ "duration", required_argument, NULL, OPTION_DURATION },
 	{ "events", no_argument, NULL, OPTION_EVENTS },
 	{ "bpffs", required_argument, NULL, OPTION_BPFFS },
@@ -147,7 +149,7 @@ static const struct option long_options[] = {
 };
 
 /* "-": operands come in their place, as 1; ":": a missing argument is not an unknown option. */
-static const char short_options[] = "-:i:r:o:jHe:w:I:c:m:nDvqVh";
+static const char short_options[] = "-:i:r:o:jHe:w:I:c:m:nDvqVhZ:";
 
 /* The command line while it is read. */
 struct reading {
@@ -547,6 +549,9 @@ static void take_option(struct reading *reading, int option, char **fields)
 		break;
 	case 'n':
 		options->numeric = true;
+		break;
+	case 'Z':
+		options->user = optarg;
 		break;
 	case 'D':
 		options->list_interfaces = true;

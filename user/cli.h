@@ -81,6 +81,7 @@ struct options {
 	bool transit;                 /* --transit: time between coming in and going out */
 	bool list_interfaces;         /* -D */
 	bool numeric;                 /* -n */
+	const char *user;             /* -Z: who to be once everything is attached; NULL: who we are */
 	int verbosity;                /* -v adds one, -q sets -1 */
 	char *filter;                 /* words after the options joined by blanks; NULL: none */
 };

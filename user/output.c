@@ -94,6 +94,11 @@ int output_pairs(struct output *output, const struct options *options, const str
 	return err ? EXIT_FAILED : EXIT_DONE;
 }
 
+int output_give_to(struct output *output, uid_t uid, gid_t gid)
+{
+	return sink_give_to(output->sink, uid, gid);
+}
+
 int output_flush(struct output *output)
 {
 	return sink_flush(output->sink);

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "abi/event.h"
 #include "cli.h"
@@ -34,6 +35,9 @@ struct labels;
 struct pairs;
 int output_pairs(struct output *output, const struct options *options, const struct pairs *pairs,
 		 const struct labels *labels);
+
+/* The file of -w belongs to this user from now on, who may have to open it again. 0 or -errno. */
+int output_give_to(struct output *output, uid_t uid, gid_t gid);
 
 int output_flush(struct output *output);
 void output_reopen(struct output *output); /* what -w named, for a file that was moved away */

@@ -259,17 +259,24 @@ static int input_peek(struct input *input)
 	return 0;
 }
 
-static int input_open(struct input *input, const char *path)
+int pcap_source_open_path(const char *path)
+{
+	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC)
+				   : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int input_open(struct input *input, int fd)
 {
 	struct stat status;
 
+	input->fd = fd;
+	if (fd < 0)
+		return fd;
 	input->packed = malloc(PACKED_BYTES);
 	if (!input->packed)
 		return -ENOMEM;
-	input->fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC)
-				      : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-	if (input->fd < 0)
-		return -errno;
 	if (!fstat(input->fd, &status) && S_ISREG(status.st_mode))
 		input->size = (uint64_t)status.st_size;
 	return input_peek(input);
@@ -557,16 +564,26 @@ static int source_open_ng(struct pcap_source *source, const char *filter, char *
 int pcap_source_open(struct pcap_source **ret_source, const char *path, const char *filter,
 		     char *ret_error, size_t error_size)
 {
+	return pcap_source_open_fd(ret_source, pcap_source_open_path(path), path, filter, ret_error,
+				   error_size);
+}
+
+int pcap_source_open_fd(struct pcap_source **ret_source, int fd, const char *path, const char *filter,
+			char *ret_error, size_t error_size)
+{
 	const char *name = strcmp(path, "-") ? path : "standard input";
 	const struct packing *packing;
 	struct pcap_source *source = calloc(1, sizeof(*source));
 	int err;
 
-	if (!source)
+	if (!source) {
+		if (fd >= 0)
+			close(fd);
 		return fail(-ENOMEM, ret_error, error_size, "%s: out of memory", name);
-	source->input.fd = -1;
+	}
+	source->input.fd = fd;
 	source->name = strdup(name);
-	err = source->name ? input_open(&source->input, path) : -ENOMEM;
+	err = source->name ? input_open(&source->input, fd) : -ENOMEM;
 	if (err) {
 		fail(err, ret_error, error_size, "%s: %s", name, strerror(-err));
 		goto out;

@@ -18,6 +18,13 @@ struct pcap_source;
 int pcap_source_open(struct pcap_source **ret_source, const char *path, const char *filter,
 		     char *ret_error, size_t error_size);
 
+/* The same for one that is open already: takes fd over, and path only names it. */
+int pcap_source_open_fd(struct pcap_source **ret_source, int fd, const char *path, const char *filter,
+			char *ret_error, size_t error_size);
+
+/* path as above: its descriptor, or -errno. */
+int pcap_source_open_path(const char *path);
+
 /*
  * 1: *ret_frame is the next frame (valid until the next call); its door, link, wire_bytes and
  * time_ns are set, segments is 0, ifindex 0. ret_selected is 0 when the filter does not select it.

@@ -6,15 +6,21 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "config.h"
+#include "confine.h"
 #include "labels.h"
 #include "log.h"
 #include "output.h"
 #include "pairs.h"
 #include "pcap_source.h"
+#include "privileges.h"
 #include "progress.h"
 #include "replay.h"
 #include "summary.h"
@@ -31,6 +37,7 @@ struct player {
 	uint64_t bytes_before; /* in the captures already played */
 	uint64_t size;         /* of all captures; 0: unknown */
 	uint64_t interval_end_ns;
+	int *fds;      /* of the captures, or why there is none as -errno; -EBADF: played */
 	size_t opened; /* captures */
 	int exit_code;
 };
@@ -139,15 +146,18 @@ static void play_frame(struct player *player, const struct frame *frame, int sel
 		replay_settle(player->replay);
 }
 
-static void play_capture(struct player *player, const char *path)
+static void play_capture(struct player *player, size_t index)
 {
+	const char *path = player->options->captures[index];
 	struct pcap_source *source;
 	char error[512];
 	struct frame frame;
 	uint64_t bytes, size;
 	int selected, got;
 
-	got = pcap_source_open(&source, path, player->options->filter, error, sizeof(error));
+	got = pcap_source_open_fd(&source, player->fds[index], path, player->options->filter, error,
+				  sizeof(error));
+	player->fds[index] = -EBADF;
 	player->opened += !got;
 	if (got) {
 		log_error("%s", error);
@@ -224,6 +234,60 @@ static void show_pairs(struct player *player)
 	pairs_free(&pairs);
 }
 
+/* All of them while we still may: who parses captures has no right that the parsing does not need. */
+static int open_captures(struct player *player)
+{
+	size_t count = player->options->capture_count;
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	player->fds = calloc(count, sizeof(*player->fds));
+	if (!player->fds)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		player->fds[i] = pcap_source_open_path(player->options->captures[i]);
+	return 0;
+}
+
+static void close_captures(struct player *player)
+{
+	for (size_t i = 0; player->fds && i < player->options->capture_count; i++)
+		if (player->fds[i] >= 0)
+			close(player->fds[i]);
+	free(player->fds);
+}
+
+/* Names in a filter are looked up over the network. */
+static int give_up_privileges(struct player *player)
+{
+	const struct options *options = player->options;
+	struct confinement confinement = {.networks = options->filter};
+	struct identity identity;
+	char error[512];
+	int err = 0;
+
+	if (options->user) {
+		if (privileges_find_user(options->user, &identity, error, sizeof(error))) {
+			log_error("%s", error);
+			return EXIT_USAGE;
+		}
+		err = output_give_to(&player->output, identity.uid, identity.gid);
+		if (err)
+			snprintf(error, sizeof(error), "%s: cannot be given to %s: %s",
+				 options->output_path, options->user, strerror(-err));
+	}
+	if (!err)
+		err = privileges_drop(options->user ? &identity : NULL, 0, error, sizeof(error));
+	if (!err)
+		err = confine(&confinement, error, sizeof(error));
+	if (err)
+		log_error("%s", error);
+	return err ? EXIT_FAILED : EXIT_DONE;
+}
+
 static int play_all(struct player *player)
 {
 	struct monitor_config config =
@@ -249,9 +313,20 @@ static int play_all(struct player *player)
 		replay_close(player->replay);
 		return EXIT_FAILED;
 	}
+	if (open_captures(player)) {
+		log_error("replay: out of memory");
+		err = EXIT_FAILED;
+	} else {
+		err = give_up_privileges(player);
+	}
+	if (err) {
+		output_close(&player->output);
+		replay_close(player->replay);
+		return err;
+	}
 	catch_signals();
 	for (i = 0; i < player->options->capture_count && !is_finished(player); i++)
-		play_capture(player, player->options->captures[i]);
+		play_capture(player, i);
 	replay_finish(player->replay);
 	if (player->options->pairs)
 		show_pairs(player);
@@ -269,6 +344,7 @@ int play(const struct options *options)
 
 	if (!err)
 		err = play_all(&player);
+	close_captures(&player);
 	labels_close(player.labels);
 	return err;
 }

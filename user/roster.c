@@ -88,6 +88,14 @@ static bool is_selected(const struct options *options, const struct link *link)
 	return false;
 }
 
+bool roster_is_open(const struct options *options)
+{
+	for (size_t i = 0; i < options->interface_count; i++)
+		if (!is_full_name(options->interfaces[i]))
+			return true;
+	return options->netns_count;
+}
+
 /* Entries */
 
 static uint32_t key_ifindex(const struct netns *netns, unsigned int ifindex)
@@ -192,6 +200,24 @@ static bool has_full_name(const struct roster *roster, const char *name)
 	return false;
 }
 
+/* Attaching takes capabilities, which are kept only where interfaces are expected to come. */
+static void refuse_late(struct roster *roster, const struct link *link, uint32_t ifindex)
+{
+	struct entry *entry = entry_find(roster, ifindex);
+
+	log_error("%s: came, but the capabilities to attach to it were given up; expect it by a pattern, "
+		  "as in -i '%.13s*'",
+		  link->name, link->name);
+	if (!entry)
+		entry = entry_add(roster, ifindex);
+	if (!entry)
+		return;
+	snprintf(entry->name, sizeof(entry->name), "%s", link->name);
+	entry->is_refused = true;
+	entry->is_gone = false;
+	entry->is_listed = true;
+}
+
 static void come(struct roster *roster, const struct netns *netns, const struct link *link)
 {
 	uint32_t ifindex = key_ifindex(netns, link->ifindex);
@@ -199,6 +225,10 @@ static void come(struct roster *roster, const struct netns *netns, const struct 
 	struct entry *entry;
 	int err;
 
+	if (!roster->is_starting && !roster_is_open(roster->options)) {
+		refuse_late(roster, link, ifindex);
+		return;
+	}
 	err = attach_to(roster, netns, link->name, &attached);
 	/* Gone or renamed since: there are more news of it to come. */
 	if (err == -ENODEV && !roster->is_starting)

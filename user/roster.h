@@ -15,6 +15,9 @@ struct roster;
 /* More than one interface may be watched with these options, now or later. */
 bool roster_has_several(const struct options *options);
 
+/* With these options interfaces are attached to later on, too: what comes is selected, not named. */
+bool roster_is_open(const struct options *options);
+
 /*
  * Attaches to every interface there is that is asked for; one asked for by its full name has to be
  * there. Says what it did. 0, or -errno and one sentence in ret_error.

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -131,6 +132,15 @@ void sink_write(struct sink *sink, const void *bytes, size_t len)
 void sink_text(struct sink *sink, const char *text)
 {
 	sink_write(sink, text, strlen(text));
+}
+
+int sink_give_to(struct sink *sink, uid_t uid, gid_t gid)
+{
+	struct stat file;
+
+	if (!sink->path || fstat(sink->fd, &file) || !S_ISREG(file.st_mode))
+		return 0;
+	return fchown(sink->fd, uid, gid) ? -errno : 0;
 }
 
 int sink_error(const struct sink *sink)

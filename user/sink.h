@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct sink;
 
@@ -23,6 +24,9 @@ void sink_text(struct sink *sink, const char *text);
  * 1: it is empty, 0: it is not, -errno: the old file goes on.
  */
 int sink_reopen(struct sink *sink);
+
+/* A file that was opened by its path changes its owner; anything else is left alone. 0 or -errno. */
+int sink_give_to(struct sink *sink, uid_t uid, gid_t gid);
 
 int sink_flush(struct sink *sink); /* 0 or the first error as -errno */
 int sink_error(const struct sink *sink);

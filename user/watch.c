@@ -13,6 +13,7 @@
 #include "cgroups.h"
 #include "clock.h"
 #include "config.h"
+#include "confine.h"
 #include "filter.h"
 #include "labels.h"
 #include "labels_watch.h"
@@ -21,6 +22,7 @@
 #include "metrics_live.h"
 #include "outbox.h"
 #include "output.h"
+#include "privileges.h"
 #include "reader.h"
 #include "roster.h"
 #include "summary.h"
@@ -31,6 +33,7 @@
 
 struct watcher {
 	const struct options *options;
+	const struct identity *identity; /* to be from when everything is attached; NULL: stay */
 	struct output output;
 	struct attach *attach;
 	struct reader *reader;
@@ -410,6 +413,49 @@ static int show_pairs(struct watcher *watcher)
 	return err;
 }
 
+/*
+ * What is left to do is reading maps and writing files. Only what attaching to further interfaces takes,
+ * or taking away what the kernel would leave, is kept.
+ */
+static int give_up_privileges(struct watcher *watcher)
+{
+	bool attaches = roster_is_open(watcher->options);
+	struct confinement confinement = {
+		.reads_maps = true,
+		.attaches = attaches || attach_to_leave(watcher->attach),
+		.networks = metrics_are_wanted(watcher->options),
+	};
+	capabilities keep = privileges_to_read_maps() | attach_to_leave(watcher->attach);
+	char error[512], kept[128];
+	int err = 0;
+
+	if (attaches)
+		keep |= privileges_to_attach(watcher->options->netns_count);
+	if (watcher->identity)
+		err = output_give_to(&watcher->output, watcher->identity->uid, watcher->identity->gid);
+	if (err) {
+		log_error("%s: cannot be given to %s: %s", watcher->options->output_path,
+			  watcher->options->user, strerror(-err));
+		return err;
+	}
+	err = privileges_drop(watcher->identity, keep, error, sizeof(error));
+	if (!err)
+		err = confine(&confinement, error, sizeof(error));
+	if (err) {
+		log_error("%s", error);
+		return err;
+	}
+	privileges_text(kept, sizeof(kept));
+	if (kept[0])
+		log_info("%s kept, %s", kept,
+			 attaches ? "to attach to interfaces that come"
+				  : attach_to_leave(watcher->attach) ? "to detach at the end"
+								     : "to read on this kernel");
+	else
+		log_debug("no capability is kept");
+	return 0;
+}
+
 static int run(struct watcher *watcher, const struct monitor_config *config)
 {
 	const struct reader_output reader_output = {
@@ -438,7 +484,8 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 	}
 	attach_describe_rooms(watcher->attach, rooms, sizeof(rooms));
 	log_info("%s", rooms);
-	if (open_metrics(watcher))
+	/* Before the server's threads: they are to have no more rights than we. */
+	if (give_up_privileges(watcher) || open_metrics(watcher))
 		return EXIT_FAILED;
 	read_summary(watcher, &summary);
 	if (attach_has_kept(watcher->attach))
@@ -470,12 +517,20 @@ int watch(const struct options *options)
 {
 	struct watcher watcher = {.options = options, .wall_offset_ns = clock_wall_offset_ns()};
 	struct monitor_config config = config_of(config_defaults(), options);
+	struct identity identity;
 	char error[512];
 	int exit_code;
 
 	if (filter_parse(options->filter, config.filter, error, sizeof(error))) {
 		log_error("%s", error);
 		return EXIT_USAGE;
+	}
+	if (options->user) {
+		if (privileges_find_user(options->user, &identity, error, sizeof(error))) {
+			log_error("%s", error);
+			return EXIT_USAGE;
+		}
+		watcher.identity = &identity;
 	}
 	if (options->verb == VERB_ATTACH)
 		return attach_keep(options, &config);

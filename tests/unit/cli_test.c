@@ -359,9 +359,9 @@ TEST(mistakes_name_the_word_and_the_way_out)
 {
 	refuse("-i", "-i: its argument is missing");
 	refuse("--interval", "--interval: its argument is missing");
-	refuse("-Z", "-Z: no such option");
+	refuse("-X", "-X: no such option");
 	refuse("--frobnicate", "--frobnicate: no such option");
-	refuse("--quiet -Zj", "-Z: no such option");
+	refuse("--quiet -Xj", "-X: no such option");
 	refuse("--quiet=3", "--quiet=3: takes no argument");
 	refuse("-i lo -o xml", "table, wide, csv, ndjson");
 	refuse("-i lo -o pairs,xml", "no such format");

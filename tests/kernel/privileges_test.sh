@@ -1,0 +1,292 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What ackmon may still do once it watches or parses: as little as that takes, and all of it works.
+#
+# usage: tests/kernel/privileges_test.sh      speaks TAP; needs root
+set -u
+exec </dev/null
+cd "$(dirname "$0")/../.." || exit 1
+export LC_ALL=C
+ackmon=$(realpath "${ACKMON:-build/ackmon}")
+near=${NETNS_PREFIX:-ackP-}near-$$ far=${NETNS_PREFIX:-ackP-}far-$$
+number=0 failed=0 watcher=
+work=$(mktemp -d)
+chmod 755 "$work"
+
+if [ "$(id -u)" != 0 ]; then
+	echo "1..0 # SKIP giving up privileges takes having them; try: sudo $0"
+	rm -rf "$work"
+	exit 0
+fi
+
+cleanup() {
+	[ -n "$watcher" ] && kill -9 "$watcher" 2>/dev/null
+	ip netns del "$near" 2>/dev/null
+	ip netns del "$far" 2>/dev/null
+	rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+result() { # NAME COMMAND...
+	local name=$1
+	shift
+	why=
+	number=$((number + 1))
+	if "$@" && ! grep -q 'was refused; please report' "$work"/*.err 2>/dev/null; then
+		echo "ok $number - $name"
+	else
+		echo "not ok $number - $name"
+		printf '%s\n' "${why:-failed}" | head -n 8 | sed 's/^/# /'
+		grep -h 'was refused' "$work"/*.err 2>/dev/null | sed 's/^/# /'
+		failed=1
+	fi
+	[ -n "$watcher" ] && kill -9 "$watcher" 2>/dev/null && wait "$watcher" 2>/dev/null
+	watcher=
+	rm -f "$work"/*.err "$work"/*.out
+}
+
+until_true() { # COMMAND...: within 30 s
+	local try
+	for try in $(seq 600); do
+		"$@" && return 0
+		[ -n "$watcher" ] && ! kill -0 "$watcher" 2>/dev/null && break
+		sleep 0.05
+	done
+	why="waited in vain for: $*
+$(tail -n 3 "$work/w.err")"
+	return 1
+}
+
+said() { grep -q -- "$1" "$work/w.err"; }
+has_lines() { [ "$(wc -l <"$2" 2>/dev/null || echo 0)" -ge "$1" ]; } # COUNT FILE
+status_of() { sed -n "s/^$1:[[:space:]]*//p" "/proc/$watcher/status" 2>/dev/null; }
+in_near() { nsenter --net="/run/netns/$near" "$@"; }
+
+# Confined is the last step of getting ready.
+is_confined() { [ "$(status_of Seccomp)" = 2 ]; }
+
+watch_with() { # OPTIONS...
+	nsenter --net="/run/netns/$near" env ${tc:+ACKMON_TC=$tc} "$ackmon" --duration 100 "$@" \
+		>"$work/w.out" 2>"$work/w.err" &
+	watcher=$!
+	until_true is_confined
+}
+
+end_watch() { # no trace, exit code 0
+	local code
+	kill -TERM "$watcher"
+	wait "$watcher"
+	code=$?
+	watcher=
+	in_near bpftool net show >"$work/left"
+	in_near tc qdisc show | grep clsact >>"$work/left"
+	if [ $code != 0 ] || grep -qE 'ackmon|clsact' "$work/left"; then
+		why="exit code $code, left: $(grep -E 'ackmon|clsact' "$work/left")
+$(tail -n 3 "$work/w.err")"
+		return 1
+	fi
+}
+
+holds() { # NAME VALUE: of /proc/PID/status
+	[ "$(status_of "$1")" = "$2" ] && return 0
+	why="$1 is $(status_of "$1"), not $2
+$(tail -n 3 "$work/w.err")"
+	return 1
+}
+
+connect() { # one connection through near0; refused is an answer, too
+	in_near timeout 5 bash -c ': </dev/tcp/10.78.1.2/9' 2>/dev/null
+	return 0
+}
+
+# ---------------------------------------------------------------- watching
+
+none=0000000000000000
+net_admin=0000000000001000
+attaching=000000c000001000 # and CAP_BPF, CAP_PERFMON
+root_ids='0	0	0	0'
+nobody_ids='65534	65534	65534	65534'
+
+has_tcx() { # its links go without a capability
+	local major minor
+	IFS=.- read -r major minor _ < <(uname -r)
+	[ "$major" -gt 6 ] || { [ "$major" = 6 ] && [ "$minor" -ge 6 ]; }
+}
+
+keeps_nothing() { # OPTIONS...
+	watch_with -i near0 "$@" && holds CapPrm $none && holds CapEff $none && holds CapBnd $none &&
+		holds NoNewPrivs 1 && holds Uid "$root_ids" && end_watch
+}
+
+keeps_for_the_end() { # CAPABILITIES OPTIONS...
+	local wanted=$1
+	shift
+	tc=clsact watch_with -i near0 -m tc "$@" && holds CapPrm "$wanted" && said "kept, to detach at the end" && end_watch
+}
+
+becomes_nobody() { # CAPABILITIES OPTIONS...
+	local wanted=$1
+	shift
+	watch_with -Z nobody "$@" && holds Uid "$nobody_ids" && holds Gid "$nobody_ids" &&
+		holds Groups "" && holds CapPrm "$wanted" && holds NoNewPrivs 1 && end_watch
+}
+
+everything_works() { # -Z USER or nothing
+	mkdir -p "$work/logs"
+	chown "${2:-root}" "$work/logs"
+	printf 'prefix,name\n10.78.0.0/16,here\n' >"$work/labels"
+	chmod 644 "$work/labels"
+	watch_with -i near0 "$@" -I 0.2 -j -w "$work/logs/flows" --labels "$work/labels" || return 1
+	connect
+	until_true has_lines 1 "$work/logs/flows" || return 1
+	mv "$work/logs/flows" "$work/logs/flows.1"
+	kill -HUP "$watcher"
+	until_true said "prefixes read again" || return 1
+	connect
+	until_true has_lines 1 "$work/logs/flows" || return 1
+	kill -USR1 "$watcher"
+	until_true said "frames seen" || return 1
+	end_watch || return 1
+	if grep -q "cannot be" "$work/w.err" || ! grep -q '"opener_name":"here"' "$work/logs/flows"; then
+		why=$(cat "$work/w.err" "$work/logs/flows")
+		return 1
+	fi
+}
+
+takes_what_comes() {
+	watch_with -i 'near*' -i 'come*' && holds CapPrm $attaching && said "to attach to interfaces that come" || return 1
+	in_near ip link add come0 type veth peer name other0
+	until_true said "come0: TC" || return 1
+	end_watch
+	local code=$?
+	in_near ip link del come0
+	return $code
+}
+
+events_work() {
+	watch_with -i near0 --events || return 1
+	connect
+	until_true grep -q refused "$work/w.out" && end_watch
+}
+
+# What comes back under a plain name finds nobody who may attach.
+says_what_was_given_up() {
+	in_near ip link add back0 type veth peer name gone0
+	watch_with -i back0 || return 1
+	in_near ip link del back0
+	until_true said "back0: is gone" || return 1
+	in_near ip link add back0 type veth peer name gone0
+	until_true said "back0: came, but the capabilities to attach to it were given up"
+	local code=$?
+	in_near ip link del back0
+	[ $code = 0 ] && end_watch
+}
+
+plain_user_with_capabilities() {
+	cp "$ackmon" "$work/ackmon"
+	chmod 755 "$work" "$work/ackmon"
+	nsenter --net="/run/netns/$near" setpriv --reuid 65534 --regid 65534 --clear-groups \
+		--inh-caps +net_admin,+bpf,+perfmon --ambient-caps +net_admin,+bpf,+perfmon \
+		"$work/ackmon" -i near0 --duration 100 >"$work/w.out" 2>"$work/w.err" &
+	watcher=$!
+	until_true is_confined && holds Uid "$nobody_ids" && holds CapPrm $none && end_watch
+}
+
+names_what_is_missing() { # CAPABILITIES WORDS
+	cp "$ackmon" "$work/ackmon"
+	chmod 755 "$work" "$work/ackmon"
+	if setpriv --reuid 65534 --clear-groups --inh-caps "$1" --ambient-caps "$1" \
+		"$work/ackmon" -i lo --duration 1 >"$work/w.out" 2>"$work/w.err"; then
+		why="was not refused"
+		return 1
+	fi
+	said "needs $2; try sudo" && [ "$(wc -l <"$work/w.err")" = 1 ] && return 0
+	why=$(cat "$work/w.err")
+	return 1
+}
+
+unknown_user_is_a_slip() {
+	"$ackmon" -Z nosuchuser -r pcaps/handshake.pcap >"$work/w.out" 2>"$work/w.err"
+	[ $? = 2 ] && said "no such user"
+}
+
+# ---------------------------------------------------------------- parsing
+
+# A pipe that stays open holds it in the middle of parsing.
+parses_without() { # UIDS OPTIONS...
+	local ids=$1 code
+	shift
+	mkfifo "$work/pipe"
+	exec 8<>"$work/pipe"
+	cat pcaps/handshake.pcap >&8
+	"$ackmon" -r - -j "$@" <"$work/pipe" 8<&- >"$work/w.out" 2>"$work/w.err" &
+	watcher=$!
+	until_true is_confined && holds CapPrm $none && holds CapEff $none && holds NoNewPrivs 1 && holds Uid "$ids"
+	code=$?
+	exec 8<&-
+	rm -f "$work/pipe"
+	wait "$watcher"
+	[ $? = 0 ] && grep -q established "$work/w.out" || code=1
+	watcher=
+	return $code
+}
+
+# Opened while we may, parsed when we may not.
+reads_what_only_root_may() {
+	cp pcaps/handshake.pcap "$work/secret.pcap"
+	cp pcaps/packed.pcap.gz "$work/secret.pcap.gz"
+	chmod 600 "$work"/secret.pcap*
+	"$ackmon" -Z nobody -j -r "$work/secret.pcap" "$work/secret.pcap.gz" >"$work/w.out" 2>"$work/w.err"
+	[ $? = 0 ] && has_lines 2 "$work/w.out" && return 0
+	why=$(cat "$work/w.err")
+	return 1
+}
+
+same_output_when_confined() { # every capture of the tree
+	local path
+	for path in pcaps/*.pcap pcaps/*.pcapng pcaps/*.gz; do
+		"$ackmon" -j -r "$path" tcp
+		echo "exit $?"
+	done >"$work/w.out" 2>"$work/w.err"
+	for path in pcaps/*.pcap pcaps/*.pcapng pcaps/*.gz; do
+		ACKMON_SECCOMP=off "$ackmon" -j -r "$path" tcp
+		echo "exit $?"
+	done >"$work/free.out" 2>"$work/free.err"
+	why=$(diff "$work/w.out" "$work/free.out"; diff "$work/w.err" "$work/free.err")
+	[ -z "$why" ]
+}
+
+# ---------------------------------------------------------------- run
+
+ip netns add "$near" && ip netns add "$far" || exit 1
+ip link add near0 netns "$near" type veth peer name far0 netns "$far"
+ip -n "$near" addr add 10.78.1.1/24 dev near0
+ip -n "$far" addr add 10.78.1.2/24 dev far0
+for name in lo near0; do ip -n "$near" link set $name up; done
+for name in lo far0; do ip -n "$far" link set $name up; done
+
+if has_tcx; then
+	result "watching by TCX keeps no capability" keeps_nothing -m tc
+	result "-Z is that user, without groups and capabilities" becomes_nobody $none -i near0
+else
+	echo "# no TCX before Linux 6.6"
+fi
+result "a clsact filter keeps CAP_NET_ADMIN, to detach" keeps_for_the_end $net_admin
+result "the same under -Z" keeps_for_the_end $net_admin -Z nobody
+result "records, intervals, labels, SIGHUP, SIGUSR1 and the end work" everything_works
+result "and under -Z" everything_works -Z nobody
+result "events work" events_work
+result "a pattern keeps what attaching takes, and attaches" takes_what_comes
+result "a plain name that comes back is not attached, and says why" says_what_was_given_up
+has_tcx && result "a plain user with three capabilities watches, and gives them up" plain_user_with_capabilities
+result "no capability: the three are named" names_what_is_missing -all "CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN"
+result "one is missing: it is named" names_what_is_missing +net_admin,+bpf CAP_PERFMON
+result "another is missing: it is named" names_what_is_missing +perfmon,+bpf CAP_NET_ADMIN
+result "an unknown user is a mistake of the command line" unknown_user_is_a_slip
+result "captures are parsed without a capability" parses_without "$root_ids"
+result "and as somebody else" parses_without "$nobody_ids" -Z nobody
+result "files only root may read are opened first" reads_what_only_root_may
+result "confined or not, the same comes out of every capture" same_output_when_confined
+echo "1..$number"
+exit $failed
