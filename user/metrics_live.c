@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -104,6 +105,9 @@ static int write_file(const char *path, const struct buffer *buffer)
 		return -ENOMEM;
 	fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	err = fd < 0 ? -errno : write_all(fd, buffer);
+	/* node_exporter is another user, whatever our umask says. */
+	if (!err && fchmod(fd, 0644))
+		err = -errno;
 	if (fd >= 0 && close(fd) && !err)
 		err = -errno;
 	if (!err && rename(beside, path))
