@@ -31,6 +31,7 @@ static inline struct monitor_config config_of_captures(void)
 	struct monitor_config config = config_defaults();
 
 	config.idle_timeout_ns = ~0ull;
+	config.half_open_timeout_ns = ~0ull;
 	return config;
 }
 

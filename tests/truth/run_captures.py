@@ -28,7 +28,6 @@ SIDES = {'c2s': 'opener', 's2c': 'responder'}
 SHOWN_MAX = 40  # disagreements told in full
 PRECISION_MIN = RECALL_MIN = 0.995
 EXACT_MIN = 0.98
-YEAR_S = 365 * 86400
 FILLED_TOLERANCE = 0.01
 ESTIMATE_MIN = 0.85
 RTT_ABOVE_MAX = 0.03       # a kernel samples every acknowledgment and selective ones, we some
@@ -170,13 +169,6 @@ def reason_to_leave_out(name, tunnels, replayed, decap):
     return None
 
 
-def jumping(oracle):
-    """Captures whose clock jumps by years within a connection that opens there: after 70 s of silence
-    (see config.h) the next SYN is another one to us."""
-    return {row['file'] for row in oracle if row['syn_first_ts'] and
-            float(row['last_ts']) - float(row['first_ts']) > YEAR_S}
-
-
 def summed(complaint, words):
     found = re.search(r'([\d,]+) (?:\(%s|%s)' % (words, words), complaint)
     return int(found.group(1).replace(',', '')) if found else 0
@@ -211,15 +203,13 @@ def choose_captures(tap, oracle, decap):
         if row['tunnel']:
             tunnels[row['file']].add(row['tunnel'])
 
-    chosen, fallen, replays, jumps = {}, 0, {}, jumping(oracle)
+    chosen, fallen, replays = {}, 0, {}
     say('public captures left out')
     for name in sorted(os.listdir(PUBLIC)):
         replayed = replay(os.path.join(PUBLIC, name), *decap)
         fallen += replayed.exit_code not in (0, 1, 3)
         replays[name] = replayed
         why = apart.get(name) or reason_to_leave_out(name, tunnels, replayed, decap)
-        if not why and name in jumps:
-            why = 'its clock jumps by years'
         if why:
             say('  %-72s %s' % (name[:72], why))
         else:
