@@ -909,7 +909,6 @@ static int begin(struct reader *reader)
 	if (reader->has_begun)
 		return 0;
 	reader->has_begun = true;
-	outbox->reader_pid = (uint32_t)getpid();
 	resolve(reader);
 	if (!has_slots(outbox))
 		return 0;
@@ -1049,6 +1048,8 @@ static int open_rings(struct reader *reader, const struct attach *attach)
 	err = outbox_map(&reader->outbox, outbox_fd);
 	if (err)
 		return err;
+	if (reader->is_kept) /* whoever is refused because of us wants to know whom to ask */
+		reader->outbox->reader_pid = (uint32_t)getpid();
 	return ring_open(&reader->events, bpf_map__fd(events), bpf_map__max_entries(events));
 }
 
