@@ -21,7 +21,7 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARNINGS) -Iinclude $(ARCH_INCLUDE)
 
 BUILD_PACKAGES := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libbpf-dev libxdp-dev \
 	libpcap-dev libelf-dev zlib1g-dev libzstd-dev libmd-dev libmicrohttpd-dev libcurl4-openssl-dev libseccomp-dev iproute2
-TEST_PACKAGES := prometheus curl libcmocka-dev python3 tcpdump iperf3 mandoc procps util-linux zstd
+TEST_PACKAGES := prometheus curl libcmocka-dev python3 tcpdump iperf3 mandoc procps util-linux zstd logrotate
 BENCH_PACKAGES := tcptrace tshark
 VM_PACKAGES := qemu-system-x86 busybox-static cpio kmod xz-utils zstd binutils clang-14 clang-16 clang-19
 
@@ -57,6 +57,7 @@ help:
 	@echo 'make bench           costs beside an empty program, libpcap and tcptrace'
 	@echo 'make update-golden NAME=...   take today'"'"'s output as expected (say why in the commit)'
 	@echo 'make install         into $$(DESTDIR)$$(PREFIX); make uninstall takes it out again'
+	@echo 'make deb             a Debian package in $(BUILD)/'
 	@echo 'make clean           remove $(BUILD)/'
 
 # ---------------------------------------------------------------- packages
@@ -187,12 +188,33 @@ bench:
 update-golden: all
 	tests/golden/run.sh --update $(NAME)
 
+# The default file is its owner's once it is there: only one nobody changed goes with the rest.
+PACKAGING := user/packaging
+SYSCONFDIR ?= /etc
+SBIN := $(DESTDIR)$(PREFIX)/sbin/ackmon
+MAN := $(DESTDIR)$(PREFIX)/share/man/man8/ackmon.8
+UNIT := $(DESTDIR)$(PREFIX)/lib/systemd/system/ackmon.service
+COMPLETION := $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ackmon
+LOGROTATE := $(DESTDIR)$(SYSCONFDIR)/logrotate.d/ackmon
+DEFAULT := $(DESTDIR)$(SYSCONFDIR)/default/ackmon
+
 install: all
-	install -D -m 755 $(BUILD)/ackmon $(DESTDIR)$(PREFIX)/sbin/ackmon
-	install -D -m 644 docs/ackmon.8 $(DESTDIR)$(PREFIX)/share/man/man8/ackmon.8
+	install -D -m 755 $(BUILD)/ackmon $(SBIN)
+	install -D -m 644 docs/ackmon.8 $(MAN)
+	install -D -m 644 $(PACKAGING)/ackmon.service $(UNIT)
+	sed -i 's|/usr/sbin/|$(PREFIX)/sbin/|' $(UNIT)
+	install -D -m 644 $(PACKAGING)/ackmon.bash $(COMPLETION)
+	install -D -m 644 $(PACKAGING)/ackmon.logrotate $(LOGROTATE)
+	test -e $(DEFAULT) || install -D -m 644 $(PACKAGING)/ackmon.default $(DEFAULT)
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/sbin/ackmon $(DESTDIR)$(PREFIX)/share/man/man8/ackmon.8
+	rm -f $(SBIN) $(MAN) $(UNIT) $(COMPLETION) $(LOGROTATE)
+	@if cmp -s $(PACKAGING)/ackmon.default $(DEFAULT); then rm -f $(DEFAULT); \
+	elif [ -e $(DEFAULT) ]; then echo '$(DEFAULT) was changed and stays'; fi
+
+.PHONY: deb
+deb: all
+	$(PACKAGING)/make_deb.sh $(VERSION) $(BUILD)
 
 clean:
 	rm -rf $(BUILD)

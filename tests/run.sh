@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs every part of the tests, shows what failed with its output, and counts.
 #
-# usage: tests/run.sh [PART...]      PART: unit golden frames parity differential attach restart live live_frames interfaces pressure privileges bad_input netns truth fuzz
+# usage: tests/run.sh [PART...]      PART: unit golden frames parity differential attach restart live live_frames interfaces pressure privileges bad_input packaging netns truth fuzz
 #
 # A part speaks TAP: "ok N - name", "not ok N - name", "ok N - name # SKIP why", "# ..." about the line
 # before. V=1 shows every line. The last line is always "N passed, N failed, N skipped".
@@ -115,9 +115,10 @@ part_truth() {
 	run_part truth/captures tests/truth/run_captures.py
 	BUDGET=40 run_part truth/live tests/truth/live_matrix.sh
 }
+part_packaging() { run_part packaging tests/packaging_test.sh; }
 part_fuzz() { run_part fuzz tests/fuzz/run.sh; }
 
-[ $# -gt 0 ] || set -- unit golden frames parity differential attach restart live live_frames interfaces pressure privileges bad_input netns truth fuzz
+[ $# -gt 0 ] || set -- unit golden frames parity differential attach restart live live_frames interfaces pressure privileges bad_input packaging netns truth fuzz
 for part in "$@"; do
 	if ! declare -F "part_$part" >/dev/null; then
 		fail "$part" "there is no such part"

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "loop.h"
 #include "metrics_live.h"
+#include "notify.h"
 #include "outbox.h"
 #include "output.h"
 #include "privileges.h"
@@ -38,6 +39,7 @@ struct watcher {
 	struct attach *attach;
 	struct reader *reader;
 	struct loop *loop;
+	struct notify *notify; /* NULL: no service manager */
 	struct labels *labels; /* NULL: nobody asked */
 	struct metrics_live *metrics; /* NULL: the same */
 	struct labels_watch *labels_watch;
@@ -321,8 +323,14 @@ static int open_loop(struct watcher *watcher)
 					options->labels_path, on_labels, watcher);
 	if (!err && options->duration_ns)
 		err = loop_once(watcher->loop, options->duration_ns, on_stop, watcher);
-	if (err)
+	if (err) {
 		log_error("cannot wait for timers and signals: %s", strerror(-err));
+		return err;
+	}
+	err = notify_open(&watcher->notify, watcher->loop);
+	if (err)
+		log_error("NOTIFY_SOCKET: the service manager cannot be told: %s; start without it, "
+			  "or see that the socket is there", strerror(-err));
 	return err;
 }
 
@@ -493,7 +501,9 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 	if (sink_is_terminal(watcher->output.sink, &columns))
 		log_info("a connection is shown when it is over; -I 10 also shows the open ones every "
 			 "10 s; Ctrl-C ends");
+	notify_ready(watcher->notify);
 	err = loop_run(watcher->loop);
+	notify_stopping(watcher->notify);
 	/* What comes from here on belongs to nobody's record: stop counting before the last look. */
 	attach_stop(watcher->attach);
 	reader_finish(watcher->reader, clock_monotonic_ns());
@@ -557,6 +567,7 @@ int watch(const struct options *options)
 	roster_close(watcher.roster);
 	cgroups_close(watcher.cgroups);
 	loop_close(watcher.loop);
+	notify_close(watcher.notify);
 	labels_close(watcher.labels);
 	return exit_code;
 }
