@@ -17,7 +17,7 @@ VM_ACCEL=${VM_ACCEL:-tcg} # kvm inside a virtual machine seldom holds
 vm_sources() {
 	local suite site keys=/usr/share/keyrings/debian-archive-keyring.gpg
 	site=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -m 1 '/debian/*$')
-	site=${site:-http://deb.debian.org/debian}
+	[ -n "$site" ] || return 0 # no Debian mirror among the sources of this machine: nothing to be had
 	site=${site%/}
 	for suite in bullseye bookworm bookworm-backports trixie trixie-backports sid; do
 		echo "deb [arch=amd64 signed-by=$keys] $site $suite main"
