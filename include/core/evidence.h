@@ -104,8 +104,10 @@ core_inline int evidence_receiver_asked(const struct side *peer, __u32 end)
 core_inline int evidence_is_repaired(const struct side *side, const struct side *peer,
 				     const struct holes *holes, __u32 end)
 {
-	return (side->bits & SIDE_REPAIR) && holes && !seq_after(end, holes->recover) &&
-	       seq_before(READ_ONCE(peer->ack), holes->recover);
+	if (!(side->bits & SIDE_REPAIR) || !holes || seq_after(end, holes->recover))
+		return 0;
+	/* Of a receiver that is not heard it is not known that all has come. */
+	return !(peer->bits & SIDE_ACK) || seq_before(READ_ONCE(peer->ack), holes->recover);
 }
 
 /* Silence of this length is a timer's: what is on its way both ways, twice, and no less than the minimum. */
@@ -214,7 +216,7 @@ core_inline __u16 evidence_mark(const struct packet *pkt)
 {
 	if (pkt->ip_id || pkt->flags & TCP_SYN)
 		return pkt->ip_id;
-	return (__u16)(pkt->ack ^ pkt->ack >> 16 ^ pkt->window);
+	return (__u16)(pkt->ack ^ pkt->window);
 }
 
 core_inline void evidence_remember(struct side *side, const struct packet *pkt)

@@ -124,6 +124,9 @@ static void note_event(void *context, const struct segment_event *event)
 	struct run *run = context;
 
 	must(event->class <= SEGMENT_SUSPECT);
+	if (getenv("TRACE"))
+		fprintf(stderr, "  type %d class %d segments %u\n", event->type, event->class,
+			event->segments);
 	if (event->type == EVENT_SEGMENT)
 		run->noticed[event->class] += event->segments;
 }
@@ -277,8 +280,8 @@ static void forget_numbers(struct side *side)
 	side->sack_high = side->holes_checked = side->dsack_start = 0;
 	for (i = 0; i < RTT_PROBES; i++)
 		side->probe_id[i] = 0;
-	for (i = 0; i < RECENT_SEGMENTS; i++) /* evidence_mark() folds the ACK's number where there is no IP-ID */
-		side->recent[i].seq = side->recent[i].ip_id = 0;
+	for (i = 0; i < RECENT_SEGMENTS; i++)
+		side->recent[i].seq = 0;
 }
 
 static void check_same_flow(const struct flow *a, const struct flow *b)
