@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Builds each fuzzer and lets it search for FUZZ_SECONDS (20). What crashed is kept in build/fuzz/.
+# Builds each fuzzer and lets it search: the same inputs each time, or new ones for FUZZ_SECONDS.
+# What crashed is kept in build/fuzz/.
 set -u
 exec </dev/null
 cd "$(dirname "$0")/../.." || exit 1
 
-SECONDS_EACH=${FUZZ_SECONDS:-20}
 OUT=build/fuzz
 CLANG=${CLANG:-clang}
 FLAGS="-std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
@@ -43,14 +43,21 @@ replay_old_crashes() { # NAME
 	done
 }
 
-search() { # NAME MAX_LEN SEEDS...
-	local name=$1 max_len=$2
-	shift 2
-	mkdir -p "$OUT/$name.corpus"
+# A test says the same to all, so it starts from seeds alone; a search goes on from what was found before.
+search() { # NAME INPUTS MAX_LEN SEEDS...
+	local name=$1 inputs=$2 max_len=$3 corpus="$OUT/$1.corpus"
+	local amount=(-max_total_time="${FUZZ_SECONDS:-}")
+	shift 3
+	if [ -z "${FUZZ_SECONDS:-}" ]; then
+		corpus="$OUT/$name.fixed"
+		rm -rf "$corpus"
+		amount=(-seed=1 -runs="$inputs")
+	fi
+	mkdir -p "$corpus"
 	replay_old_crashes "$name" &&
-		"$OUT/$name" -max_total_time="$SECONDS_EACH" -max_len="$max_len" -timeout=10 \
+		"$OUT/$name" "${amount[@]}" -max_len="$max_len" -timeout=10 \
 			-rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix="$OUT/$name-" \
-			"$OUT/$name.corpus" "$@" >"$OUT/$name.log" 2>&1
+			"$corpus" "$@" >"$OUT/$name.log" 2>&1
 }
 
 report() { # NUMBER NAME CLAIM STATUS
@@ -71,17 +78,17 @@ failed=0
 echo 1..3
 
 # shellcheck disable=SC2086
-build track_fuzz $REPLAY && search track_fuzz 4096
+build track_fuzz $REPLAY && search track_fuzz 60000 4096 tests/fuzz/track
 report 1 track_fuzz "any segments leave flows that make sense" $?
 
 # shellcheck disable=SC2086
-build capture_fuzz $REPLAY user/pcap_source.c user/pcap_records.c user/pcapng_records.c -lpcap -lz -lzstd && search capture_fuzz 65536 pcaps
+build capture_fuzz $REPLAY user/pcap_source.c user/pcap_records.c user/pcapng_records.c -lpcap -lz -lzstd && search capture_fuzz 40000 65536 pcaps
 report 2 capture_fuzz "any file ends in counted frames or a sentence" $?
 
 rm -rf "$OUT/frames"
 python3 tests/frames/make_frames.py build/frames "$OUT/frames" >/dev/null
 # shellcheck disable=SC2086
-build frame_fuzz $REPLAY && search frame_fuzz 4096 "$OUT/frames"
+build frame_fuzz $REPLAY && search frame_fuzz 100000 4096 "$OUT/frames"
 report 3 frame_fuzz "any frame is tracked or counted once" $?
 
 exit $failed
