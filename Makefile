@@ -22,6 +22,7 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARNINGS) -Iinclude $(ARCH_INCLUDE)
 BUILD_PACKAGES := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libbpf-dev libxdp-dev \
 	libpcap-dev libelf-dev zlib1g-dev libzstd-dev libmd-dev libmicrohttpd-dev libcurl4-openssl-dev libseccomp-dev iproute2
 TEST_PACKAGES := prometheus curl libcmocka-dev python3 tcpdump iperf3 mandoc procps util-linux zstd logrotate
+METRICS_PACKAGES := nginx-light wrk
 BENCH_PACKAGES := tcptrace tshark
 VM_PACKAGES := qemu-system-x86 busybox-static cpio kmod xz-utils zstd binutils clang-14 clang-16 clang-19
 
@@ -36,7 +37,7 @@ include tests/kernel/kernel.mk
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all help deps test-deps vm-deps bench-deps run demo test test-programs unit check check-production check-verifier check-differential check-truth bench update-golden install uninstall clean
+.PHONY: all help deps test-deps vm-deps metrics-deps bench-deps run demo test test-programs unit check check-production check-verifier check-differential check-truth bench update-golden install uninstall clean
 
 all: $(BUILD)/ackmon
 
@@ -93,6 +94,10 @@ test-deps: deps
 # Other kernels and other compilers; the kernels themselves are fetched by the tests.
 vm-deps: deps
 	$(call install,$(VM_PACKAGES))
+
+# A web server and what keeps it busy; not for `make test`, for installing a server may start it.
+metrics-deps: test-deps
+	$(call install,$(METRICS_PACKAGES))
 
 bench-deps: test-deps
 	$(call install,$(BENCH_PACKAGES))
@@ -165,8 +170,9 @@ check-differential: all $(KERNEL_TOOLS)
 	tests/kernel/differential_test.sh $(or $(FRAMES),10000000) $(or $(FIRST),1)
 
 check-metrics: all $(NETNS_TOOLS)
-	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory test-deps; fi
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory metrics-deps; fi
 	tests/metrics/metrics_test.py --long
+	tests/metrics/churn_test.py 20 5
 	promtool check rules docs/metrics/alerts.yml
 	promtool test rules docs/metrics/alerts_test.yml
 

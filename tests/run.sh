@@ -100,7 +100,10 @@ part_golden() {
 	run_part pairs tests/metrics/pairs_add_up.py
 }
 part_frames() { run_part frames tests/frames/run.py; }
-part_parity() { run_part kernel/parity tests/kernel/run_parity.sh; }
+part_parity() {
+	run_part kernel/parity tests/kernel/run_parity.sh
+	run_part kernel/two_cpus build/tests/two_cpus 2000
+}
 part_differential() { run_part kernel/differential tests/kernel/differential_test.sh 100000; }
 part_attach() { run_part kernel/attach tests/kernel/attach_test.sh; }
 part_restart() { run_part kernel/restart tests/kernel/restart_test.sh; }

@@ -35,13 +35,19 @@ static int host_parse_hops(const struct frame *frame, struct packet *pkt, int ho
 static struct flow *host_find_flow(const struct flow_key *key);
 /* Into the flow table, if the key is not there yet. */
 static enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *flow);
-/* Out of the flow table, with its holes and histograms. */
+/*
+ * Out of the flow table, as it is at the very end. NULL: another CPU, or the reader, was faster, and its
+ * record is theirs. What is given back is this CPU's until host_close_flow(), which also lets go of the
+ * flow's holes and histograms.
+ */
+static struct flow *host_take_flow(__u8 door, const struct flow_key *key, struct flow *flow);
 static void host_close_flow(const struct flow_key *key, struct flow *flow);
 /* The same for the half-open room, which takes what is newer and forgets the oldest. */
 static struct half_open *host_find_half_open(const struct flow_key *key);
 static enum room_answer host_enter_half_open(const struct flow_key *key,
 					     const struct half_open *entry);
-static void host_close_half_open(const struct flow_key *key);
+/* 0: it was there, and who called this is the one who took it out. */
+static int host_close_half_open(const struct flow_key *key);
 /* 1: another interface counts the connection that this packet opens here. */
 static int host_claim(const struct packet *pkt);
 /* Working space for a connection that is in the first room; NULL: never, but for the verifier. */
@@ -139,9 +145,13 @@ core_inline void monitor_post_flow(__u8 door, const struct flow_key *key, struct
 		host_count(door, COUNTER_events_lost);
 }
 
-core_inline void monitor_end_flow(__u8 door, const struct flow_key *key, struct flow *flow,
+core_inline void monitor_end_flow(__u8 door, const struct flow_key *key, struct flow *found,
 				  __u8 close)
 {
+	struct flow *flow = host_take_flow(door, key, found);
+
+	if (!flow)
+		return;
 	host_count(door, COUNTER_flows_ended);
 	monitor_post_flow(door, key, flow, close);
 	host_close_flow(key, flow);
@@ -151,20 +161,18 @@ core_inline void monitor_end_flow(__u8 door, const struct flow_key *key, struct 
 core_inline struct flow *monitor_flow(__u8 door, const struct packet *pkt)
 {
 	struct flow *flow = host_find_flow(&pkt->key);
+	__u8 close = CLOSE_REUSED;
 
 	if (!flow)
 		return flow;
-	if (flow_is_over(flow, host_config(), pkt->now_ns)) {
-		monitor_end_flow(door, &pkt->key, flow, flow_close_reason(flow));
-		return (struct flow *)0;
-	}
-	if ((pkt->flags & TCP_SYN) && handshake_reopens(flow, pkt)) {
-		/* Of a live connection it waits in the first room, until it is answered. */
-		if ((pkt->flags & TCP_ACK) || !handshake_is_alive(flow, pkt->now_ns))
-			monitor_end_flow(door, &pkt->key, flow, CLOSE_REUSED);
-		return (struct flow *)0;
-	}
-	return flow;
+	if (flow_is_over(flow, host_config(), pkt->now_ns))
+		close = flow_close_reason(flow);
+	else if (!(pkt->flags & TCP_SYN) || !handshake_reopens(flow, pkt))
+		return flow;
+	else if (!(pkt->flags & TCP_ACK) && handshake_is_alive(flow, pkt->now_ns))
+		return (struct flow *)0; /* it waits in the first room, until it is answered */
+	monitor_end_flow(door, &pkt->key, flow, close);
+	return (struct flow *)0;
 }
 
 core_inline struct holes *monitor_holes(__u8 door, const struct flow *flow,
@@ -353,9 +361,10 @@ core_apart int monitor_find(const struct packet *pkt, __u32 door)
 
 core_inline void monitor_end_half_open(__u8 door, struct half_open_work *work, __u8 close)
 {
+	if (host_close_half_open(&work->key))
+		return;
 	host_count(door, COUNTER_half_open_ended);
 	monitor_post_flow(door, &work->key, &work->flow, close);
-	host_close_half_open(&work->key);
 }
 
 /* The connection does not go on with this packet: its record leaves. */

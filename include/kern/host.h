@@ -71,9 +71,9 @@ core_inline enum room_answer host_enter_half_open(const struct flow_key *key,
 	return err == HOST_EEXIST ? ROOM_KNOWN : ROOM_FULL;
 }
 
-core_inline void host_close_half_open(const struct flow_key *key)
+core_inline int host_close_half_open(const struct flow_key *key)
 {
-	bpf_map_delete_elem(&half_open, key);
+	return (int)bpf_map_delete_elem(&half_open, key);
 }
 
 core_inline struct half_open_work *host_half_open_work(__u8 door)
@@ -142,11 +142,21 @@ core_inline void host_close_side(const struct flow_key *key, const struct flow *
 		bpf_map_delete_elem(&histograms, &holes_key);
 }
 
+/* Deleting succeeds for one only; the kernel may give its memory to another flow at once. */
+core_inline struct flow *host_take_flow(__u8 door, const struct flow_key *key, struct flow *flow)
+{
+	struct half_open_work *work = host_half_open_work(door);
+
+	if (!work)
+		return (struct flow *)0;
+	work->flow = *flow;
+	return bpf_map_delete_elem(&flows, key) ? (struct flow *)0 : &work->flow;
+}
+
 core_inline void host_close_flow(const struct flow_key *key, struct flow *flow)
 {
 	host_close_side(key, flow, 0);
 	host_close_side(key, flow, 1);
-	bpf_map_delete_elem(&flows, key);
 }
 
 core_inline struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The programs of the kernel tests. Included by the Makefile.
 
-KERNEL_TOOLS := $(BUILD)/tests/rehearse $(BUILD)/tests/walked $(BUILD)/tests/differ $(BUILD)/tests/same_bytes $(BUILD)/tests/flood $(BUILD)/tests/neighbour
+KERNEL_TOOLS := $(BUILD)/tests/rehearse $(BUILD)/tests/walked $(BUILD)/tests/differ $(BUILD)/tests/same_bytes $(BUILD)/tests/flood $(BUILD)/tests/neighbour \
+	$(BUILD)/tests/two_cpus
 
 $(BUILD)/tests/%: tests/kernel/%.c tests/kernel/programs.c tests/kernel/programs.h $(LIBRARY) $(BUILD)/monitor.skel.h
 	@mkdir -p $(@D)

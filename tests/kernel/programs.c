@@ -248,6 +248,12 @@ int program_load(struct program *program, const struct monitor_config *config)
 	memcpy((void *)&program->skel->rodata->config, config, sizeof(*config));
 	if (program->events_bytes)
 		bpf_map__set_max_entries(program->skel->maps.events, program->events_bytes);
+	if (program->pairs_max) {
+		bpf_map__set_max_entries(program->skel->maps.pair_numbers, program->pairs_max);
+		bpf_map__set_max_entries(program->skel->maps.pairs, program->pairs_max);
+		bpf_map__set_max_entries(program->skel->maps.pair_chunks, program->pairs_max);
+		bpf_map__set_max_entries(program->skel->maps.chunks, program->chunks_max);
+	}
 	bpf_object__for_each_program(other, program->skel->obj)
 		bpf_program__set_autoload(other, other == program->bpf);
 	err = monitor__load(program->skel);

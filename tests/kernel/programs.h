@@ -29,6 +29,8 @@ struct program {
 	enum door door;
 	const char *door_name; /* xdp, tc_ingress, tc_egress */
 	__u32 events_bytes; /* of the ring buffer, a power of two; 0: as it is */
+	__u32 pairs_max;    /* the room that config promises; 0: as it is */
+	__u32 chunks_max;
 	struct monitor *skel;
 	struct bpf_program *bpf;
 	struct ring_buffer *events;

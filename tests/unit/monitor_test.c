@@ -88,6 +88,15 @@ static enum room_answer host_enter_flow(const struct flow_key *key, const struct
 	return ROOM_TAKEN;
 }
 
+static int was_faster; /* another CPU, which takes what this one is about to */
+
+static struct flow *host_take_flow(__u8 door, const struct flow_key *key, struct flow *flow)
+{
+	(void)door;
+	(void)key;
+	return was_faster ? NULL : flow;
+}
+
 static void host_close_flow(const struct flow_key *key, struct flow *flow)
 {
 	struct room_entry *entry = entry_in(proven, key);
@@ -122,12 +131,14 @@ static enum room_answer host_enter_half_open(const struct flow_key *key,
 	return ROOM_TAKEN;
 }
 
-static void host_close_half_open(const struct flow_key *key)
+static int host_close_half_open(const struct flow_key *key)
 {
 	struct room_entry *entry = entry_in(half_open, key);
 
-	if (entry)
-		entry->is_used = 0;
+	if (!entry || was_faster)
+		return -1;
+	entry->is_used = 0;
+	return 0;
 }
 
 static int is_claimed; /* by another interface */
@@ -269,7 +280,7 @@ static int open_house(void **state)
 	half_open_room = proven_room = ROOM_MAX;
 	holes_room = ROOM_MAX;
 	histogram_room = 1;
-	mail_is_full = posted_count = 0;
+	mail_is_full = was_faster = posted_count = 0;
 	memset(pair_counters, 0, sizeof(pair_counters));
 	memset(pair_buckets, 0, sizeof(pair_buckets));
 	pair_count = PAIR_FIRST;
@@ -639,6 +650,26 @@ static void a_half_open_flow_that_ends_is_counted_as_half_open(void **state)
 	assert_int_equal(counters[COUNTER_half_open_ended], 1);
 	assert_int_equal(counters[COUNTER_flows_ended], 0);
 	assert_int_equal(posted[0].close, CLOSE_REUSED);
+}
+
+static void what_another_cpu_ends_is_posted_there_alone(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	was_faster = 1;
+	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_s(200));
+	assert_int_equal(posted_count, 0);
+	assert_int_equal(counters[COUNTER_flows_ended], 0);
+}
+
+static void what_another_cpu_ends_in_the_first_room_is_posted_there_alone(void **state)
+{
+	(void)state;
+	pass(CLIENT, .client_port = 1, seq(999), flags(TCP_SYN), at_s(1));
+	was_faster = 1;
+	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_s(2));
+	assert_int_equal(posted_count, 0);
+	assert_int_equal(counters[COUNTER_half_open_ended], 0);
 }
 
 static void mail_that_found_no_room_is_counted(void **state)
@@ -1132,6 +1163,8 @@ int main(void)
 		hall_test(a_frame_after_long_silence_opens_another_flow),
 		hall_test(a_straggler_of_a_reset_flow_stays_with_it),
 		hall_test(a_half_open_flow_that_ends_is_counted_as_half_open),
+		hall_test(what_another_cpu_ends_is_posted_there_alone),
+		hall_test(what_another_cpu_ends_in_the_first_room_is_posted_there_alone),
 		hall_test(mail_that_found_no_room_is_counted),
 		hall_test(nobody_asked_for_notices),
 		hall_test(a_proven_flow_is_noticed_once),

@@ -50,6 +50,13 @@ static enum room_answer host_enter_flow(const struct flow_key *key, const struct
 	return ROOM_TAKEN;
 }
 
+static struct flow *host_take_flow(__u8 door, const struct flow_key *key, struct flow *taken)
+{
+	(void)door;
+	(void)key;
+	return taken;
+}
+
 static void host_close_flow(const struct flow_key *key, struct flow *closed)
 {
 	(void)key;
@@ -72,10 +79,11 @@ static enum room_answer host_enter_half_open(const struct flow_key *key,
 	return ROOM_TAKEN;
 }
 
-static void host_close_half_open(const struct flow_key *key)
+static int host_close_half_open(const struct flow_key *key)
 {
 	(void)key;
 	porch_is_open = 0;
+	return 0;
 }
 
 static int host_claim(const struct packet *pkt)
