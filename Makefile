@@ -173,6 +173,7 @@ check-metrics: all $(NETNS_TOOLS)
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory metrics-deps; fi
 	tests/metrics/metrics_test.py --long
 	tests/metrics/churn_test.py 20 5
+	tests/metrics/kept_test.py 40
 	promtool check rules docs/metrics/alerts.yml
 	promtool test rules docs/metrics/alerts_test.yml
 

@@ -96,6 +96,9 @@ void attach_listen_to_libraries(void)
 
 /* Programs */
 
+/* Parts of names of groups, of which most groups need one. */
+#define LABEL_NAMES_MAX 131072u
+
 /* Pairs of labels take their memory at once, histograms most of it. */
 static void size_pairs(struct monitor *skel, const struct monitor_config *config)
 {
@@ -104,6 +107,8 @@ static void size_pairs(struct monitor *skel, const struct monitor_config *config
 	bpf_map__set_max_entries(skel->maps.pair_chunks, config->pairs_max);
 	bpf_map__set_max_entries(skel->maps.pair_reader, config->pairs_max);
 	bpf_map__set_max_entries(skel->maps.chunks, config->chunks_max);
+	if (config->kept)
+		bpf_map__set_max_entries(skel->maps.label_names, LABEL_NAMES_MAX);
 }
 
 /* From here on pairs and chunks are given out; generation 1 of the labels is empty. */
@@ -233,6 +238,13 @@ void attach_configure(struct attach *attach, const struct monitor_config *config
 {
 	attach->config = *config;
 	attach->skel->rodata->config = *config;
+	if (config->aggregate)
+		size_pairs(attach->skel, config);
+}
+
+uint64_t attach_since_wall_ns(const struct attach *attach)
+{
+	return attach->since_wall_ns;
 }
 
 const struct monitor_config *attach_config(const struct attach *attach)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "abi/config.h"
 #include "cli.h"
@@ -58,6 +59,9 @@ bool attach_would_adopt(const char *root, const char *const *names, size_t count
 /* This interface was attached by `ackmon attach`, and stays so when we go. */
 bool attach_is_kept(const struct attach *attach, unsigned int ifindex);
 bool attach_has_kept(const struct attach *attach); /* any */
+
+/* When what was taken over was first attached; 0: nothing was. */
+uint64_t attach_since_wall_ns(const struct attach *attach);
 
 const struct monitor_config *attach_config(const struct attach *attach);
 

@@ -52,6 +52,7 @@ struct attach {
 	struct monitor_config config;
 	bool is_loaded;
 	struct pins *pins; /* NULL: the maps are ours alone */
+	uint64_t since_wall_ns; /* with pins: counting began then */
 	struct place *places;
 	size_t place_count;
 	/* TC programs of other namespaces, by number, and of interfaces without Ethernet header. */

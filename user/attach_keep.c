@@ -14,8 +14,10 @@
 #include "attach_internal.h"
 #include "attach_pins.h"
 #include "clock.h"
+#include "labels.h"
 #include "log.h"
 #include "outbox.h"
+#include "pair_maps.h"
 
 #define TC_FILTERS_MAX 64
 
@@ -42,9 +44,24 @@ static bool is_working_space(const struct bpf_map *map)
 	return bpf_map__is_internal(map);
 }
 
+/* What flows are counted in: of use only as a whole, and with the flows whose pairs these are. */
+static bool is_of_pairs(const struct bpf_map *map)
+{
+	static const char *const names[] = {"labels_odd", "labels_even", "label_ports", "label_names",
+					    "pair_numbers", "pairs", "pair_chunks", "chunks",
+					    "pair_state", "pair_reader"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(bpf_map__name(map), names[i]))
+			return true;
+	return false;
+}
+
 /* These speak of each other: all of them fit, or none does. */
 static bool is_of_flows(const struct bpf_map *map)
 {
+	if (is_of_pairs(map))
+		return false;
 	switch (bpf_map__type(map)) {
 	case BPF_MAP_TYPE_HASH:
 	case BPF_MAP_TYPE_LRU_HASH:
@@ -79,7 +96,9 @@ static bool all_of_flows_fit(const struct attach *attach, const struct pins *pin
 	const struct bpf_map *map;
 
 	bpf_object__for_each_map(map, attach_object(attach))
-		if (!is_working_space(map) && is_of_flows(map) && !fits(attach, pins, about, map))
+		if (!is_working_space(map) &&
+		    (is_of_flows(map) || (about->config.aggregate && is_of_pairs(map))) &&
+		    !fits(attach, pins, about, map))
 			return false;
 	return true;
 }
@@ -405,6 +424,17 @@ static int refresh_places(struct attach *attach, struct pins *pins)
 	return err;
 }
 
+/* Pairs that were counted go on, in the room they were given. */
+static void keep_pairs(struct attach *attach, const struct monitor_config *kept)
+{
+	struct monitor_config config = attach->config;
+
+	config.aggregate = 1;
+	config.pairs_max = kept->pairs_max;
+	config.chunks_max = kept->chunks_max;
+	attach_configure(attach, &config);
+}
+
 /*
  * Loads our programs with the maps that are kept, as far as these are as we know them; the others
  * are made anew. Then our programs take the places of the kept ones.
@@ -416,14 +446,17 @@ static int refresh(struct attach *attach, struct pins *pins, struct left *ret_le
 	struct left left = {};
 	struct bpf_map *map;
 	char path[PINS_PATH_MAX];
-	bool flows_fit;
+	bool flows_fit, pairs_go_on;
 	int err;
 
 	if (pins_read_about(pins, &about))
-		about.map_count = 0;
+		about = (struct pins_about){};
 	flows_fit = all_of_flows_fit(attach, pins, &about);
+	pairs_go_on = flows_fit && about.config.aggregate;
+	if (pairs_go_on)
+		keep_pairs(attach, &about.config);
 	bpf_object__for_each_map(map, attach_object(attach)) {
-		if (is_working_space(map))
+		if (is_working_space(map) || (is_of_pairs(map) && !pairs_go_on))
 			continue;
 		if (is_of_flows(map) ? flows_fit : fits(attach, pins, &about, map)) {
 			err = reuse_map(pins, map);
@@ -660,6 +693,7 @@ static int adopt_maps(struct attach *attach, struct pins *pins, char *ret_note, 
 	int err;
 
 	err = pins_read_about(pins, &about);
+	attach->since_wall_ns = err ? 0 : about.since_wall_ns;
 	if (!err && everything_fits(attach, pins, &about)) {
 		err = refuse_other_wishes(&attach->config, &about, ret_error, error_size);
 		if (err)
@@ -928,13 +962,17 @@ static void remove_empty(const struct pins *pins)
 	pins_tidy(pins);
 }
 
-/* A reader keeps the maps it has: it must not be left with those that nobody fills any more. */
+/*
+ * A reader keeps the maps it has: it must not be left with those that nobody fills any more. And groups of
+ * labels are numbered by one at a time.
+ */
 static int check_reader(struct attach *attach, struct pins *pins, char *ret_error, size_t error_size)
 {
 	struct pins_about about;
 	int err;
 
-	if (!pins_read_about(pins, &about) && everything_fits(attach, pins, &about))
+	if (!attach->config.aggregate && !pins_read_about(pins, &about) &&
+	    everything_fits(attach, pins, &about))
 		return 0;
 	err = lock_reader(pins, ret_error, error_size);
 	pins_unlock_reader(pins);
@@ -947,6 +985,28 @@ static bool any_full_name(const struct options *options, const char *name)
 		if (!strcmp(options->interfaces[i], name))
 			return true;
 	return false;
+}
+
+/* Before the first program looks for them. */
+static int give_labels(struct attach *attach, struct labels *labels, char *ret_error, size_t error_size)
+{
+	struct pair_maps *maps;
+	int err;
+
+	if (!labels)
+		return 0;
+	err = pair_maps_open(&maps, attach, attach_config(attach));
+	if (err)
+		return attach_fail(ret_error, error_size, err, "pairs of labels: %s", strerror(-err));
+	err = pair_maps_adopt_names(maps, labels);
+	if (!err)
+		err = pair_maps_set_labels(maps, labels);
+	pair_maps_close(maps);
+	if (err)
+		return attach_fail(ret_error, error_size, err,
+				   "%s: the kernel side has no room for so many labels: %s",
+				   labels_path(labels), strerror(-err));
+	return 0;
 }
 
 /* Full names have to be there; what is selected otherwise is whatever is there now. */
@@ -977,7 +1037,7 @@ static int keep_selected(struct attach *attach, const struct options *options, c
 }
 
 static int keep_all(struct attach *attach, const struct options *options, struct pins *pins,
-		    char *ret_error, size_t error_size)
+		    struct labels *labels, char *ret_error, size_t error_size)
 {
 	char note[PINS_PATH_MAX + 256] = "";
 	struct left left = {};
@@ -994,6 +1054,8 @@ static int keep_all(struct attach *attach, const struct options *options, struct
 	if (note[0])
 		log_info("%s", note);
 	if (!err)
+		err = give_labels(attach, labels, ret_error, error_size);
+	if (!err)
 		err = keep_selected(attach, options, ret_error, error_size);
 	remove_empty(pins);
 	return err;
@@ -1003,14 +1065,18 @@ int attach_keep(const struct options *options, const struct monitor_config *conf
 {
 	struct monitor_config kept = *config;
 	struct attach *attach = NULL;
+	struct labels *labels = NULL;
 	char error[512] = "";
 	struct pins *pins;
-	int err;
+	int err = 0;
 
 	kept.kept = CONFIG_KEPT;
 	kept.several = 1; /* others may come */
 	kept.owners = 1;
-	err = attach_open(&attach, &kept, error, sizeof(error));
+	if (options->labels_path)
+		err = labels_open(&labels, options->labels_path, error, sizeof(error));
+	if (!err)
+		err = attach_open(&attach, &kept, error, sizeof(error));
 	if (!err)
 		attach_resize(attach, &options->rooms);
 	pins = err ? NULL : malloc(sizeof(*pins));
@@ -1022,11 +1088,12 @@ int attach_keep(const struct options *options, const struct monitor_config *conf
 		free(pins);
 	} else {
 		attach->pins = pins;
-		err = keep_all(attach, options, pins, error, sizeof(error));
+		err = keep_all(attach, options, pins, labels, error, sizeof(error));
 	}
 	if (err)
 		log_error("%s", error);
 	attach_close(attach);
+	labels_close(labels);
 	return err ? EXIT_FAILED : EXIT_DONE;
 }
 

@@ -22,7 +22,7 @@ static const char help_text[] =
 	"  ackmon -i IFACE [-i IFACE ...] [options] [filter]   watch live (needs root)\n"
 	"  ackmon -r FILE ...             [options] [filter]   read captures (-: stdin)\n"
 	"  ackmon -D                                           list interfaces\n"
-	"  ackmon attach -i IFACE ... [-m MODE] [--events] [filter]\n"
+	"  ackmon attach -i IFACE ... [-m MODE] [--events] [--labels FILE] [filter]\n"
 	"                                    attach, pin and leave: ackmon -i IFACE takes over\n"
 	"                                    what is there, and leaves it there when it ends\n"
 	"  ackmon status [-j] [-i IFACE ...] what is attached, how, since when, what was lost\n"

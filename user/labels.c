@@ -650,6 +650,40 @@ int labels_reload(struct labels *labels, char *error, size_t error_size)
 	return 0;
 }
 
+static void renumber(struct labels *labels, const uint32_t *number)
+{
+	struct table *table = &labels->table;
+
+	for (size_t i = 0; i < table->file.count; i++)
+		table->labels[i].group = number[table->labels[i].group];
+	for (uint32_t i = 0; i < table->ports_count; i++)
+		for (uint32_t j = 0; j < table->ports[i].count; j++)
+			table->ports[i].port[j].group = number[table->ports[i].port[j].group];
+	for (int i = 0; i < 2; i++)
+		labels->plain[i].group = number[labels->plain[i].group];
+}
+
+int labels_number_after(struct labels *labels, const struct label_group *before, uint32_t count)
+{
+	struct groups groups = {0}, *old = &labels->groups;
+	uint32_t *number = calloc(old->count, sizeof(*number)), unused;
+	int err = number ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; i < count && !err; i++)
+		err = groups_intern(&groups, &before[i], &unused);
+	for (uint32_t i = 0; i < old->count && !err; i++)
+		err = groups_intern(&groups, &old->entries[i], &number[i]);
+	if (!err) {
+		renumber(labels, number);
+		groups_close(old);
+		*old = groups;
+	} else {
+		groups_close(&groups);
+	}
+	free(number);
+	return err;
+}
+
 void labels_close(struct labels *labels)
 {
 	if (!labels)

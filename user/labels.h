@@ -36,6 +36,12 @@ struct label {
  */
 int labels_open(struct labels **ret_labels, const char *path, char *error, size_t error_size);
 
+/*
+ * Numbers groups as they were numbered by somebody before: `before` come first, in their order, and
+ * what is new here follows.
+ */
+int labels_number_after(struct labels *labels, const struct label_group *before, uint32_t count);
+
 /* Reads the file again; on failure the old labels stay, and the sentence says why. */
 int labels_reload(struct labels *labels, char *error, size_t error_size);
 void labels_close(struct labels *labels);

@@ -35,7 +35,7 @@ bool metrics_are_wanted(const struct options *options)
 
 void metrics_configure(const struct options *options, struct monitor_config *config)
 {
-	if (!metrics_are_wanted(options))
+	if (!metrics_are_wanted(options) && !(options->verb == VERB_ATTACH && options->labels_path))
 		return;
 	config->aggregate = 1;
 	config->pairs_max = PAIR_FIRST + options->max_series;
@@ -189,12 +189,17 @@ int metrics_live_open(struct metrics_live **ret_live, struct loop *loop,
 	if (!live)
 		goto out;
 	live->source = *source;
-	live->start_wall_ns = wall_ns();
+	live->start_wall_ns = attach_since_wall_ns(source->attach);
+	if (!live->start_wall_ns)
+		live->start_wall_ns = wall_ns();
 	err = -EOPNOTSUPP;
 	if (!attach_config(source->attach)->aggregate)
 		goto out;
 	err = pair_maps_open(&live->maps, source->attach, attach_config(source->attach));
 	if (!err)
+		err = pair_maps_adopt_names(live->maps, source->labels);
+	/* Where programs go on, so do their labels, unless we are told others. */
+	if (!err && (source->options->labels_path || !attach_has_kept(source->attach)))
 		err = metrics_live_labels(live);
 	if (!err) {
 		err = open_exports(live, loop, ret_error, error_size);
@@ -204,7 +209,7 @@ int metrics_live_open(struct metrics_live **ret_live, struct loop *loop,
 out:
 	if (err == -EOPNOTSUPP)
 		snprintf(ret_error, error_size, "metrics: the programs left by ackmon attach do not count "
-			 "pairs of labels; take them out with ackmon detach and watch without");
+			 "pairs of labels; ackmon attach -i IFACE --labels FILE (or -o pairs) makes them");
 	else if (err)
 		snprintf(ret_error, error_size, "metrics: %s", strerror(-err));
 out_said:
@@ -222,7 +227,7 @@ int metrics_live_labels(struct metrics_live *live)
 
 void metrics_live_leaving(struct metrics_live *live, const struct flow_key *key, struct flow *flow)
 {
-	pair_maps_leaving(live->maps, live->source.labels, key, flow);
+	pair_maps_leaving(live->maps, key, flow);
 }
 
 int metrics_live_pairs(struct metrics_live *live, struct pairs *ret_pairs)

@@ -20,7 +20,7 @@ struct metrics_live;
 struct metrics_source {
 	const struct options *options;
 	const struct attach *attach;
-	const struct labels *labels;
+	struct labels *labels;
 	struct reader *reader;
 	void (*summary)(void *context, struct summary *ret_summary);
 	void *context;
@@ -29,7 +29,7 @@ struct metrics_source {
 /* Does somebody want pairs of labels: --listen, --textfile, --otlp or -o pairs? */
 bool metrics_are_wanted(const struct options *options);
 
-/* Before the programs are loaded. */
+/* Before the programs are loaded; ackmon attach counts pairs when it is given labels, too. */
 void metrics_configure(const struct options *options, struct monitor_config *config);
 
 /* After. On failure -errno and one sentence. */

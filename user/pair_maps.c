@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/labels.h"
 #include "core/pair.h"
 
 #define CHUNK_BYTES_MAX (64u << 20)
@@ -23,6 +24,8 @@ struct pair_maps {
 	int chunks_fd;
 	int labels_fd[2]; /* by generation & 1 */
 	int ports_fd;
+	int names_fd; /* -1: nobody comes after this reader */
+	uint32_t names; /* of groups, that are written there */
 	size_t cpus;
 	uint32_t pairs_max;
 	uint32_t chunks_max;
@@ -73,6 +76,7 @@ int pair_maps_open(struct pair_maps **ret_maps, const struct attach *attach,
 	maps->labels_fd[0] = fd_of(attach, "labels_even");
 	maps->labels_fd[1] = fd_of(attach, "labels_odd");
 	maps->ports_fd = fd_of(attach, "label_ports");
+	maps->names_fd = config->kept ? fd_of(attach, "label_names") : -1;
 	maps->cpus = cpus > 0 ? (size_t)cpus : 1;
 	maps->pairs_max = config->pairs_max;
 	maps->chunks_max = config->chunks_max;
@@ -99,6 +103,103 @@ void pair_maps_close(struct pair_maps *maps)
 	if (maps->own)
 		munmap(maps->own, maps->own_size);
 	free(maps);
+}
+
+/* Names of groups */
+
+static size_t name_bytes(const struct label_group *group)
+{
+	return strlen(group->namespace) + strlen(group->region) + 3;
+}
+
+static int put_name(int fd, uint32_t number, const struct label_group *group)
+{
+	size_t bytes = name_bytes(group), parts = (bytes + LABEL_NAME_PART - 1) / LABEL_NAME_PART;
+	char *text = calloc(parts, LABEL_NAME_PART);
+	int err = 0;
+
+	if (!text)
+		return -ENOMEM;
+	text[0] = group->external ? '1' : '0';
+	strcpy(stpcpy(text + 1, group->namespace) + 1, group->region);
+	for (size_t part = parts; part-- && !err;) {
+		struct label_name_key key = {number, (uint32_t)part};
+		struct label_name name = {.bytes = (uint32_t)bytes};
+
+		memcpy(name.text, text + part * LABEL_NAME_PART, LABEL_NAME_PART);
+		err = bpf_map_update_elem(fd, &key, &name, BPF_ANY);
+	}
+	free(text);
+	return err;
+}
+
+static int put_names(struct pair_maps *maps, const struct labels *labels)
+{
+	int err = 0;
+
+	if (maps->names_fd < 0)
+		return 0;
+	while (!err && maps->names < labels_group_count(labels)) {
+		err = put_name(maps->names_fd, maps->names, labels_group(labels, maps->names));
+		if (!err)
+			maps->names++;
+	}
+	return err;
+}
+
+/* -ENOENT: there are no more. The texts are one allocation, from the namespace on. */
+static int get_name(int fd, uint32_t number, struct label_group *ret_group)
+{
+	struct label_name_key key = {.group = number};
+	struct label_name name;
+	int err = bpf_map_lookup_elem(fd, &key, &name);
+	size_t bytes = name.bytes, parts = (bytes + LABEL_NAME_PART - 1) / LABEL_NAME_PART;
+	char *text;
+
+	if (err)
+		return err;
+	text = calloc(parts + 1, LABEL_NAME_PART); /* ends in zeros, whatever was written */
+	if (!text)
+		return -ENOMEM;
+	for (; key.part < parts && !err; key.part++) {
+		err = bpf_map_lookup_elem(fd, &key, &name);
+		memcpy(text + key.part * LABEL_NAME_PART, name.text, LABEL_NAME_PART);
+	}
+	if (err) {
+		free(text);
+		return err == -ENOENT ? -EBADMSG : err;
+	}
+	ret_group->external = text[0] == '1';
+	memmove(text, text + 1, bytes);
+	ret_group->namespace = text;
+	ret_group->region = text + strlen(text) + 1;
+	return 0;
+}
+
+int pair_maps_adopt_names(struct pair_maps *maps, struct labels *labels)
+{
+	struct label_group *groups = NULL, *larger;
+	uint32_t count = 0;
+	int err = 0;
+
+	while (maps->names_fd >= 0 && !err) {
+		larger = reallocarray(groups, count + 1, sizeof(*groups));
+		if (!larger) {
+			err = -ENOMEM;
+			break;
+		}
+		groups = larger;
+		err = get_name(maps->names_fd, count, &groups[count]);
+		count += !err;
+	}
+	if (!err || err == -ENOENT)
+		err = count ? labels_number_after(labels, groups, count) : 0;
+	if (!err)
+		maps->names = count;
+	while (count)
+		free((void *)groups[--count].namespace);
+	free(groups);
+	return err;
 }
 
 /* Labels */
@@ -163,7 +264,9 @@ int pair_maps_set_labels(struct pair_maps *maps, const struct labels *labels)
 		filling.fd = maps->labels_fd[generation & 1];
 		filling.first_ports = (generation & 1) * LABEL_PORTS_HALF;
 	}
-	err = empty_labels(filling.fd);
+	err = put_names(maps, labels);
+	if (!err)
+		err = empty_labels(filling.fd);
 	if (!err)
 		err = put_ports(maps, labels, filling.first_ports);
 	if (!err)
@@ -194,25 +297,65 @@ static uint32_t number_of(struct pair_maps *maps, const struct pair_key *key)
 	return PAIR_OTHER;
 }
 
-static uint32_t group_of(const struct labels *labels, const struct flow_key *key, uint32_t end)
+/* By the labels the kernel side has: this reader may have been given none. */
+static uint32_t group_of(const struct pair_maps *maps, const struct flow_key *key, uint32_t end)
 {
-	return labels_find(labels, &key->addr[end], ntohs(key->port_be16[end]))->group;
+	struct label_prefix prefix = {.bits = 128, .addr = key->addr[end]};
+	struct label_ports ports, *some_ports = NULL;
+	struct label_value value;
+	int fd = maps->labels_fd[maps->state->generation & 1];
+
+	if (bpf_map_lookup_elem(fd, &prefix, &value))
+		return labels_group_of(&prefix.addr, 0, NULL, NULL);
+	if (value.ports && !bpf_map_lookup_elem(maps->ports_fd, &value.ports, &ports))
+		some_ports = &ports;
+	return labels_group_of(&prefix.addr, ntohs(key->port_be16[end]), &value, some_ports);
 }
 
-void pair_maps_leaving(struct pair_maps *maps, const struct labels *labels,
-		       const struct flow_key *key, struct flow *flow)
+static uint32_t pair_of(struct pair_maps *maps, const struct flow_key *key, const struct flow *flow)
 {
-	uint32_t opener = flow->opener & 1, number = flow->pair;
+	uint32_t opener = flow->opener & 1;
+	struct pair_key pair_key;
+
+	if (flow->counted & COUNTED_WHOLE && flow->pair < maps->pairs_max)
+		return flow->pair;
+	pair_key = (struct pair_key){group_of(maps, key, opener), group_of(maps, key, !opener)};
+	return number_of(maps, &pair_key);
+}
+
+static uint64_t name_of_flow(const struct flow_key *key, const struct flow *flow)
+{
+	const uint8_t *bytes = (const uint8_t *)key;
+	uint64_t hash = 0xcbf29ce484222325ull ^ flow->start_ns;
+
+	for (size_t i = 0; i < sizeof(*key); i++)
+		hash = (hash ^ bytes[i]) * 0x100000001b3ull;
+	return hash | 1;
+}
+
+static void note_leaving(struct pair_maps *maps, const struct flow_key *key, const struct flow *flow,
+			 uint64_t name)
+{
+	struct pair_reader *note = &maps->own[PAIR_NONE];
+	uint32_t number = pair_of(maps, key, flow);
+
+	__atomic_store_n(&note->leaving, 0, __ATOMIC_SEQ_CST);
+	note->counters = maps->own[number].counters;
+	note->leaving_pair = number;
+	pair_add_leaving(&note->counters, flow, flow->close != CLOSE_OPEN);
+	__atomic_store_n(&note->leaving, name, __ATOMIC_SEQ_CST);
+}
+
+void pair_maps_leaving(struct pair_maps *maps, const struct flow_key *key, struct flow *flow)
+{
+	const struct pair_reader *note = &maps->own[PAIR_NONE];
+	uint64_t name = name_of_flow(key, flow);
 
 	if (flow->secondary)
 		return;
-	if (!(flow->counted & COUNTED_WHOLE) || number >= maps->pairs_max) {
-		struct pair_key pair_key = {group_of(labels, key, opener),
-					    group_of(labels, key, !opener)};
-
-		number = number_of(maps, &pair_key);
-	}
-	pair_add_leaving(&maps->own[number].counters, flow, flow->close != CLOSE_OPEN);
+	if (note->leaving != name)
+		note_leaving(maps, key, flow, name);
+	maps->own[note->leaving_pair].counters = note->counters;
 }
 
 /* Reading */

@@ -23,12 +23,20 @@ int pair_maps_open(struct pair_maps **ret_maps, const struct attach *attach,
 		   const struct monitor_config *config);
 void pair_maps_close(struct pair_maps *maps); /* accepts NULL */
 
-/* Gives the kernel side these labels. -E2BIG: more than 1,023 prefixes with ports. */
+/* Groups get the numbers they had for who gave the kernel side its labels before. */
+int pair_maps_adopt_names(struct pair_maps *maps, struct labels *labels);
+
+/*
+ * Gives the kernel side these labels. -E2BIG: more than 1,023 prefixes with ports, or more names of groups
+ * than are kept for the next reader.
+ */
 int pair_maps_set_labels(struct pair_maps *maps, const struct labels *labels);
 
-/* A flow that the reader has taken out of its table; flow->close is set. */
-void pair_maps_leaving(struct pair_maps *maps, const struct labels *labels,
-		       const struct flow_key *key, struct flow *flow);
+/*
+ * A flow that the reader has taken out of its table; flow->close is set. A reader killed in here may call
+ * it again for the same flow, but for no other in between.
+ */
+void pair_maps_leaving(struct pair_maps *maps, const struct flow_key *key, struct flow *flow);
 
 int pair_maps_read(struct pair_maps *maps, struct pairs *ret_pairs);
 

@@ -349,6 +349,7 @@ static struct outbox_slot *open_slot(struct reader *reader, const struct flow_ke
 	}
 	slot->is_half_open = is_half_open;
 	slot->is_shown = 0;
+	slot->is_counted = 0;
 	slot->key = *key;
 	slot->flow.start_ns = 0;
 	slot->entry.start_ns = 0;
@@ -356,15 +357,23 @@ static struct outbox_slot *open_slot(struct reader *reader, const struct flow_ke
 	return slot;
 }
 
+/* In its pair of labels. Before it is settled: what a killed reader did not count, the next one does. */
+static void count_slot(struct reader *reader, struct outbox_slot *slot)
+{
+	if (slot->is_counted)
+		return;
+	slot->flow.close = slot->close;
+	if (reader->output.on_taken)
+		reader->output.on_taken(reader->output.context, &slot->key, &slot->flow);
+	__atomic_store_n(&slot->is_counted, 1, __ATOMIC_RELEASE);
+}
+
 static void show_taken(struct reader *reader, struct outbox_slot *slot,
 		       uint8_t (*close)(const struct flow *flow))
 {
 	slot->close = close(&slot->flow);
 	outbox_slot_is(slot, SLOT_TAKEN);
-	if (reader->output.on_taken) {
-		slot->flow.close = slot->close;
-		reader->output.on_taken(reader->output.context, &slot->key, &slot->flow);
-	}
+	count_slot(reader, slot);
 	settle_slot(reader, slot);
 	show_slot(reader, slot);
 }
@@ -893,10 +902,12 @@ static void show_left_slots(struct reader *reader)
 			slot->close = close_over(&slot->flow);
 			outbox_slot_is(slot, SLOT_TAKEN);
 		}
-		if (slot->state == SLOT_TAKEN)
+		if (slot->state == SLOT_TAKEN) {
+			count_slot(reader, slot);
 			settle_slot(reader, slot);
-		else
+		} else {
 			drop_owned(reader, &slot->key, &slot->settled);
+		}
 		show_slot(reader, slot);
 	}
 }

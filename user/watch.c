@@ -398,7 +398,8 @@ static int open_metrics(struct watcher *watcher)
 	char error[512];
 	int err;
 
-	if (!metrics_are_wanted(watcher->options))
+	/* Kept programs that count pairs need a reader who does its part, whether it shows them or not. */
+	if (!metrics_are_wanted(watcher->options) && !attach_config(watcher->attach)->aggregate)
 		return 0;
 	err = metrics_live_open(&watcher->metrics, watcher->loop, &source, error, sizeof(error));
 	if (err)
@@ -469,7 +470,7 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 	const struct reader_output reader_output = {
 		.on_flow = on_flow,
 		.on_event = watcher->options->events ? on_event : NULL,
-		.on_taken = metrics_are_wanted(watcher->options) ? on_taken : NULL,
+		.on_taken = on_taken,
 		.place = place_of_output,
 		.flush = flush_output,
 		.context = watcher,
@@ -482,6 +483,8 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 	err = open_loop(watcher);
 	if (!err)
 		err = attach_all(watcher, config);
+	if (!err && attach_config(watcher->attach)->aggregate && !watcher->labels)
+		err = labels_open(&watcher->labels, NULL, rooms, sizeof(rooms));
 	if (err)
 		return EXIT_FAILED;
 	err = reader_open(&watcher->reader, watcher->attach, attach_config(watcher->attach),
@@ -542,9 +545,9 @@ int watch(const struct options *options)
 		}
 		watcher.identity = &identity;
 	}
+	metrics_configure(options, &config);
 	if (options->verb == VERB_ATTACH)
 		return attach_keep(options, &config);
-	metrics_configure(options, &config);
 	if ((options->labels_path || config.aggregate) &&
 	    labels_open(&watcher.labels, options->labels_path, error, sizeof(error))) {
 		log_error("%s", error);

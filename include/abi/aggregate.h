@@ -25,6 +25,23 @@ struct label_value {
 	__u32 ports; /* index of its struct label_ports; 0: there is none */
 };
 
+/*
+ * What the numbers of groups mean, for who reads after the one that gave them: "0" or "1" (external), the
+ * namespace, a zero, the region, a zero; cut into parts, of which part 0 is written last.
+ */
+struct label_name_key {
+	__u32 group;
+	__u32 part;
+};
+
+#define LABEL_NAME_PART 124
+
+struct label_name {
+	__u32 bytes; /* of all parts together */
+	char text[LABEL_NAME_PART];
+};
+_Static_assert(sizeof(struct label_name) == 128, "label_name has no hidden padding");
+
 #define LABEL_PORTS_MAX 16
 #define LABEL_PORTS_HALF 1024 /* of the kernel's room for them: one for odd generations, one for even */
 
@@ -124,7 +141,13 @@ _Static_assert(PAIR_PLACES <= PAIR_PLACES_ROOM, "every place has room");
 struct pair_reader {
 	struct pair_counters counters;
 	__u64 lost_after_told; /* a D-SACK may take some back later; a counter must not fall */
-	__u64 reserved[7];
+	/*
+	 * PAIR_NONE's entry is the reader's own note: the pair that a flow is being counted in, whose counters
+	 * these become. A reader that was killed meanwhile may do it again.
+	 */
+	__u64 leaving; /* which flow; 0: none */
+	__u64 leaving_pair;
+	__u64 reserved[5];
 };
 _Static_assert(sizeof(struct pair_reader) == 256, "pair_reader is four cache lines");
 

@@ -30,7 +30,7 @@ struct outbox_slot {
 	__u8 is_half_open;
 	__u8 is_shown; /* makes a line */
 	__u8 close; /* enum flow_close, as it is shown */
-	__u8 reserved;
+	__u8 is_counted; /* in its pair of labels, where flows are */
 	struct flow_key key;
 	struct half_open entry; /* as it was taken, with is_half_open; then flow is what it stands for */
 	struct flow flow;

@@ -165,6 +165,15 @@ struct {
 	__type(value, struct label_ports);
 } label_ports __weak SEC(".maps");
 
+/* Readers' own, as the outbox is: names of groups, where programs outlive their reader. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct label_name_key);
+	__type(value, struct label_name);
+} label_names __weak SEC(".maps");
+
 /*
  * Pairs of labels: their numbers, what each has counted on each CPU, and where its histograms are. Sizes
  * are set at load, by config.pairs_max and chunks_max.

@@ -250,6 +250,32 @@ TEST(a_reload_changes_labels_and_keeps_the_numbers_of_groups)
 	labels_close(labels);
 }
 
+static const struct label_group *group_at(const struct labels *labels, const char *addr, uint16_t port)
+{
+	struct ip_addr number = addr_of(addr);
+
+	return labels_group(labels, labels_find(labels, &number, port)->group);
+}
+
+TEST(groups_are_numbered_as_somebody_before_did)
+{
+	static const struct label_group before[] = {
+		{"", "", false}, {"", "", true}, {"gone", "x", false}, {"b", "", false}};
+	struct labels *labels = labels_of("prefix,namespace,port\n10.0.0.1,a,\n10.0.0.2,b,\n10.0.0.2,c,80\n");
+	struct ip_addr second = addr_of("10.0.0.2");
+	uint32_t count;
+
+	assert_int_equal(labels_number_after(labels, before, 4), 0);
+	assert_string_equal(labels_group(labels, 2)->namespace, "gone");
+	assert_int_equal(labels_find(labels, &second, 1)->group, 3);
+	assert_int_equal(labels_group_count(labels), 6);
+	assert_string_equal(group_at(labels, "10.0.0.1", 1)->namespace, "a");
+	assert_string_equal(group_at(labels, "10.0.0.2", 80)->namespace, "c");
+	assert_true(group_at(labels, "1.1.1.1", 1)->external);
+	assert_string_equal(labels_group(labels, labels_ports(labels, &count)[1].port[0].group)->namespace, "c");
+	labels_close(labels);
+}
+
 TEST(a_reload_that_fails_keeps_the_old_labels)
 {
 	struct labels *labels = labels_of("prefix,name\n10.0.0.0/8,a\n");
@@ -358,6 +384,7 @@ int main(void)
 		cmocka_unit_test(a_prefix_has_room_for_sixteen_port_ranges),
 		cmocka_unit_test(a_file_that_is_not_there_is_named),
 		cmocka_unit_test(a_reload_changes_labels_and_keeps_the_numbers_of_groups),
+		cmocka_unit_test(groups_are_numbered_as_somebody_before_did),
 		cmocka_unit_test(a_reload_that_fails_keeps_the_old_labels),
 		cmocka_unit_test(what_the_kernel_is_given_says_the_same),
 	};
