@@ -24,7 +24,7 @@ BUILD_PACKAGES := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-de
 TEST_PACKAGES := prometheus curl libcmocka-dev python3 tcpdump iperf3 mandoc procps util-linux zstd logrotate
 METRICS_PACKAGES := nginx-light wrk
 BENCH_PACKAGES := tcptrace tshark
-VM_PACKAGES := qemu-system-x86 busybox-static cpio kmod xz-utils zstd binutils clang-14 clang-16 clang-19
+VM_PACKAGES := debootstrap qemu-system-x86 busybox-static cpio kmod xz-utils zstd binutils
 
 USER_OBJECTS := $(patsubst user/%.c,$(BUILD)/user/%.o,$(wildcard user/*.c))
 LIBRARY := $(BUILD)/libackmon.a
@@ -53,6 +53,7 @@ help:
 	@echo 'sudo make check-verifier Linux 5.10 to 6.18 take what clang 14, 16 and 19 make (in qemu)'
 	@echo 'sudo make check-differential  10 million frames through programs and core; FRAMES=n FIRST=n'
 	@echo 'sudo make check-truth    captures and live stacks against the kernels and the oracle; SEED=n'
+	@echo 'sudo make check-fresh    Debian 12 and 13 with nothing in them: the commands of README.md, tests, package'
 	@echo 'make check-kernels   the programs on Debian'"'"'s kernels 5.10, 6.1, 6.12 and the newest, in qemu'
 	@echo 'sudo make check-metrics  a live ackmon scraped by Prometheus, the alert rules, the long form'
 	@echo 'make bench           costs beside an empty program, libpcap and tcptrace'
@@ -91,9 +92,9 @@ deps:
 test-deps: deps
 	$(call install,$(TEST_PACKAGES) libclang-rt-$$($(CLANG) -dumpversion | cut -d. -f1)-dev)
 
-# Other kernels and other compilers; the kernels themselves are fetched by the tests.
+# Other kernels, and those other compilers this release has; the kernels themselves are fetched by the tests.
 vm-deps: deps
-	$(call install,$(VM_PACKAGES))
+	$(call install,$(VM_PACKAGES) $$(apt-cache pkgnames clang- 2>/dev/null | grep -xE 'clang-(14|16|19)'))
 
 # A web server and what keeps it busy; not for `make test`, for installing a server may start it.
 metrics-deps: test-deps
@@ -180,6 +181,11 @@ check-metrics: all $(NETNS_TOOLS)
 check-truth: all $(NETNS_TOOLS)
 	tests/truth/run_captures.py -v
 	tests/truth/live_matrix.sh
+
+.PHONY: check-fresh
+check-fresh:
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory vm-deps; fi
+	tests/vm/fresh_machine.sh $(SUITES)
 
 .PHONY: check-kernels
 check-kernels:

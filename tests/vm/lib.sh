@@ -13,12 +13,16 @@ VM_SECONDS=${VM_SECONDS:-120} # a machine that takes longer hangs
 VM_MEGABYTES=${VM_MEGABYTES:-768}
 VM_ACCEL=${VM_ACCEL:-tcg} # kvm inside a virtual machine seldom holds
 
-# The releases that carry, or carried, the kernels we are tried with; from the mirror of this machine.
+# Of the sources of this machine; nothing when none of them is Debian's.
+vm_mirror() {
+	apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -m 1 '/debian/*$' | sed 's,/*$,,'
+}
+
+# The releases that carry, or carried, the kernels we are tried with.
 vm_sources() {
 	local suite site keys=/usr/share/keyrings/debian-archive-keyring.gpg
-	site=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -m 1 '/debian/*$')
-	[ -n "$site" ] || return 0 # no Debian mirror among the sources of this machine: nothing to be had
-	site=${site%/}
+	site=$(vm_mirror)
+	[ -n "$site" ] || return 0 # nothing to be had
 	for suite in bullseye bookworm bookworm-backports trixie trixie-backports sid; do
 		echo "deb [arch=amd64 signed-by=$keys] $site $suite main"
 	done
