@@ -208,7 +208,8 @@ if ! command -v mandoc >/dev/null; then
 elif [ ! -e docs/ackmon.8 ]; then
 	skip "the man page is well formed" "docs/ackmon.8 is not written yet"
 else
-	mandoc -Tlint -Wwarning docs/ackmon.8 >"$work/man" 2>&1
+	# Which other pages this machine has says nothing about ours.
+	mandoc -Tlint docs/ackmon.8 2>&1 | grep -vE 'referenced manual not found|outdated mandoc.db' >"$work/man"
 	report "the man page is well formed" "$work/man"
 fi
 
