@@ -112,6 +112,11 @@ report "bash completes verbs, options and their words" "$work/completion"
 options() { sed -n '/^static const struct option long_options/,/^};/s/.*{ "\([a-z-]*\)".*/--\1/p' user/cli.c | sort; }
 comm -3 <(options) <(complete_line ackmon -- | tr ' ' '\n' | sort) >"$work/options"
 report "bash completes each long option the program has" "$work/options"
+build/ackmon -h | sed -n 's/^  \(-.*\)/\1/p' | grep -oE '^-[A-Za-z](, -[A-Za-z])?|^--[a-z-]+' | tr ', ' '\n\n' | grep . |
+	sort -u >"$work/help"
+comm -23 "$work/help" <(complete_line ackmon - | tr ' ' '\n' | sort) >"$work/options"
+[ "$(wc -l <"$work/help")" -ge 30 ] || echo "-h names only $(wc -l <"$work/help") options" >>"$work/options"
+report "and each option -h names" "$work/options"
 
 # ---------------------------------------------------------------- logrotate
 

@@ -33,7 +33,7 @@ cat >"$root/DEBIAN/control" <<CONTROL
 Package: ackmon
 Version: $version
 Architecture: $(dpkg --print-architecture)
-Maintainer: ackmon maintainers <maintainers@localhost>
+Maintainer: ackmon maintainers <ackmon@localhost>
 Section: net
 Priority: optional
 Depends: $needed
