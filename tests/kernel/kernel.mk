@@ -2,7 +2,7 @@
 # The programs of the kernel tests. Included by the Makefile.
 
 KERNEL_TOOLS := $(BUILD)/tests/rehearse $(BUILD)/tests/walked $(BUILD)/tests/differ $(BUILD)/tests/same_bytes $(BUILD)/tests/flood $(BUILD)/tests/neighbour \
-	$(BUILD)/tests/two_cpus
+	$(BUILD)/tests/two_cpus $(BUILD)/tests/foreign.bpf
 
 $(BUILD)/tests/%: tests/kernel/%.c tests/kernel/programs.c tests/kernel/programs.h $(LIBRARY) $(BUILD)/monitor.skel.h
 	@mkdir -p $(@D)
@@ -29,3 +29,8 @@ $(BUILD)/tests/flood.skel.h: $(BUILD)/tests/flood.bpf.o
 
 $(BUILD)/tests/flood: tests/kernel/flood.c tests/kernel/flood.h $(BUILD)/tests/flood.skel.h
 	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -Itests/kernel -I$(BUILD)/tests -o $@ $< $(LDLIBS_ALL)
+
+# Not called an object: tests/vm/run.sh takes it along.
+$(BUILD)/tests/foreign.bpf: tests/kernel/foreign.bpf.c
+	@mkdir -p $(@D)
+	$(Q)echo '  BPF   ' $@; $(CLANG) $(BPF_CFLAGS) -c $< -o $@

@@ -13,7 +13,7 @@ trap 'rm -rf "$work"' EXIT
 [ $# -gt 0 ] || set -- 5.10 6.1 6.12 newest
 for kernel in "$@"; do
 	begin=$SECONDS
-	VM_SECONDS=${VM_SECONDS:-400} tests/vm/run.sh "$kernel" tests/vm/guest_test.sh \
+	VM_SECONDS=${VM_SECONDS:-1500} tests/vm/run.sh "$kernel" tests/vm/guest_test.py \
 		>"$work/output" 2>"$work/errors"
 	status=$?
 	if [ $status = 77 ]; then

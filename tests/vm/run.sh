@@ -45,7 +45,8 @@ programs='bash sh cat chmod chown cmp cp cut date dd df diff dirname basename ec
 	find flock grep head hostname id install insmod ip kill ln ls lsmod md5sum mkdir mknod mktemp
 	mount mv nl nproc nsenter od paste pgrep printf ps readlink realpath rm rmdir rmmod sed seq setpriv
 	sleep sort stat stty sync sysctl tac tail taskset tc tee timeout touch tr true umount uname
-	uniq unshare wc xargs awk bpftool python3 strace prlimit'
+	uniq unshare wc xargs awk bpftool python3 strace prlimit
+	xdp-loader xdp-filter'
 
 libraries_of() { # FILE...
 	ldd "$@" 2>/dev/null | grep -oE '/[^ ]+\.so[^ :]*|/[^ ]*/ld-[^ ]+' | sort -u
@@ -90,6 +91,7 @@ pack_base() { # ARCHIVE
 		-prune -o -type f -print >"$work/python"
 	{
 		cat "$work/programs" "$work/python"
+		ls /usr/lib/*/bpf/*.o # the dispatcher of libxdp, and what xdp-filter loads
 		libraries_of $(cat "$work/programs") "$python"/lib-dynload/*.so
 	} | install_files "$root"
 	pack "$root" "$1.$$" && mv "$1.$$" "$1"

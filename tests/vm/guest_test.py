@@ -1,0 +1,453 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""What has to hold on every kernel; runs inside a virtual machine, as its only work.
+
+usage: tests/vm/run.sh KERNEL tests/vm/guest_test.py [CHECK...]      speaks TAP
+
+  near  near0 10.78.0.1 ---- far0 10.78.0.2  far      ackmon is at near0; a frame is a segment
+
+The other programs on the wire are those of xdp-tools: xdp-filter, which lets all pass and counts it.
+"""
+import contextlib
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TREE = os.path.dirname(os.path.dirname(HERE))
+ACKMON, TRAFFIC = TREE + "/build/ackmon", TREE + "/build/tests/traffic"
+NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+CONNECTIONS, REQUEST, RESPONSE = 4, 20 * 1448, 30 * 1448
+SLOW = 120  # seconds anything may take here
+
+kernel = tuple(int(part) for part in re.match(r"(\d+)\.(\d+)", os.uname().release).groups())
+work = tempfile.mkdtemp()
+os.chmod(work, 0o755)
+
+
+class Failed(Exception):
+    pass
+
+
+class Skipped(Exception):
+    pass
+
+
+def demand(truth, *words):
+    if not truth:
+        raise Failed(" ".join(str(word) for word in words))
+
+
+# ---------------------------------------------------------------- machinery
+
+def on(host, *command):
+    """nsenter and not `ip netns exec`: the latter remounts /sys and hides bpffs."""
+    return ["nsenter", f"--net=/run/netns/{host}", *command]
+
+
+def run(*command, may_fail=False, **options):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=SLOW, **options)
+    demand(may_fail or not done.returncode, *command, f"ended with {done.returncode}:", done.stdout[-500:],
+           done.stderr[-1500:])
+    return done
+
+
+def read(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+def until(claim, what):
+    end = time.monotonic() + SLOW
+    while not claim():
+        demand(time.monotonic() < end, "waited in vain for", what() if callable(what) else what)
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def started(command, ready, name, **options):
+    """A process that has said what makes it ready; ended by force when nobody ended it."""
+    said = f"{work}/{name}"
+    with open(said, "w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, **options)
+    process.said = lambda: read(said)
+    try:
+        until(lambda: re.search(ready, process.said()) or process.poll() is not None, lambda: f"{name}: {process.said()}")
+        demand(process.poll() is None, name, "ended:", process.said()[-1500:])
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def end(process):
+    process.send_signal(signal.SIGINT)
+    code = process.wait(SLOW)
+    demand(code == 0, "exit code", code, process.said()[-1500:])
+
+
+def network_up(mtu=1500):
+    for host, name, address in ("near", "near0", "10.78.0.1"), ("far", "far0", "10.78.0.2"):
+        run("ip", "netns", "add", host)
+        for path in "all", "default":
+            run(*on(host, "sysctl", "-qw", f"net.ipv6.conf.{path}.disable_ipv6=1"))
+    run("ip", "link", "add", "near0", "netns", "near", "mtu", str(mtu), "gso_max_segs", "1", "type", "veth",
+        "peer", "name", "far0", "netns", "far", "mtu", str(mtu), "gso_max_segs", "1")
+    for host, name, address in ("near", "near0", "10.78.0.1"), ("far", "far0", "10.78.0.2"):
+        run("ip", "-n", host, "addr", "add", address + "/24", "dev", name)
+        run("ip", "-n", host, "link", "set", "lo", "up")
+        run("ip", "-n", host, "link", "set", name, "up")
+
+
+def network_down():
+    for host in "near", "far":
+        run("ip", "netns", "del", host, may_fail=True)
+
+
+def transfer(request=REQUEST, response=RESPONSE):
+    """Connections from far to near; what both kernels say of each, by the client's port."""
+    options = ["--port", "8080", "--count", str(CONNECTIONS)]
+    with started(on("near", TRAFFIC, "server", *options, "--seconds", str(SLOW)), "end,", "server") as server:
+        client = run(*on("far", TRAFFIC, "client", "10.78.0.1", *options, "--request", str(request),
+                         "--response", str(response)))
+        demand(server.wait(SLOW) == 0, "the server failed")
+        lines = [line for text in (client.stdout, server.said()) for line in csv.DictReader(text.splitlines())]
+    found = {}
+    for line in lines:
+        demand(line["outcome"] == "done", "a connection failed:", line)
+        found.setdefault(int(line["client_port"]), {})[line["end"]] = line
+    demand(len(found) == CONNECTIONS, len(found), "connections")
+    return found
+
+
+def link_frames(name="near0"):
+    stats = json.loads(run("ip", "-n", "near", "-s", "-j", "link", "show", name).stdout)[0]["stats64"]
+    return stats["rx"]["packets"] + stats["tx"]["packets"]
+
+
+def records(path):
+    return {record["opener_port"]: record for record in map(json.loads, read(path).splitlines())
+            if record["responder_port"] == 8080}
+
+
+def compare(kernels, found, iface="near0"):
+    """Each connection has its record, with the octets, segments and repeats the two kernels count."""
+    demand(set(kernels) <= set(found), len(set(kernels) - set(found)), "of", len(kernels), "connections have no record")
+    for port, ends in kernels.items():
+        record = found[port]
+        demand(record["outcome"] == "established" and record["close"] == "fin", record["outcome"], record["close"])
+        demand(record["iface"] == iface, "the interface is called", record["iface"], "not", iface)
+        for side, line in ("opener", ends["client"]), ("responder", ends["server"]):
+            sent = int(line["bytes_sent"]) - int(line["bytes_retrans"])
+            demand(record[side + "_unique_bytes"] == sent, side, record[side + "_unique_bytes"], "bytes, not", sent)
+            again = int(line["total_retrans"])
+            demand(record[side + "_retransmitted_segments"] == again, side, "repeats",
+                   record[side + "_retransmitted_segments"], "not", again)
+            # What is left of a socket in TIME_WAIT sends the last ACK, and counts it nowhere.
+            segments, least = record[side + "_segments"], int(line["segs_out"])
+            demand(least <= segments <= least + 1, side, segments, "segments, the kernel says", least)
+
+
+def watching(*options, name="watch", **more):
+    command = on("near", ACKMON, "-i", "near0", "-j", "-w", f"{work}/records", *options)
+    return started(command, r"near0: .*(in|e)gress|near0: taken over", name, **more)
+
+
+def frames_of(said):
+    """What the summary says of XDP ingress, TC ingress, TC egress."""
+    summary = re.findall(r"([\d,]+) frames? seen", said)
+    return int(summary[-1].replace(",", "")) if summary else -1
+
+
+def status():
+    lines = run(*on("near", ACKMON, "status", "-j", "-q", "-i", "near0")).stdout.splitlines()
+    return json.loads(lines[0]) if lines else {}
+
+
+def left_behind():
+    said = run(*on("near", "bpftool", "net", "show", "dev", "near0")).stdout
+    said += run(*on("near", "tc", "qdisc", "show", "dev", "near0")).stdout
+    return [line for line in said.splitlines() if "ackmon" in line or "clsact" in line] + \
+        [path for path, _, files in os.walk("/sys/fs/bpf/ackmon") if files]
+
+
+# ---------------------------------------------------------------- alone
+
+def check_verifier():
+    """the verifier takes the programs"""
+    run(TREE + "/build/tests/walked")
+
+
+def counted(*options, **more):
+    with watching(*options, **more) as watcher:
+        before = link_frames()
+        kernels = transfer()
+        after = link_frames()
+        end(watcher)
+        said = watcher.said()
+    compare(kernels, records(f"{work}/records"))
+    demand(frames_of(said) == after - before, frames_of(said), "frames seen,", after - before, "passed:", said)
+    demand(not left_behind(), "left:", *left_behind())
+    return said
+
+
+def check_native():
+    """native XDP counts what the kernels count"""
+    said = counted("-m", "native")
+    demand("native XDP ingress" in said, said)
+
+
+def check_generic():
+    """generic XDP counts what the kernels count"""
+    said = counted("-m", "skb")
+    demand("generic XDP ingress" in said, said)
+
+
+def check_tc():
+    """TC counts what the kernels count"""
+    said = counted("-m", "tc")
+    demand(("TCX" if kernel >= (6, 6) else "clsact") in said, said)
+
+
+def check_clsact():
+    """TC by clsact filters counts what the kernels count"""
+    if kernel < (6, 6):
+        raise Skipped("that is what TC is here")
+    said = counted("-m", "tc", env={**os.environ, "ACKMON_TC": "clsact"})
+    demand("clsact" in said, said)
+
+
+def check_mtu():
+    """frames of 9000 bytes pass native XDP and TC, and are counted whole"""
+    network_down()
+    network_up(mtu=9000)
+    for mode in "native", "tc":
+        if mode == "native" and kernel < (5, 18):
+            with_refusal = run(*on("near", ACKMON, "-i", "near0", "-m", "native", "--duration", "0.1"), may_fail=True)
+            demand(with_refusal.returncode == 1 and re.search("MTU|frags|-m tc", with_refusal.stderr), "said:",
+                   with_refusal.stderr)
+            continue
+        with watching("-m", mode) as watcher:
+            kernels = transfer(request=50 * 8948, response=50 * 8948)
+            end(watcher)
+        found = records(f"{work}/records")
+        compare(kernels, found)
+        for port in kernels:
+            wire = found[port]["responder_wire_bytes"] / found[port]["responder_frames"]
+            demand(wire > 1514, mode, ": frames of", wire, "bytes in the mean are not large")
+
+
+def check_rename():
+    """an interface that gets another name keeps being watched"""
+    with watching("-m", "native") as watcher:
+        first = transfer()
+        if kernel < (6, 12):  # only while down
+            run("ip", "-n", "near", "link", "set", "near0", "down")
+        run("ip", "-n", "near", "link", "set", "near0", "name", "other0")
+        run("ip", "-n", "near", "link", "set", "other0", "up")
+        until(lambda: "other0" in watcher.said(), lambda: "the new name; said: " + watcher.said())
+        second = transfer()
+        end(watcher)
+    found = records(f"{work}/records")
+    compare(second, found, iface="other0")
+    compare(first, found, iface=found[next(iter(first))]["iface"])
+
+
+def check_pins():
+    """attached for good: a reader is killed, the kernel side counts on, the next reader has it all"""
+    restart_from_pins("-m", "tc")
+
+
+def restart_from_pins(*options):
+    run(*on("near", ACKMON, "attach", "-q", "-i", "near0", *options))
+    try:
+        with watching() as watcher:
+            first = transfer()
+            watcher.kill()
+            watcher.wait()
+        seen, passed = status()["frames_seen"], link_frames()
+        second = transfer()
+        now = status()
+        demand(now["frames_seen"] - seen == link_frames() - passed, now["frames_seen"] - seen, "frames seen without a reader,",
+               link_frames() - passed, "passed")
+        with started(on("near", ACKMON, "-i", "near0", "-j", "-w", f"{work}/records2"), "taken over", "next") as watcher:
+            until(lambda: len(records(f"{work}/records2")) >= 2 * CONNECTIONS or
+                  {**records(f"{work}/records"), **records(f"{work}/records2")}.keys() >= {*first, *second},
+                  "the records")
+            watcher.send_signal(signal.SIGTERM)
+            watcher.wait(SLOW)
+        demand(status()["frames_seen"] >= now["frames_seen"], "frames seen fell")
+        compare({**first, **second}, {**records(f"{work}/records"), **records(f"{work}/records2")})
+        return now
+    finally:
+        run(*on("near", ACKMON, "detach", "-q"))
+        demand(not left_behind(), "left:", *left_behind())
+
+
+# ---------------------------------------------------------------- with others
+
+def filter_frames():
+    """What xdp-filter let pass."""
+    dump = json.loads(run("bpftool", "-j", "map", "dump", "pinned", "/sys/fs/bpf/xdp-filter/xdp_stats_map").stdout)
+    packets = [bytes(int(octet, 16) for octet in cpu["value"][:8]) for entry in dump for cpu in entry["values"]]
+    return sum(int.from_bytes(octets, "little") for octets in packets)
+
+
+def chain():
+    """The programs of near0 in the order they run: name and priority."""
+    said = run(*on("near", "xdp-loader", "status", "near0")).stdout
+    return [(name, int(priority)) for priority, name in re.findall(r"=>\s+(\d+)\s+(\S+)", said)]
+
+
+@contextlib.contextmanager
+def neighbour():
+    for program in "xdp-filter", "xdp-loader":
+        if not shutil.which(program):
+            raise Skipped(f"{program} is missing where this machine was packed; run: sudo make vm-deps")
+    run(*on("near", "xdp-filter", "load", "-m", "native", "-f", "tcp", "near0"))
+    try:
+        yield
+    finally:
+        run(*on("near", "xdp-filter", "unload", "near0"))
+
+
+def check_join():
+    """beside a program of libxdp's dispatcher ackmon runs first, both count, the other stays"""
+    with neighbour():
+        with watching("-m", "native") as watcher:
+            demand([name for name, _ in chain()][:1] == ["ackmon_xdp"] and len(chain()) == 2, "the chain is", *chain())
+            before = filter_frames()
+            kernels = transfer()
+            others = filter_frames() - before
+            end(watcher)
+            said = watcher.said()
+        compare(kernels, records(f"{work}/records"))
+        ours = int(re.search(r"([\d,]+) XDP ingress", said).group(1).replace(",", ""))
+        demand(ours == others, "we saw", ours, "frames, xdp-filter", others)
+        demand([name for name, _ in chain()] == ["xdpfilt_alw_tcp"], "the chain is", *chain())
+        before = filter_frames()
+        transfer()
+        demand(filter_frames() > before, "xdp-filter sees nothing after us")
+    demand(not left_behind(), "left:", *left_behind())
+
+
+def check_joined():
+    """other programs come and go beside a watching ackmon, before it and behind it, and it misses no frame"""
+    with watching("-m", "native") as watcher:
+        before = link_frames()
+        kernels = transfer()
+        with neighbour():
+            kernels.update(transfer())
+            run(*on("near", "xdp-loader", "load", "-m", "native", "-P", "2", "near0",
+                    "/usr/lib/x86_64-linux-gnu/bpf/xdpfilt_alw_all.o"))
+            order = [priority for _, priority in chain()]
+            demand(len(order) == 3 and order == sorted(order), "the chain is", *chain())
+            demand(chain()[1][0] == "ackmon_xdp", "the chain is", *chain())
+            kernels.update(transfer())
+            identity = re.search(r"=>\s+2\s+\S+\s+(\d+)", run(*on("near", "xdp-loader", "status", "near0")).stdout).group(1)
+            run(*on("near", "xdp-loader", "unload", "near0", "-i", identity))
+        kernels.update(transfer())
+        passed = link_frames() - before
+        end(watcher)
+        said = watcher.said()
+    compare(kernels, records(f"{work}/records"))
+    demand(frames_of(said) == passed, frames_of(said), "frames seen,", passed, "passed:", said)
+    demand(not left_behind(), "left:", *left_behind())
+
+
+def check_kept():
+    """the same for what is attached for good: a killed reader, and the dispatcher keeps both"""
+    with neighbour():
+        before = filter_frames()
+        now = restart_from_pins("-m", "native")
+        demand([p.get("with") for p in now["programs"] if p["hook"] == "xdp"] == ["dispatcher"], now["programs"])
+        demand(filter_frames() - before >= 2 * CONNECTIONS * 20, "xdp-filter saw", filter_frames() - before, "frames")
+        demand(len(chain()) == 1, "after detach the chain is", *chain())
+
+
+def check_foreign():
+    """a program outside of a dispatcher is not replaced: its name, its id, and the way out"""
+    run(*on("near", "ip", "link", "set", "dev", "near0", "xdpdrv", "obj", TREE + "/build/tests/foreign.bpf", "sec", "xdp"))
+    before = run(*on("near", "bpftool", "-j", "net", "show", "dev", "near0")).stdout
+    refused = run(*on("near", ACKMON, "-i", "near0", "-m", "native", "--duration", "0.1"), may_fail=True)
+    demand(refused.returncode == 1 and re.search(r'"neighbour_xdp" \(id \d+\).*-m tc', refused.stderr), "said:", refused.stderr)
+    demand(before == run(*on("near", "bpftool", "-j", "net", "show", "dev", "near0")).stdout, "it changed")
+
+
+# ---------------------------------------------------------------- rights
+
+def with_capabilities(*names):
+    those = ",".join("+" + name for name in names) if names else "-all"
+    return [*NOBODY, "--inh-caps", those, "--ambient-caps", those] if names else NOBODY
+
+
+def check_capabilities():
+    """a plain user with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN watches; each one missing is named"""
+    needed = ["net_admin", "bpf", "perfmon"] + (["sys_resource"] if kernel < (5, 11) else [])
+    os.chmod(work, 0o777)
+    for mode in "native", "tc":
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{work}/records")
+        command = on("near", *with_capabilities(*needed), ACKMON, "-i", "near0", "-j", "-w", f"{work}/records", "-m", mode)
+        with started(command, "near0: .*ingress", "plain") as watcher:
+            kernels = transfer()
+            end(watcher)
+        compare(kernels, records(f"{work}/records"))
+        demand(not left_behind(), "left:", *left_behind())
+    for missing in needed:
+        rest = [name for name in needed if name != missing]
+        said = run(*on("near", *with_capabilities(*rest), ACKMON, "-i", "near0", "--duration", "0.1"), may_fail=True)
+        demand(said.returncode == 1 and f"CAP_{missing.upper()}" in said.stderr, "without", missing, "it said:", said.stderr)
+
+
+def check_nobody():
+    """without rights: replay works, watching is refused by one sentence"""
+    said = run(*NOBODY, ACKMON, "-q", "-j", "-r", TREE + "/pcaps/fast_retransmit.pcap")
+    demand('"opener_retransmitted_segments"' in said.stdout, said.stdout)
+    said = run(*on("near", *NOBODY, ACKMON, "-i", "near0"), may_fail=True)
+    demand(said.returncode == 1 and len(said.stderr.splitlines()) == 1 and "CAP_BPF" in said.stderr, "said:", said.stderr)
+
+
+CHECKS = [check_verifier, check_native, check_generic, check_tc, check_clsact, check_mtu, check_rename, check_pins,
+          check_join, check_joined, check_kept, check_foreign, check_capabilities, check_nobody]
+
+
+def main(wanted):
+    failed = 0
+    print("# running", os.uname().release, flush=True)
+    checks = [check for check in CHECKS if not wanted or check.__name__[len("check_"):] in wanted]
+    for number, check in enumerate(checks, 1):
+        begin = time.monotonic()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{work}/records")
+        try:
+            network_up()
+            check()
+            print(f"ok {number} - {check.__doc__}")
+        except Skipped as why:
+            print(f"ok {number} - {check.__doc__} # SKIP {why}")
+        except (Failed, OSError, subprocess.TimeoutExpired, LookupError, ValueError, AttributeError) as why:
+            failed = 1
+            print(f"not ok {number} - {check.__doc__}")
+            print("\n".join("# " + line[:300] for line in f"{type(why).__name__}: {why}".splitlines()[:14]))
+        finally:
+            run(*on("near", ACKMON, "detach", "-q"), may_fail=True)
+            network_down()
+        print(f"# {time.monotonic() - begin:.1f} s", flush=True)
+    print(f"1..{len(checks)}")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
