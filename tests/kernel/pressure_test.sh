@@ -101,11 +101,11 @@ flood_in_between() { # NAME MODE FRAMES PER_SECOND REAL OPTION...
 	job "$work/server" end, b "$TRAFFIC" server --count $((real + 200)) --seconds 300
 	job_pids+=("$watch")
 	# Open before the flood, and all through it.
-	on a "$TRAFFIC" client "$B4" --count 200 --parallel 200 --rounds 3 --pause 1000 >"$work/$name.lasting" &
+	on a "$TRAFFIC" client "$B4" --count 200 --parallel 200 --rounds 3 --pause 1000 --seconds 300 >"$work/$name.lasting" &
 	lasting=$!
 	on b "$FLOOD" "$mode" eth0 "$frames" "$per_second" >"$work/$name.flood" 2>&1 &
 	flood=$!
-	on a "$TRAFFIC" client "$B4" --count "$real" --parallel 20 >"$work/$name.real"
+	on a "$TRAFFIC" client "$B4" --count "$real" --parallel 20 --seconds 300 >"$work/$name.real"
 	wait $flood
 	wait $lasting
 	watched
