@@ -228,25 +228,40 @@ static int start(struct http *http, int fd)
 	return http->daemon ? 0 : -ENOMEM;
 }
 
-int http_open(struct http **ret_http, struct loop *loop, const char *address, http_metrics_fn metrics,
-	      void *context, char *ret_error, size_t error_size)
+int http_listen(const char *address, char *ret_error, size_t error_size)
+{
+	union address where;
+	socklen_t len = parse_address(address, &where);
+	int fd = len ? listen_at(&where, len) : -EINVAL;
+
+	if (fd >= 0)
+		return fd;
+	if (fd == -EINVAL)
+		snprintf(ret_error, error_size,
+			 "--listen %s: not an address; give PORT, ADDR:PORT, [ADDR]:PORT or the path "
+			 "of a socket", address);
+	else if (fd == -EACCES && where.any.sa_family != AF_UNIX)
+		snprintf(ret_error, error_size,
+			 "--listen %s: ports below 1024 need CAP_NET_BIND_SERVICE; take a higher one",
+			 address);
+	else
+		snprintf(ret_error, error_size, "--listen %s: %s", address, strerror(-fd));
+	return fd;
+}
+
+int http_open(struct http **ret_http, struct loop *loop, int fd, const char *address,
+	      http_metrics_fn metrics, void *context, char *ret_error, size_t error_size)
 {
 	struct http *http = calloc(1, sizeof(*http));
 	const union MHD_DaemonInfo *info;
-	union address where;
-	socklen_t len = parse_address(address, &where);
-	int err = http ? 0 : -ENOMEM, fd = -1;
+	int err = http ? 0 : -ENOMEM;
 
-	if (!err && !len)
-		err = -EINVAL;
-	if (!err) {
-		fd = listen_at(&where, len);
-		err = fd < 0 ? fd : 0;
-	}
-	if (!err) {
+	if (err) {
+		close(fd);
+	} else {
 		http->metrics = metrics;
 		http->context = context;
-		if (where.any.sa_family == AF_UNIX)
+		if (strchr(address, '/'))
 			http->socket_path = strdup(address);
 		err = start(http, fd);
 	}
@@ -258,12 +273,7 @@ int http_open(struct http **ret_http, struct loop *loop, const char *address, ht
 		*ret_http = http;
 		return 0;
 	}
-	if (err == -EINVAL)
-		snprintf(ret_error, error_size,
-			 "--listen %s: not an address; give PORT, ADDR:PORT, [ADDR]:PORT or the path "
-			 "of a socket", address);
-	else
-		snprintf(ret_error, error_size, "--listen %s: %s", address, strerror(-err));
+	snprintf(ret_error, error_size, "--listen %s: %s", address, strerror(-err));
 	http_close(http);
 	return err;
 }

@@ -15,12 +15,17 @@ struct http;
 typedef int (*http_metrics_fn)(void *context, enum metrics_format format, struct buffer *buffer);
 
 /*
- * address: PORT or :PORT (of 127.0.0.1), ADDR:PORT, [ADDR]:PORT, or the path of a UNIX socket. Answers from
- * the loop, without a thread. Needs socket, bind and listen while it opens, then accept4, recv, send(msg),
- * epoll and close. On failure -errno and one sentence.
+ * address: PORT or :PORT (of 127.0.0.1), ADDR:PORT, [ADDR]:PORT, or the path of a UNIX socket. A listening
+ * socket, while we may still take low ports; or -errno and one sentence.
  */
-int http_open(struct http **ret_http, struct loop *loop, const char *address, http_metrics_fn metrics,
-	      void *context, char *ret_error, size_t error_size);
+int http_listen(const char *address, char *ret_error, size_t error_size);
+
+/*
+ * Answers at that socket, and takes it over, also when it fails: from the loop, without a thread. Needs
+ * accept4, recv, send(msg), epoll and close. On failure -errno and one sentence.
+ */
+int http_open(struct http **ret_http, struct loop *loop, int fd, const char *address,
+	      http_metrics_fn metrics, void *context, char *ret_error, size_t error_size);
 
 /* Now and then, at least each second: those who wait too long are let go. */
 void http_check(struct http *http);

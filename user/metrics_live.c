@@ -163,10 +163,15 @@ static void on_second(void *context)
 static int open_exports(struct metrics_live *live, struct loop *loop, char *ret_error, size_t error_size)
 {
 	const struct options *options = live->source.options;
-	int err = 0;
+	int fd = live->source.listen_fd, err = 0;
 
-	if (options->listen)
-		err = http_open(&live->http, loop, options->listen, gather, live, ret_error, error_size);
+	if (options->listen && fd < 0) {
+		fd = http_listen(options->listen, ret_error, error_size);
+		err = fd < 0 ? fd : 0;
+	}
+	if (!err && options->listen)
+		err = http_open(&live->http, loop, fd, options->listen, gather, live, ret_error,
+				error_size);
 	if (!err && options->otlp_url)
 		err = otlp_open(&live->otlp, options->otlp_url, ret_error, error_size);
 	if (err)

@@ -22,6 +22,7 @@ struct metrics_source {
 	const struct attach *attach;
 	struct labels *labels;
 	struct reader *reader;
+	int listen_fd; /* of --listen, taken over; -1: not listening yet */
 	void (*summary)(void *context, struct summary *ret_summary);
 	void *context;
 };

@@ -15,6 +15,7 @@
 #include "config.h"
 #include "confine.h"
 #include "filter.h"
+#include "http.h"
 #include "labels.h"
 #include "labels_watch.h"
 #include "log.h"
@@ -43,6 +44,7 @@ struct watcher {
 	struct labels *labels; /* NULL: nobody asked */
 	struct metrics_live *metrics; /* NULL: the same */
 	struct labels_watch *labels_watch;
+	int listen_fd; /* of --listen until the metrics have it; -1: none */
 	int64_t wall_offset_ns;
 	bool in_interval; /* the flows shown now go on */
 	bool said_full;
@@ -385,6 +387,20 @@ static void on_taken(void *context, const struct flow_key *key, struct flow *flo
 		metrics_live_leaving(watcher->metrics, key, flow);
 }
 
+/* Ports below 1024 are taken while we may; a socket with a path belongs to who we are afterwards. */
+static int open_listener(struct watcher *watcher)
+{
+	char error[512];
+
+	if (!watcher->options->listen || strchr(watcher->options->listen, '/'))
+		return 0;
+	watcher->listen_fd = http_listen(watcher->options->listen, error, sizeof(error));
+	if (watcher->listen_fd >= 0)
+		return 0;
+	log_error("%s", error);
+	return watcher->listen_fd;
+}
+
 static int open_metrics(struct watcher *watcher)
 {
 	const struct metrics_source source = {
@@ -392,6 +408,7 @@ static int open_metrics(struct watcher *watcher)
 		.attach = watcher->attach,
 		.labels = watcher->labels,
 		.reader = watcher->reader,
+		.listen_fd = watcher->listen_fd,
 		.summary = summary_of,
 		.context = watcher,
 	};
@@ -496,7 +513,7 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 	attach_describe_rooms(watcher->attach, rooms, sizeof(rooms));
 	log_info("%s", rooms);
 	/* Before the server's threads: they are to have no more rights than we. */
-	if (give_up_privileges(watcher) || open_metrics(watcher))
+	if (open_listener(watcher) || give_up_privileges(watcher) || open_metrics(watcher))
 		return EXIT_FAILED;
 	read_summary(watcher, &summary);
 	if (attach_has_kept(watcher->attach))
@@ -528,7 +545,8 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 
 int watch(const struct options *options)
 {
-	struct watcher watcher = {.options = options, .wall_offset_ns = clock_wall_offset_ns()};
+	struct watcher watcher = {
+		.options = options, .listen_fd = -1, .wall_offset_ns = clock_wall_offset_ns()};
 	struct monitor_config config = config_of(config_defaults(), options);
 	struct identity identity;
 	char error[512];
