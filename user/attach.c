@@ -791,6 +791,7 @@ void attach_close(struct attach *attach)
 	attach_stop(attach);
 	attach_close_pins(attach);
 	free(attach->places);
+	free(attach->kept);
 	for (int kind = 0; kind < LINK_KINDS; kind++)
 		for (int i = 0; i <= NETNS_MAX; i++)
 			monitor__destroy(attach->copies[kind][i]);

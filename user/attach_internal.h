@@ -51,8 +51,12 @@ struct attach {
 	struct monitor *skel;
 	struct monitor_config config;
 	bool is_loaded;
+	uint64_t flows_let_go; /* see struct pins_about */
+	bool only_looks; /* at what is kept: nothing is loaded, attached or taken */
 	struct pins *pins; /* NULL: the maps are ours alone */
 	uint64_t since_wall_ns; /* with pins: counting began then */
+	uint32_t *kept;	   /* interfaces that were, when we took over: later we may not be let in */
+	size_t kept_count;
 	struct place *places;
 	size_t place_count;
 	/* TC programs of other namespaces, by number, and of interfaces without Ethernet header. */

@@ -747,6 +747,8 @@ int attach_adopt(struct attach *attach, const char *root, const char *const *nam
 		goto out;
 	}
 	attach->pins = pins;
+	if (pins_list(pins, &attach->kept, &attach->kept_count))
+		attach->kept_count = 0;
 	return 1;
 out:
 	free(pins);
@@ -756,6 +758,10 @@ out:
 
 bool attach_is_kept(const struct attach *attach, unsigned int ifindex)
 {
+	for (size_t i = 0; i < attach->kept_count; i++)
+		if (attach->kept[i] == ifindex)
+			return true;
+	/* Others may have been attached since. */
 	return attach->pins && pins_have(attach->pins, ifindex);
 }
 
