@@ -149,27 +149,35 @@ static int open_programs(struct attach *attach, const struct monitor_config *con
 	return bpf_program__set_autoload(attach->skel->progs.ackmon_xdp, false);
 }
 
-int attach_open(struct attach **ret_attach, const struct monitor_config *config, char *ret_error,
-		size_t error_size)
+int attach_new(struct attach **ret_attach, const struct monitor_config *config)
 {
 	struct attach *attach;
 	int err;
 
 	attach_listen_to_libraries();
-	err = privileges_check_watching(ret_error, error_size);
-	if (err)
-		return err;
 	attach = calloc(1, sizeof(*attach));
 	if (!attach)
-		return attach_fail(ret_error, error_size, -ENOMEM, "out of memory");
+		return -ENOMEM;
 	err = open_programs(attach, config);
-	if (err) {
+	if (err)
 		attach_close(attach);
-		return attach_fail(ret_error, error_size, err,
-				   "the BPF programs cannot be opened: %s", strerror(-err));
-	}
-	*ret_attach = attach;
-	return 0;
+	else
+		*ret_attach = attach;
+	return err;
+}
+
+int attach_open(struct attach **ret_attach, const struct monitor_config *config, char *ret_error,
+		size_t error_size)
+{
+	int err = privileges_check_watching(ret_error, error_size);
+
+	if (err)
+		return err;
+	err = attach_new(ret_attach, config);
+	if (err)
+		attach_fail(ret_error, error_size, err, "the BPF programs cannot be opened: %s",
+			    strerror(-err));
+	return err;
 }
 
 int attach_load(struct attach *attach, char *ret_error, size_t error_size)

@@ -53,6 +53,18 @@ void attach_forget(struct attach *attach, const struct netns *netns, unsigned in
 int attach_adopt(struct attach *attach, const char *root, const char *const *names, size_t count,
 		 char *ret_note, size_t note_size, char *ret_error, size_t error_size);
 
+/*
+ * Looks at what `ackmon attach` left there for one of these interfaces, and takes nothing: maps are
+ * opened for reading only, which takes no capability where they are shared with our group. 1: they are
+ * open; 0: none of them is kept; or -errno and a sentence.
+ */
+int attach_look(struct attach **ret_attach, const char *root, const char *const *names, size_t count,
+		char *ret_error, size_t error_size);
+bool attach_only_looks(const struct attach *attach);
+
+/* Connections that upgrades of what is kept had to let go, since it was attached. */
+uint64_t attach_flows_let_go(const struct attach *attach);
+
 /* Would attach_adopt() take something over? */
 bool attach_would_adopt(const char *root, const char *const *names, size_t count);
 

@@ -65,6 +65,9 @@ struct attach {
 
 /* attach.c: the programs */
 
+/* The programs as they are compiled, not loaded; whether this process may load them is not asked. */
+int attach_new(struct attach **ret_attach, const struct monitor_config *config);
+
 /* Before they are loaded. */
 void attach_configure(struct attach *attach, const struct monitor_config *config);
 
@@ -132,5 +135,13 @@ int attach_adopt_place(struct attach *attach, struct place *place, char *ret_not
 int attach_check_kept(const struct place *place, char *ret_error, size_t error_size);
 bool attach_program_is_kept(uint32_t id);
 void attach_close_pins(struct attach *attach);
+struct pins_about;
+struct bpf_map;
+bool attach_is_working_space(const struct bpf_map *map); /* not kept: nobody needs it as it was */
+/* Every kept map is as this version has it. */
+bool attach_everything_fits(const struct attach *attach, const struct pins *pins,
+			    const struct pins_about *about);
+/* As -i means it: a name, a pattern, or all that are up. */
+bool attach_any_selects(const char *const *words, size_t count, const struct interface *interface);
 
 #endif

@@ -34,9 +34,9 @@ struct left {
 /* Maps */
 
 /* What no other program version needs to find as it was. */
-static bool is_working_space(const struct bpf_map *map)
+bool attach_is_working_space(const struct bpf_map *map)
 {
-	static const char *const names[] = {"scratch", "no_holes", "no_samples"};
+	static const char *const names[] = {"scratch", "no_holes", "no_samples", "transit_marks"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (!strcmp(bpf_map__name(map), names[i]))
@@ -96,20 +96,20 @@ static bool all_of_flows_fit(const struct attach *attach, const struct pins *pin
 	const struct bpf_map *map;
 
 	bpf_object__for_each_map(map, attach_object(attach))
-		if (!is_working_space(map) &&
+		if (!attach_is_working_space(map) &&
 		    (is_of_flows(map) || (about->config.aggregate && is_of_pairs(map))) &&
 		    !fits(attach, pins, about, map))
 			return false;
 	return true;
 }
 
-static bool everything_fits(const struct attach *attach, const struct pins *pins,
+bool attach_everything_fits(const struct attach *attach, const struct pins *pins,
 			    const struct pins_about *about)
 {
 	const struct bpf_map *map;
 
 	bpf_object__for_each_map(map, attach_object(attach))
-		if (!is_working_space(map) && !fits(attach, pins, about, map))
+		if (!attach_is_working_space(map) && !fits(attach, pins, about, map))
 			return false;
 	return true;
 }
@@ -185,7 +185,7 @@ static int pin_maps(const struct attach *attach, const struct pins *pins)
 	int err = 0;
 
 	bpf_object__for_each_map(map, attach_object(attach)) {
-		if (is_working_space(map))
+		if (attach_is_working_space(map))
 			continue;
 		map_path(pins, bpf_map__name(map), path);
 		err = pins_put(bpf_map__fd(map), path);
@@ -200,11 +200,15 @@ static uint64_t wall_ns(void)
 	return (uint64_t)((int64_t)clock_monotonic_ns() + clock_wall_offset_ns());
 }
 
-static struct pins_about describe(const struct attach *attach, uint64_t since_wall_ns)
+/* before: what was noted until now; all 0 when nothing was. */
+static struct pins_about describe(const struct attach *attach, const struct pins_about *before,
+				  const struct left *left)
 {
 	struct pins_about about = {
 		.bytes = sizeof(about),
-		.since_wall_ns = since_wall_ns ?: wall_ns(),
+		.since_wall_ns = before->since_wall_ns ?: wall_ns(),
+		.flows_let_go = before->flows_let_go + left->flows,
+		.frames_let_go = before->frames_let_go + left->frames,
 		.version = ACKMON_VERSION,
 		.config = attach->config,
 	};
@@ -213,7 +217,7 @@ static struct pins_about describe(const struct attach *attach, uint64_t since_wa
 	bpf_object__for_each_map(map, attach_object(attach)) {
 		struct pins_layout *layout = &about.maps[about.map_count];
 
-		if (is_working_space(map) || about.map_count == PINS_MAPS_MAX)
+		if (attach_is_working_space(map) || about.map_count == PINS_MAPS_MAX)
 			continue;
 		snprintf(layout->map, sizeof(layout->map), "%s", bpf_map__name(map));
 		layout->layout = pins_map_layout(attach_object(attach), map);
@@ -442,23 +446,23 @@ static void keep_pairs(struct attach *attach, const struct monitor_config *kept)
 static int refresh(struct attach *attach, struct pins *pins, struct left *ret_left,
 		   char *ret_error, size_t error_size)
 {
-	struct pins_about about = {};
+	struct pins_about about = {}, before = {};
 	struct left left = {};
 	struct bpf_map *map;
 	char path[PINS_PATH_MAX];
 	bool flows_fit, pairs_go_on;
 	int err;
 
-	if (pins_read_about(pins, &about))
-		about = (struct pins_about){};
-	flows_fit = all_of_flows_fit(attach, pins, &about);
-	pairs_go_on = flows_fit && about.config.aggregate;
+	if (pins_read_about(pins, &before))
+		before = (struct pins_about){};
+	flows_fit = all_of_flows_fit(attach, pins, &before);
+	pairs_go_on = flows_fit && before.config.aggregate;
 	if (pairs_go_on)
-		keep_pairs(attach, &about.config);
+		keep_pairs(attach, &before.config);
 	bpf_object__for_each_map(map, attach_object(attach)) {
-		if (is_working_space(map) || (is_of_pairs(map) && !pairs_go_on))
+		if (attach_is_working_space(map) || (is_of_pairs(map) && !pairs_go_on))
 			continue;
-		if (is_of_flows(map) ? flows_fit : fits(attach, pins, &about, map)) {
+		if (is_of_flows(map) ? flows_fit : fits(attach, pins, &before, map)) {
 			err = reuse_map(pins, map);
 			if (err)
 				return attach_fail(ret_error, error_size, err,
@@ -479,12 +483,13 @@ static int refresh(struct attach *attach, struct pins *pins, struct left *ret_le
 	if (!err)
 		err = refresh_places(attach, pins);
 	if (!err) {
-		about = describe(attach, about.since_wall_ns);
+		about = describe(attach, &before, &left);
 		err = pins_write_about(pins, &about);
 	}
 	if (err)
 		return attach_fail(ret_error, error_size, err, "%s: cannot be renewed: %s",
 				   pins->folder, attach_explain(err));
+	attach->flows_let_go = about.flows_let_go;
 	*ret_left = left;
 	return 0;
 }
@@ -497,6 +502,55 @@ static void say_left(const struct left *left, const char *folder, char *ret_note
 			 "connections and the count of %llu frames are let go, counting begins anew",
 			 folder, (unsigned long long)left->flows,
 			 (unsigned long long)left->frames);
+}
+
+/* Sharing */
+
+/* What a group may do from now on, or who stands in its way. */
+static void say_shared(const struct pins *pins, const struct options *options, gid_t gid)
+{
+	char closed[PINS_PATH_MAX];
+
+	if (!pins_are_closed_to(pins, gid, closed))
+		log_info("group %s may look: ackmon --look -i %s", options->group,
+			 options->interfaces[0]);
+	else
+		log_error("%s lets nobody of group %s through: chmod o+x %s, or name a --bpffs that "
+			  "does; detached and attached again without --bpffs it is kept in "
+			  PINS_OWN_MOUNT ", which does",
+			  closed, options->group, closed);
+}
+
+/* What is new in the folder belongs to the group, too, whoever put it there. */
+static int share(const struct pins *pins, gid_t gid, char *ret_error, size_t error_size)
+{
+	int err = gid ? pins_share(pins, gid) : 0;
+
+	if (err)
+		attach_fail(ret_error, error_size, err, "%s: cannot be opened to group %u: %s",
+			    pins->folder, gid, strerror(-err));
+	return err;
+}
+
+/* Where nothing is kept yet, what a group is to see is kept where it can come to. */
+static int find_shared(const struct options *options, struct pins *pins, gid_t *ret_gid,
+		       char *ret_error, size_t error_size)
+{
+	int err;
+
+	*ret_gid = 0;
+	if (!options->group)
+		return 0;
+	err = privileges_find_group(options->group, ret_gid, ret_error, error_size);
+	if (err || pins_exist(pins) || pins_root_is_named(options->bpffs))
+		return err;
+	err = pins_use_own_mount(pins);
+	if (err == -EXDEV)
+		return attach_fail(ret_error, error_size, err,
+				   "--group: a bpffs made here would end with this mount namespace "
+				   "(ip netns exec makes one: take nsenter --net=/run/netns/NAME), or "
+				   "name one with --bpffs");
+	return err;
 }
 
 /* Adopting */
@@ -543,7 +597,7 @@ static bool selects(const char *word, const struct interface *interface)
 	       (interface->is_ethernet || interface->is_raw_ip);
 }
 
-static bool any_selects(const char *const *words, size_t count, const struct interface *interface)
+bool attach_any_selects(const char *const *words, size_t count, const struct interface *interface)
 {
 	for (size_t i = 0; i < count; i++)
 		if (selects(words[i], interface))
@@ -560,7 +614,7 @@ static bool any_kept(const struct pins *pins, const char *const *names, size_t c
 	if (interfaces_list(&interfaces, &interface_count))
 		return false;
 	for (size_t i = 0; i < interface_count && !is_kept; i++)
-		is_kept = any_selects(names, count, &interfaces[i]) &&
+		is_kept = attach_any_selects(names, count, &interfaces[i]) &&
 			  pins_have(pins, interfaces[i].ifindex);
 	free(interfaces);
 	return is_kept;
@@ -647,6 +701,14 @@ static int refuse_other_wishes(const struct monitor_config *wished, const struct
 		return attach_fail(ret_error, error_size, -EINVAL,
 				   "the interface was attached without --events; change that by "
 				   "ackmon attach -i IFACE --events");
+	if (wished->transit && !about->config.transit)
+		return attach_fail(ret_error, error_size, -EINVAL,
+				   "the interface was attached without --transit; change that by "
+				   "ackmon attach -i IFACE --transit");
+	if (wished->decap & ~about->config.decap)
+		return attach_fail(ret_error, error_size, -EINVAL,
+				   "the interface was attached with fewer tunnels; change that by "
+				   "ackmon attach -i IFACE --decap LIST");
 	return 0;
 }
 
@@ -694,12 +756,12 @@ static int adopt_maps(struct attach *attach, struct pins *pins, char *ret_note, 
 
 	err = pins_read_about(pins, &about);
 	attach->since_wall_ns = err ? 0 : about.since_wall_ns;
-	if (!err && everything_fits(attach, pins, &about)) {
+	if (!err && attach_everything_fits(attach, pins, &about)) {
 		err = refuse_other_wishes(&attach->config, &about, ret_error, error_size);
 		if (err)
 			return err;
 		bpf_object__for_each_map(map, attach_object(attach)) {
-			err = is_working_space(map) ? 0 : reuse_map(pins, map);
+			err = attach_is_working_space(map) ? 0 : reuse_map(pins, map);
 			if (err)
 				return attach_fail(ret_error, error_size, err,
 						   "%s: the kept map %s cannot be used: %s",
@@ -707,6 +769,7 @@ static int adopt_maps(struct attach *attach, struct pins *pins, char *ret_note, 
 						   strerror(-err));
 		}
 		attach_configure(attach, &about.config);
+		attach->flows_let_go = about.flows_let_go;
 		if (links_use(pins, bpf_map__fd(attach_map(attach, "counters"))))
 			return 0;
 	} else if (!err) {
@@ -718,6 +781,8 @@ static int adopt_maps(struct attach *attach, struct pins *pins, char *ret_note, 
 		attach_configure(attach, &config);
 	}
 	err = refresh(attach, pins, &left, ret_error, error_size);
+	if (!err)
+		err = share(pins, pins_group(pins), ret_error, error_size);
 	if (!err)
 		say_left(&left, pins->folder, ret_note, note_size);
 	return err;
@@ -768,6 +833,11 @@ bool attach_is_kept(const struct attach *attach, unsigned int ifindex)
 bool attach_has_kept(const struct attach *attach)
 {
 	return attach->pins;
+}
+
+uint64_t attach_flows_let_go(const struct attach *attach)
+{
+	return attach->flows_let_go;
 }
 
 void attach_close_pins(struct attach *attach)
@@ -895,8 +965,8 @@ int attach_check_kept(const struct place *place, char *ret_error, size_t error_s
 
 /* ackmon attach */
 
-static int keep_interface(struct attach *attach, const struct options *options, const char *name,
-			  char *ret_error, size_t error_size)
+static int keep_anew(struct attach *attach, const char *name, enum hook_mode mode, char *ret_error,
+		     size_t error_size)
 {
 	struct pins *pins = attach->pins;
 	struct interface interface;
@@ -906,12 +976,6 @@ static int keep_interface(struct attach *attach, const struct options *options, 
 	int err;
 
 	if (!interface_find(name, &interface)) {
-		if (pins_have(pins, interface.ifindex)) {
-			log_info("%s: attached before; its programs were replaced in place, its "
-				 "counters go on",
-				 name);
-			return 0;
-		}
 		pins_path(pins, folder, "if-%u", interface.ifindex);
 		if (!access(folder, F_OK))
 			remove_place(pins, interface.ifindex);
@@ -923,8 +987,8 @@ static int keep_interface(struct attach *attach, const struct options *options, 
 			return attach_fail(ret_error, error_size, err, "%s: %s", folder,
 					   strerror(-err));
 	}
-	err = attach_interface(attach, NULL, name, options->mode, NULL, note, sizeof(note),
-			       ret_error, error_size);
+	err = attach_interface(attach, NULL, name, mode, NULL, note, sizeof(note), ret_error,
+			       error_size);
 	if (err) {
 		if (kept.ifindex)
 			pins_remove(folder);
@@ -945,6 +1009,49 @@ static int keep_interface(struct attach *attach, const struct options *options, 
 	}
 	place->is_kept = true;
 	log_info("%s", note);
+	return 0;
+}
+
+static enum hook_mode mode_of(const struct pins_place *kept)
+{
+	if (kept->xdp_way == XDP_NOT_USED)
+		return HOOK_TC;
+	return kept->xdp_generic ? HOOK_SKB : HOOK_NATIVE;
+}
+
+/* The hooks change, the maps stay; where the new ones are refused, the old ones come back. */
+static int change_mode(struct attach *attach, const struct interface *interface, enum hook_mode before,
+		       enum hook_mode mode, char *ret_error, size_t error_size)
+{
+	pid_t reader = attach_claimant(interface->ifindex);
+	char error[512];
+	int err;
+
+	if (reader)
+		return attach_fail(ret_error, error_size, -EBUSY,
+				   "%s: is attached in another mode, and process %d reads it; end that "
+				   "one first, then -m can change it",
+				   interface->name, (int)reader);
+	remove_place(attach->pins, interface->ifindex);
+	err = keep_anew(attach, interface->name, mode, ret_error, error_size);
+	if (err && keep_anew(attach, interface->name, before, error, sizeof(error)))
+		log_error("%s: and not attached any more: %s", interface->name, error);
+	return err;
+}
+
+static int keep_interface(struct attach *attach, const struct options *options, const char *name,
+			  char *ret_error, size_t error_size)
+{
+	struct interface interface;
+	struct pins_place kept;
+
+	if (interface_find(name, &interface) ||
+	    pins_read_place(attach->pins, interface.ifindex, &kept) || !kept.is_complete)
+		return keep_anew(attach, name, options->mode, ret_error, error_size);
+	if (options->mode != HOOK_AUTO && options->mode != mode_of(&kept))
+		return change_mode(attach, &interface, mode_of(&kept), options->mode, ret_error,
+				   error_size);
+	log_info("%s: attached before; its programs were replaced in place, its counters go on", name);
 	return 0;
 }
 
@@ -978,7 +1085,7 @@ static int check_reader(struct attach *attach, struct pins *pins, char *ret_erro
 	int err;
 
 	if (!attach->config.aggregate && !pins_read_about(pins, &about) &&
-	    everything_fits(attach, pins, &about))
+	    attach_everything_fits(attach, pins, &about))
 		return 0;
 	err = lock_reader(pins, ret_error, error_size);
 	pins_unlock_reader(pins);
@@ -1035,14 +1142,14 @@ static int keep_selected(struct attach *attach, const struct options *options, c
 				   strerror(-err));
 	for (size_t i = 0; !err && i < count; i++)
 		if (!any_full_name(options, interfaces[i].name) &&
-		    any_selects(options->interfaces, options->interface_count, &interfaces[i]))
+		    attach_any_selects(options->interfaces, options->interface_count, &interfaces[i]))
 			err = keep_interface(attach, options, interfaces[i].name, ret_error,
 					     error_size);
 	free(interfaces);
 	return err;
 }
 
-static int keep_all(struct attach *attach, const struct options *options, struct pins *pins,
+static int keep_all(struct attach *attach, const struct options *options, struct pins *pins, gid_t gid,
 		    struct labels *labels, char *ret_error, size_t error_size)
 {
 	char note[PINS_PATH_MAX + 256] = "";
@@ -1063,6 +1170,10 @@ static int keep_all(struct attach *attach, const struct options *options, struct
 		err = give_labels(attach, labels, ret_error, error_size);
 	if (!err)
 		err = keep_selected(attach, options, ret_error, error_size);
+	if (!err)
+		err = share(pins, gid ?: pins_group(pins), ret_error, error_size);
+	if (!err && gid)
+		say_shared(pins, options, gid);
 	remove_empty(pins);
 	return err;
 }
@@ -1074,11 +1185,13 @@ int attach_keep(const struct options *options, const struct monitor_config *conf
 	struct labels *labels = NULL;
 	char error[512] = "";
 	struct pins *pins;
+	gid_t gid = 0;
 	int err = 0;
 
 	kept.kept = CONFIG_KEPT;
 	kept.several = 1; /* others may come */
 	kept.owners = 1;
+	kept.transit = options->transit;
 	if (options->labels_path)
 		err = labels_open(&labels, options->labels_path, error, sizeof(error));
 	if (!err)
@@ -1090,11 +1203,13 @@ int attach_keep(const struct options *options, const struct monitor_config *conf
 		err = attach_fail(error, sizeof(error), -ENOMEM, "out of memory");
 	if (!err)
 		err = find_pins(options->bpffs, pins, error, sizeof(error));
+	if (!err)
+		err = find_shared(options, pins, &gid, error, sizeof(error));
 	if (err) {
 		free(pins);
 	} else {
 		attach->pins = pins;
-		err = keep_all(attach, options, pins, labels, error, sizeof(error));
+		err = keep_all(attach, options, pins, gid, labels, error, sizeof(error));
 	}
 	if (err)
 		log_error("%s", error);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -42,22 +43,43 @@ static uint64_t netns_number(void)
 	return cookie;
 }
 
+static int name_folder(struct pins *pins, const char *root)
+{
+	int len = snprintf(pins->root, sizeof(pins->root), "%s", root);
+
+	if (len >= (int)sizeof(pins->root))
+		return -ENAMETOOLONG;
+	snprintf(pins->folder, sizeof(pins->folder), "%s/v1/net-%llu", pins->root,
+		 (unsigned long long)netns_number());
+	pins->is_own_mount = !strcmp(root, PINS_OWN_MOUNT);
+	return 0;
+}
+
+static const char *named_root(const char *root)
+{
+	if (!root)
+		root = getenv("ACKMON_BPFFS");
+	return root && *root ? root : NULL;
+}
+
+bool pins_root_is_named(const char *root)
+{
+	return named_root(root);
+}
+
 int pins_find(struct pins *ret_pins, const char *root)
 {
 	struct pins pins = {.verb_fd = -1, .reader_fd = -1};
-	int len;
+	int err;
 
-	if (!root)
-		root = getenv("ACKMON_BPFFS");
-	if (!root || !*root)
-		root = PINS_ROOT;
-	len = snprintf(pins.root, sizeof(pins.root), "%s", root);
-	if (len >= (int)sizeof(pins.root))
-		return -ENAMETOOLONG;
-	snprintf(pins.folder, sizeof(pins.folder), "%s/v1/net-%llu", pins.root,
-		 (unsigned long long)netns_number());
-	*ret_pins = pins;
-	return 0;
+	root = named_root(root);
+	err = name_folder(&pins, root ?: PINS_OWN_MOUNT);
+	/* Closed to us is there, too: it is for a group we are not in. */
+	if (!root && access(pins.folder, F_OK) && errno != EACCES)
+		err = name_folder(&pins, PINS_ROOT);
+	if (!err)
+		*ret_pins = pins;
+	return err;
 }
 
 void pins_path(const struct pins *pins, char ret_path[PINS_PATH_MAX], const char *format, ...)
@@ -114,6 +136,78 @@ static int check_bpffs(const char *path)
 	return (uint32_t)fs.f_type == BPFFS_MAGIC ? 0 : -EMEDIUMTYPE;
 }
 
+/* A mount of our own */
+
+static bool shares_mounts_with(pid_t pid)
+{
+	struct stat ours, theirs;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
+	return !stat("/proc/self/ns/mnt", &ours) && !stat(path, &theirs) &&
+	       ours.st_ino == theirs.st_ino;
+}
+
+/* Whatever is mounted here outlives this process: it is where the machine is, or whoever logged in. */
+static bool mounts_stay(void)
+{
+	pid_t leader = getsid(0);
+
+	return shares_mounts_with(1) || (leader > 0 && leader != getpid() && shares_mounts_with(leader));
+}
+
+int pins_use_own_mount(struct pins *pins)
+{
+	return mounts_stay() ? name_folder(pins, PINS_OWN_MOUNT) : -EXDEV;
+}
+
+static bool is_bpffs(const char *path)
+{
+	struct statfs fs;
+
+	return !statfs(path, &fs) && (uint32_t)fs.f_type == BPFFS_MAGIC;
+}
+
+/* Held while the mount is made, used for the first time, or taken away. A descriptor, or -errno. */
+static int lock_own_mount(void)
+{
+	char parent[] = PINS_OWN_MOUNT;
+	int fd;
+
+	*strrchr(parent, '/') = '\0';
+	if (mkdir(parent, 0755) && errno != EEXIST)
+		return -errno;
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && !flock(fd, LOCK_EX))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -errno;
+}
+
+static int make_own_mount(void)
+{
+	if (is_bpffs(PINS_OWN_MOUNT))
+		return 0;
+	if (mkdir(PINS_OWN_MOUNT, 0700) && errno != EEXIST)
+		return -errno;
+	return mount("ackmon", PINS_OWN_MOUNT, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700")
+		       ? -errno
+		       : 0;
+}
+
+/* Stays when something is still in it, or in use: whoever fills it holds the lock, then a folder. */
+static void remove_own_mount(void)
+{
+	int fd = lock_own_mount();
+
+	if (fd < 0)
+		return;
+	if (is_bpffs(PINS_OWN_MOUNT) && access(PINS_OWN_MOUNT "/v1", F_OK) && !umount2(PINS_OWN_MOUNT, UMOUNT_NOFOLLOW))
+		rmdir(PINS_OWN_MOUNT);
+	close(fd);
+}
+
 /* Locks */
 
 static int lock_folder(const char *path, int operation)
@@ -137,7 +231,7 @@ static int lock_folder(const char *path, int operation)
 	}
 }
 
-int pins_lock(struct pins *pins, bool create)
+static int lock_here(struct pins *pins, bool create)
 {
 	char path[PINS_PATH_MAX];
 	int err;
@@ -163,11 +257,30 @@ int pins_lock(struct pins *pins, bool create)
 	return pins->verb_fd < 0 ? pins->verb_fd : 0;
 }
 
+int pins_lock(struct pins *pins, bool create)
+{
+	int fd, err;
+
+	if (!create || !pins->is_own_mount)
+		return lock_here(pins, create);
+	fd = lock_own_mount();
+	if (fd < 0)
+		return fd;
+	err = make_own_mount();
+	if (!err)
+		err = lock_here(pins, create);
+	close(fd);
+	return err;
+}
+
 void pins_unlock(struct pins *pins)
 {
-	if (pins->verb_fd >= 0)
-		close(pins->verb_fd);
+	if (pins->verb_fd < 0)
+		return;
+	close(pins->verb_fd);
 	pins->verb_fd = -1;
+	if (pins->is_own_mount)
+		remove_own_mount();
 }
 
 int pins_lock_reader(struct pins *pins)
@@ -214,6 +327,13 @@ int pins_get(const char *path)
 	return bpf_obj_get(path);
 }
 
+int pins_look(const char *path)
+{
+	LIBBPF_OPTS(bpf_obj_get_opts, options, .file_flags = BPF_F_RDONLY);
+
+	return bpf_obj_get_opts(path, &options);
+}
+
 void pins_remove(const char *path)
 {
 	char entry[PINS_PATH_MAX + NAME_MAX + 2];
@@ -241,7 +361,98 @@ void pins_tidy(const struct pins *pins)
 	rmdir(pins->folder);
 	snprintf(path, sizeof(path), "%s/v1", pins->root);
 	rmdir(path);
-	rmdir(pins->root);
+	rmdir(pins->root); /* not a mount */
+}
+
+/* Sharing */
+
+static int give(const char *path, gid_t gid, mode_t mode)
+{
+	return chown(path, (uid_t)-1, gid) || chmod(path, mode) ? -errno : 0;
+}
+
+/* All that is pinned in a folder and is named so; name NULL: everything. */
+static int give_all(const char *folder, const char *name, gid_t gid)
+{
+	char path[PINS_PATH_MAX + NAME_MAX + 2];
+	const struct dirent *dirent;
+	DIR *entries = opendir(folder);
+	int err = 0;
+
+	while (entries && !err && (dirent = readdir(entries))) {
+		if (dirent->d_name[0] == '.' || (name && strcmp(dirent->d_name, name)))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, dirent->d_name);
+		err = give(path, gid, 0640);
+	}
+	if (entries)
+		closedir(entries);
+	return err ? err : give(folder, gid, 0710);
+}
+
+static int share_places(const struct pins *pins, gid_t gid)
+{
+	char folder[PINS_PATH_MAX];
+	uint32_t *ifindexes;
+	size_t count;
+	int err = pins_list(pins, &ifindexes, &count);
+
+	if (err)
+		return err;
+	for (size_t i = 0; !err && i < count; i++) {
+		pins_path(pins, folder, "if-%u", ifindexes[i]);
+		err = give_all(folder, "place", gid);
+	}
+	free(ifindexes);
+	return err;
+}
+
+/* The folder last: it says that all of this is done. */
+int pins_share(const struct pins *pins, gid_t gid)
+{
+	char path[PINS_PATH_MAX];
+	int err;
+
+	pins_path(pins, path, "maps");
+	err = give_all(path, NULL, gid);
+	if (!err)
+		err = share_places(pins, gid);
+	pins_path(pins, path, "about");
+	if (!err)
+		err = give(path, gid, 0640);
+	/* Ways to it; a root that somebody named is not ours to open. */
+	snprintf(path, sizeof(path), "%s/v1", pins->root);
+	if (!err && (chmod(path, 0711) || (pins->is_own_mount && chmod(pins->root, 0711))))
+		err = -errno;
+	return err ? err : give(pins->folder, gid, 0710);
+}
+
+gid_t pins_group(const struct pins *pins)
+{
+	struct stat folder;
+
+	return stat(pins->folder, &folder) || (folder.st_mode & 0777) != 0710 ? 0 : folder.st_gid;
+}
+
+static bool lets_through(const char *folder, gid_t gid)
+{
+	struct stat at;
+
+	if (stat(folder, &at))
+		return false;
+	return at.st_mode & (at.st_gid == gid ? S_IXGRP : S_IXOTH);
+}
+
+bool pins_are_closed_to(const struct pins *pins, gid_t gid, char ret_path[PINS_PATH_MAX])
+{
+	snprintf(ret_path, PINS_PATH_MAX, "%s", pins->folder);
+	for (char *at = ret_path + 1; (at = strchr(at, '/')); at++) {
+		*at = '\0';
+		if (!lets_through(ret_path, gid))
+			return true;
+		*at = '/';
+	}
+	return false;
 }
 
 /* Notes: maps of one entry, which bpffs can hold and a file system of ours need not. */
@@ -267,7 +478,7 @@ static int read_note(const char *path, void *ret_note, uint32_t bytes)
 	__u32 len = sizeof(info), zero = 0;
 	int fd, err;
 
-	fd = bpf_obj_get(path);
+	fd = pins_look(path);
 	if (fd < 0)
 		return fd;
 	err = bpf_obj_get_info_by_fd(fd, &info, &len);

@@ -7,10 +7,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "abi/config.h"
 
 #define PINS_ROOT "/sys/fs/bpf/ackmon"
+#define PINS_OWN_MOUNT "/run/ackmon/bpf" /* a bpffs of our own: /sys/fs/bpf is closed to groups */
 #define PINS_PATH_MAX 512
 #define PINS_MAPS_MAX 32
 #define PINS_NAME_MAX 16
@@ -26,6 +28,7 @@
 struct pins {
 	char root[PINS_PATH_MAX / 2];
 	char folder[PINS_PATH_MAX];
+	bool is_own_mount;
 	int verb_fd;   /* its lock: one attach, detach or adoption at a time */
 	int reader_fd; /* its lock: one reader at a time */
 };
@@ -39,6 +42,8 @@ struct pins_about {
 	uint32_t bytes; /* of this struct, in the version that wrote it */
 	uint32_t map_count;
 	uint64_t since_wall_ns;
+	uint64_t flows_let_go;  /* by upgrades to another layout, all together */
+	uint64_t frames_let_go; /* counted before, and no longer */
 	char version[16];
 	struct monitor_config config;
 	struct pins_layout maps[PINS_MAPS_MAX];
@@ -62,8 +67,20 @@ struct pins_place {
 struct bpf_object;
 struct bpf_map;
 
-/* Names the folder of this namespace. root NULL: $ACKMON_BPFFS or PINS_ROOT. Touches nothing. */
+/*
+ * Names the folder of this namespace. root NULL: $ACKMON_BPFFS, or the one of PINS_OWN_MOUNT and
+ * PINS_ROOT that has such a folder. Touches nothing.
+ */
 int pins_find(struct pins *ret_pins, const char *root);
+
+/* Whether the person named a root, one way or the other. */
+bool pins_root_is_named(const char *root);
+
+/*
+ * Lets pins_lock() make a bpffs at PINS_OWN_MOUNT and this folder there. -EXDEV: this mount namespace
+ * ends with its processes, and what is pinned in a mount of its own would end with it.
+ */
+int pins_use_own_mount(struct pins *pins);
 bool pins_exist(const struct pins *pins);
 bool pins_have(const struct pins *pins, uint32_t ifindex);
 
@@ -81,6 +98,17 @@ void pins_path(const struct pins *pins, char ret_path[PINS_PATH_MAX], const char
 /* In place of what is pinned there. The folder above is made when it is not there. */
 int pins_put(int fd, const char *path);
 int pins_get(const char *path); /* a descriptor, or -errno */
+int pins_look(const char *path); /* one for reading only, which takes no capability from Linux 5.19 on */
+
+/*
+ * Lets a group read the maps and the notes: never links and programs, and no folder may be opened, so
+ * that none of its locks can be held by those who only look.
+ */
+int pins_share(const struct pins *pins, gid_t gid);
+/* The group it is shared with; 0: none. */
+gid_t pins_group(const struct pins *pins);
+/* The folder above that lets no member of the group through; false: none does so. */
+bool pins_are_closed_to(const struct pins *pins, gid_t gid, char ret_path[PINS_PATH_MAX]);
 
 /* Removes a folder with what is pinned in it, one level deep. */
 void pins_remove(const char *path);

@@ -36,8 +36,8 @@ static const struct {
 
 /* One of our programs where it is attached. */
 struct hooked {
-	uint32_t id;	  /* 0: it is not */
-	const char *mode; /* "native", "generic"; "tcx", "clsact" */
+	const char *mode; /* "native", "generic"; "tcx", "clsact"; NULL: it is not */
+	uint32_t id;	  /* 0: we may not know */
 	const char *with; /* XDP: "dispatcher", "alone" */
 };
 
@@ -50,6 +50,7 @@ struct totals {
 	uint64_t lines_written;
 	uint64_t lines_rescued;
 	uint64_t lines_unsure;
+	uint64_t flows_let_go;
 	pid_t reader_pid; /* who read last; perhaps it still does */
 };
 
@@ -104,6 +105,8 @@ static void find_xdp(const struct interface *interface, struct hooked *hooked)
 	} else {
 		find_in_dispatcher((int)interface->ifindex, hooked);
 	}
+	if (!hooked->id)
+		hooked->mode = NULL;
 }
 
 static void find_tcx(const struct interface *interface, enum ours which, int type,
@@ -180,12 +183,33 @@ static int program_map(uint32_t prog_id, const char *name, struct bpf_map_info *
 	return err ? err : -ENOENT;
 }
 
-static void read_counters(uint32_t prog_id, struct totals *totals)
+/* What is kept for us may be read where programs may not be asked. */
+static int open_map(const struct pins *pins, const struct row *row, const char *name,
+		    struct bpf_map_info *ret_info)
+{
+	char path[PINS_PATH_MAX];
+	__u32 len = sizeof(*ret_info);
+	int fd, err;
+
+	if (!row->is_kept)
+		return program_map(any_program(row), name, ret_info);
+	pins_path(pins, path, "maps/%s", name);
+	fd = pins_look(path);
+	if (fd < 0)
+		return fd;
+	*ret_info = (struct bpf_map_info){};
+	err = bpf_obj_get_info_by_fd(fd, ret_info, &len);
+	if (err)
+		close(fd);
+	return err ? err : fd;
+}
+
+static void read_counters(const struct pins *pins, const struct row *row, struct totals *totals)
 {
 	int cpus = libbpf_num_possible_cpus();
 	struct door_counters *by_cpu;
 	struct bpf_map_info info;
-	int fd = program_map(prog_id, "counters", &info);
+	int fd = open_map(pins, row, "counters", &info);
 
 	if (fd < 0)
 		return;
@@ -233,16 +257,16 @@ static uint64_t count_in_batches(int fd, const struct bpf_map_info *info, uint32
 	return flows;
 }
 
-static uint64_t count_flows(uint32_t prog_id, const char *name, uint32_t ifindex)
+static uint64_t count_flows(const struct pins *pins, const struct row *row, const char *name)
 {
 	struct bpf_map_info info;
-	int fd = program_map(prog_id, name, &info);
+	int fd = open_map(pins, row, name, &info);
 	uint64_t flows = 0;
 
 	if (fd < 0)
 		return 0;
 	if (info.key_size == sizeof(struct flow_key))
-		flows = count_in_batches(fd, &info, ifindex);
+		flows = count_in_batches(fd, &info, row->ifindex);
 	close(fd);
 	return flows;
 }
@@ -251,19 +275,22 @@ static void read_outbox(const struct pins *pins, struct totals *totals)
 {
 	struct outbox *outbox;
 	char path[PINS_PATH_MAX];
+	__u32 zero = 0;
 	int fd;
 
 	pins_path(pins, path, "maps/outbox");
-	fd = pins_get(path);
+	fd = pins_look(path);
 	if (fd < 0)
 		return;
-	if (!outbox_map(&outbox, fd)) {
+	/* Memory that is shared with the reader takes the right to write. */
+	outbox = malloc(sizeof(*outbox));
+	if (outbox && !bpf_map_lookup_elem(fd, &zero, outbox)) {
 		totals->lines_written = outbox->now.lines;
 		totals->lines_rescued = outbox->now.lines_rescued;
 		totals->lines_unsure = outbox->now.lines_unsure;
 		totals->reader_pid = (pid_t)outbox->reader_pid;
-		outbox_unmap(outbox);
 	}
+	free(outbox);
 	close(fd);
 }
 
@@ -288,6 +315,20 @@ static uint64_t loaded_wall_ns(uint32_t prog_id)
 
 /* Rows */
 
+/* As they were attached, for who may not ask what is there. */
+static void take_from_note(const struct pins_place *kept, struct row *row)
+{
+	static const char *const ways[] = {[TC_BY_TCX] = "tcx", [TC_BY_FILTER] = "clsact"};
+
+	if (kept->xdp_way != XDP_NOT_USED)
+		row->hooked[OUR_XDP] = (struct hooked){
+			.mode = kept->xdp_generic ? "generic" : "native",
+			.with = kept->xdp_way == XDP_ALONE ? "alone" : "dispatcher",
+		};
+	row->hooked[OUR_INGRESS].mode = ways[kept->tc_way[0] % 3];
+	row->hooked[OUR_EGRESS].mode = ways[kept->tc_way[1] % 3];
+}
+
 static bool is_wanted(const struct options *options, const char *name)
 {
 	if (!options->interface_count)
@@ -301,22 +342,26 @@ static bool is_wanted(const struct options *options, const char *name)
 static void fill_row(const struct pins *pins, struct row *row)
 {
 	uint32_t prog_id = any_program(row);
+	struct pins_about about;
 	struct pins_place kept;
 
 	row->is_kept = !pins_read_place(pins, row->ifindex, &kept) && kept.is_complete;
 	if (row->is_kept) {
 		row->since_wall_ns = kept.since_wall_ns;
 		read_outbox(pins, &row->totals);
+		if (!pins_read_about(pins, &about))
+			row->totals.flows_let_go = about.flows_let_go;
+		if (!prog_id)
+			take_from_note(&kept, row);
 	} else if (prog_id) {
 		row->since_wall_ns = loaded_wall_ns(prog_id);
 		row->is_kept_other = attach_program_is_kept(prog_id);
 	}
 	row->watcher = attach_claimant(row->ifindex);
-	if (!prog_id)
+	if (!prog_id && !row->is_kept)
 		return;
-	read_counters(prog_id, &row->totals);
-	row->flows = count_flows(prog_id, "flows", row->ifindex) +
-		     count_flows(prog_id, "half_open", row->ifindex);
+	read_counters(pins, row, &row->totals);
+	row->flows = count_flows(pins, row, "flows") + count_flows(pins, row, "half_open");
 }
 
 static void owner_words(const struct row *row, char *ret_words, size_t size)
@@ -344,18 +389,20 @@ static void hook_words(const struct row *row, char *ret_words, size_t size)
 	for (int which = 0; which < OUR_COUNT; which++) {
 		const struct hooked *hooked = &row->hooked[which];
 
-		if (!hooked->id || len >= size)
+		if (!hooked->mode || len >= size)
 			continue;
-		len += (size_t)snprintf(ret_words + len, size - len, "%s%s %s%s%s (%u)",
+		len += (size_t)snprintf(ret_words + len, size - len, "%s%s %s%s%s",
 					len ? ", " : "", ours[which].hook, hooked->mode,
-					hooked->with ? " " : "", hooked->with ?: "", hooked->id);
+					hooked->with ? " " : "", hooked->with ?: "");
+		if (hooked->id && len < size)
+			len += (size_t)snprintf(ret_words + len, size - len, " (%u)", hooked->id);
 	}
 }
 
 static uint64_t losses(const struct totals *totals)
 {
 	return totals->flows_refused + totals->events_lost + totals->frames_no_room +
-	       totals->lines_unsure;
+	       totals->lines_unsure + totals->flows_let_go;
 }
 
 static void print_row(const struct row *row)
@@ -402,13 +449,15 @@ static void print_json(const struct row *row)
 	for (int which = 0; which < OUR_COUNT; which++) {
 		const struct hooked *hooked = &row->hooked[which];
 
-		if (!hooked->id)
+		if (!hooked->mode)
 			continue;
 		printf("%s{\"hook\":\"%s\",\"mode\":\"%s\"", before, ours[which].hook,
 		       hooked->mode);
 		if (hooked->with)
 			printf(",\"with\":\"%s\"", hooked->with);
-		printf(",\"id\":%u}", hooked->id);
+		if (hooked->id)
+			printf(",\"id\":%u", hooked->id);
+		printf("}");
 		before = ",";
 	}
 	printf("],\"flows\":%llu,\"frames_seen\":%llu,\"frames_tracked\":%llu,"
@@ -419,10 +468,12 @@ static void print_json(const struct row *row)
 	       (unsigned long long)totals->frames_no_room,
 	       (unsigned long long)totals->events_lost);
 	if (row->is_kept)
-		printf(",\"records_written\":%llu,\"records_rescued\":%llu,\"records_unsure\":%llu",
+		printf(",\"records_written\":%llu,\"records_rescued\":%llu,\"records_unsure\":%llu,"
+		       "\"flows_let_go\":%llu",
 		       (unsigned long long)totals->lines_written,
 		       (unsigned long long)totals->lines_rescued,
-		       (unsigned long long)totals->lines_unsure);
+		       (unsigned long long)totals->lines_unsure,
+		       (unsigned long long)totals->flows_let_go);
 	printf("}\n");
 }
 

@@ -22,7 +22,7 @@ static const char help_text[] =
 	"  ackmon -i IFACE [-i IFACE ...] [options] [filter]   watch live (needs root)\n"
 	"  ackmon -r FILE ...             [options] [filter]   read captures (-: stdin)\n"
 	"  ackmon -D                                           list interfaces\n"
-	"  ackmon attach -i IFACE ... [-m MODE] [--events] [--labels FILE] [filter]\n"
+	"  ackmon attach -i IFACE ... [-m MODE] [--group GROUP] [--events] [--labels FILE] [filter]\n"
 	"                                    attach, pin and leave: ackmon -i IFACE takes over\n"
 	"                                    what is there, and leaves it there when it ends\n"
 	"  ackmon status [-j] [-i IFACE ...] what is attached, how, since when, what was lost\n"
@@ -72,6 +72,9 @@ static const char help_text[] =
 	"Other\n"
 	"  --bpffs DIR       where attach pins, and who comes after looks (default: $ACKMON_BPFFS,\n"
 	"                    or /sys/fs/bpf/ackmon)\n"
+	"  --group GROUP     attach: members of GROUP may look at it, without any privilege\n"
+	"  --look            look at what is attached while another ackmon reads it: connections\n"
+	"                    every -I TIME and at the end, nothing is taken\n"
 	"  -Z USER           be USER once everything is attached or opened\n"
 	"  -v, -q            say more; say only errors\n"
 	"  -V, -h            version; this help\n"
@@ -90,6 +93,8 @@ enum { /* options without a letter */
 	OPTION_DURATION = 256,
 	OPTION_EVENTS,
 	OPTION_BPFFS,
+	OPTION_GROUP,
+	OPTION_LOOK,
 	OPTION_LABELS,
 	OPTION_DECAP,
 	OPTION_NETNS,
@@ -125,6 +130,8 @@ static const struct option long_options[] = {
 	{ "duration", required_argument, NULL, OPTION_DURATION },
 	{ "events", no_argument, NULL, OPTION_EVENTS },
 	{ "bpffs", required_argument, NULL, OPTION_BPFFS },
+	{ "group", required_argument, NULL, OPTION_GROUP },
+	{ "look", no_argument, NULL, OPTION_LOOK },
 	{ "labels", required_argument, NULL, OPTION_LABELS },
 	{ "decap", required_argument, NULL, OPTION_DECAP },
 	{ "netns", required_argument, NULL, OPTION_NETNS },
@@ -586,6 +593,12 @@ static void take_option(struct reading *reading, int option, char **fields)
 	case OPTION_BPFFS:
 		options->bpffs = optarg;
 		break;
+	case OPTION_GROUP:
+		options->group = optarg;
+		break;
+	case OPTION_LOOK:
+		options->look = true;
+		break;
 	case OPTION_EVENTS:
 		options->events = true;
 		break;
@@ -695,6 +708,14 @@ static void check_source(struct reading *reading)
 	if (options->verb != VERB_WATCH && (options->netns_count || options->capture_count)) {
 		USAGE(reading, "attach, status and detach are about this network namespace; go into "
 			       "another one by nsenter --net=/run/netns/NAME");
+		return;
+	}
+	if (options->group && options->verb != VERB_ATTACH) {
+		USAGE(reading, "--group: is for attach: ackmon attach -i IFACE --group GROUP");
+		return;
+	}
+	if (options->look && (options->verb != VERB_WATCH || !options->interface_count)) {
+		USAGE(reading, "--look: at which interface? ackmon --look -i IFACE");
 		return;
 	}
 	if (options->list_interfaces || options->verb == VERB_STATUS || options->verb == VERB_DETACH)

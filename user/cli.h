@@ -50,6 +50,8 @@ struct room_sizes {
 struct options {
 	enum verb verb;
 	const char *bpffs; /* --bpffs; NULL: $ACKMON_BPFFS, or the usual place */
+	const char *group; /* --group: who may look at what attach keeps; NULL: as it was, else root */
+	bool look;         /* --look: read what is kept, take nothing */
 	const char *const *interfaces; /* -i, repeated */
 	size_t interface_count;
 	const char *const *netns; /* --netns, repeated: where they are; none: in our own namespace */

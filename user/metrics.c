@@ -251,7 +251,7 @@ static void write_flows(struct metrics_writer *writer)
 		"Connections being followed: established ones, and those that have yet to prove themselves."};
 	static const struct metric_family evicted = {
 		"ackmon_flows_evicted_total", METRIC_COUNTER, "",
-		"Connections not followed for want of room: forgotten while opening, or refused by the full table."};
+		"Connections not followed for want of room: forgotten while opening, refused by the full table, or let go by an upgrade."};
 	static const struct metric_family events = {
 		"ackmon_events_lost_total", METRIC_COUNTER, "",
 		"Records or events lost: the ring buffer was full, or the output took no more."};
@@ -265,6 +265,7 @@ static void write_flows(struct metrics_writer *writer)
 	put_value(writer, "reason", "half_open", (double)metrics->summary->half_open_forgotten);
 	put_value(writer, "reason", "table_full",
 		  (double)counter_sum(metrics, COUNTER_flows_refused));
+	put_value(writer, "reason", "layout", (double)metrics->summary->flows_let_go);
 	writer->end(writer);
 	begin(writer, &events);
 	put_value(writer, "where", "ring_buffer", (double)counter_sum(metrics, COUNTER_events_lost));

@@ -168,6 +168,28 @@ int privileges_find_user(const char *user, struct identity *ret_identity, char *
 	return 0;
 }
 
+int privileges_find_group(const char *group, gid_t *ret_gid, char *ret_error, size_t error_size)
+{
+	struct group *entry = getgrnam(group);
+	unsigned long gid = 0;
+	char *end;
+
+	if (!entry && *group >= '0' && *group <= '9') {
+		gid = strtoul(group, &end, 10);
+		if (*end || gid >= UINT32_MAX)
+			gid = 0;
+	}
+	if (entry)
+		gid = entry->gr_gid;
+	if (!gid)
+		return fail(-ENOENT, ret_error, error_size,
+			    "--group %s: no such group, or that of root; getent group lists those there "
+			    "are",
+			    group);
+	*ret_gid = (gid_t)gid;
+	return 0;
+}
+
 /* Groups first: afterwards nothing more may be changed. */
 static int become(const struct identity *identity)
 {

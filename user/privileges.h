@@ -26,6 +26,9 @@ struct identity {
 int privileges_find_user(const char *user, struct identity *ret_identity, char *ret_error,
 			 size_t error_size);
 
+/* The same for a group. Not 0, which everything belongs to that belongs to nobody else. */
+int privileges_find_group(const char *group, gid_t *ret_gid, char *ret_error, size_t error_size);
+
 /*
  * Loading and attaching need CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, and locked memory before Linux
  * 5.11. -EPERM and one sentence that names what is missing and the way out.

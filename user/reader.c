@@ -71,6 +71,7 @@ struct reader {
 	int counters_fd;
 	int claims_fd;
 	int transits_fd;
+	int outbox_fd;
 	struct monitor_config config;
 	struct reader_output output;
 	struct batch flows;
@@ -87,6 +88,7 @@ struct reader {
 	uint64_t half_open_forgotten;
 	const struct attach *attach;
 	bool is_kept; /* the maps outlive this reader */
+	bool only_looks; /* another one reads them */
 	uint32_t asked_ifindex; /* whether this one is kept, too; most flows follow one of their own kind */
 	bool asked_is_kept;
 	uint64_t left; /* flows that go on without this reader */
@@ -239,7 +241,7 @@ void reader_transit(const struct reader *reader, const struct flow_key *key, boo
 		if (!reader->config.transit ||
 		    bpf_map_lookup_elem(reader->transits_fd, &side_key, &ret_transit[direction]))
 			continue;
-		if (is_leaving)
+		if (is_leaving && !reader->only_looks)
 			bpf_map_delete_elem(reader->transits_fd, &side_key);
 	}
 }
@@ -500,6 +502,8 @@ static void drop_orphans(struct reader *reader)
 
 int reader_sweep(struct reader *reader, uint64_t now_ns)
 {
+	if (reader->only_looks)
+		return 0;
 	if (clock_monotonic_ns() - reader->swept_ns < SWEEP_SHARE * reader->sweep_cost_ns)
 		return begin(reader);
 	return reader_sweep_now(reader, now_ns);
@@ -668,7 +672,7 @@ int reader_leave(struct reader *reader, const uint32_t *ifindexes, size_t count)
 	uint32_t *sorted;
 	int err;
 
-	if (!count)
+	if (!count || reader->only_looks)
 		return 0;
 	sorted = malloc(count * sizeof(*sorted));
 	if (!sorted)
@@ -707,6 +711,19 @@ static int list_flow(struct reader *reader, const struct flow_key *key, const vo
 	return list_add(context, key, flow->start_ns, false);
 }
 
+/* As they are now; who reads them may take them out meanwhile. */
+static void show_listed(struct reader *reader, const struct listed *listed)
+{
+	struct flow flow;
+
+	if (listed->is_half_open) {
+		show_open_half_open(reader, &listed->key);
+	} else if (!bpf_map_lookup_elem(reader->flows_fd, &listed->key, &flow)) {
+		settle(reader, &listed->key, &flow);
+		show_flow(reader, &listed->key, &flow, close_finish(&flow));
+	}
+}
+
 /* Nothing moves any more: in the order of their starts. */
 int reader_finish(struct reader *reader, uint64_t now_ns)
 {
@@ -724,6 +741,10 @@ int reader_finish(struct reader *reader, uint64_t now_ns)
 	for (size_t i = 0; i < list.count && !err; i++) {
 		const struct listed *listed = &list.entries[i];
 
+		if (reader->only_looks) {
+			show_listed(reader, listed);
+			continue;
+		}
 		if (goes_on(reader, &listed->key)) {
 			reader->left++;
 			continue;
@@ -732,7 +753,7 @@ int reader_finish(struct reader *reader, uint64_t now_ns)
 					   : end_flow(reader, &listed->key, close_finish);
 	}
 	free(list.entries);
-	return err ? err : deliver(reader);
+	return err || reader->only_looks ? err : deliver(reader);
 }
 
 /* Events */
@@ -930,8 +951,11 @@ static int begin(struct reader *reader)
 
 int reader_poll(struct reader *reader)
 {
-	int err = begin(reader);
+	int err;
 
+	if (reader->only_looks)
+		return 0;
+	err = begin(reader);
 	return err ? err : read_ring(reader);
 }
 
@@ -1018,8 +1042,20 @@ void reader_flows(struct reader *reader, uint64_t *ret_flows, uint64_t *ret_half
 	walk_half_open(reader, count_any, ret_half_open);
 }
 
-static struct summary outbox_summary(const struct reader *reader)
+/* A copy: memory that is shared with the one who reads takes the right to write. */
+static int look_at_outbox(struct reader *reader)
 {
+	__u32 zero = 0;
+
+	if (!reader->outbox)
+		reader->outbox = malloc(sizeof(*reader->outbox));
+	return reader->outbox ? bpf_map_lookup_elem(reader->outbox_fd, &zero, reader->outbox) : -ENOMEM;
+}
+
+static struct summary outbox_summary(struct reader *reader)
+{
+	if (reader->only_looks)
+		look_at_outbox(reader);
 	return (struct summary){
 		.flows = reader->outbox->now.flows - reader->outbox->now.secondaries,
 		.secondaries = reader->outbox->now.secondaries,
@@ -1054,8 +1090,11 @@ static int open_rings(struct reader *reader, const struct attach *attach)
 	int outbox_fd = map_fd(attach, "outbox");
 	int err;
 
+	reader->outbox_fd = outbox_fd;
 	if (!events || bpf_map__fd(events) < 0 || outbox_fd < 0)
 		return -EBADF;
+	if (reader->only_looks) /* what is in the ring buffer is for one reader */
+		return look_at_outbox(reader);
 	err = outbox_map(&reader->outbox, outbox_fd);
 	if (err)
 		return err;
@@ -1074,6 +1113,7 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 		return -ENOMEM;
 	reader->attach = attach;
 	reader->is_kept = attach_has_kept(attach);
+	reader->only_looks = attach_only_looks(attach);
 	reader->config = *config;
 	reader->output = *output;
 	reader->takes_in_one = true;
@@ -1108,7 +1148,10 @@ void reader_close(struct reader *reader)
 	if (!reader)
 		return;
 	ring_close(reader->events);
-	outbox_unmap(reader->outbox);
+	if (reader->only_looks)
+		free(reader->outbox);
+	else
+		outbox_unmap(reader->outbox);
 	batch_free(&reader->flows);
 	batch_free(&reader->half_open);
 	free(reader);

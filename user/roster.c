@@ -159,7 +159,7 @@ static void entry_remove(struct roster *roster, struct entry *entry)
 
 static struct netns *netns_of(const struct roster *roster, uint32_t ifindex)
 {
-	uint32_t number = ifindex >> KEY_NETNS_SHIFT;
+	uint32_t number = roster ? ifindex >> KEY_NETNS_SHIFT : 0;
 
 	return number && number <= roster->netns_count ? &roster->netns[number - 1] : NULL;
 }
@@ -588,7 +588,7 @@ void roster_bury(struct roster *roster)
 
 const char *roster_name(const struct roster *roster, uint32_t ifindex)
 {
-	const struct entry *entry = entry_find(roster, ifindex);
+	const struct entry *entry = roster ? entry_find(roster, ifindex) : NULL;
 
 	return entry ? entry->name : NULL;
 }

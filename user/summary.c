@@ -118,6 +118,7 @@ static void say_lost(struct sentence *sentence, const struct summary *summary)
 		  "histogram that found no room; the flow has no percentiles" },
 		{ summary_count(summary, COUNTER_transits_refused),
 		  "connection whose time inside this box found no room" },
+		{ summary->flows_let_go, "connection let go when another version took over" },
 		{ summary->lines_unsure,
 		  "record a killed reader was writing: nobody knows whether it is" },
 		{ summary->records_lost, "record the output could not take" },
@@ -150,7 +151,8 @@ void summary_print(const struct summary *summary)
 
 int summary_is_lossy(const struct summary *summary)
 {
-	return summary->records_lost || summary->half_open_forgotten || summary->lines_unsure || summary_count(summary, COUNTER_events_lost) ||
+	return summary->records_lost || summary->half_open_forgotten || summary->lines_unsure ||
+	       summary->flows_let_go || summary_count(summary, COUNTER_events_lost) ||
 	       summary_count(summary, COUNTER_flows_refused) ||
 	       summary_count(summary, COUNTER_frames_no_room);
 }

@@ -2,6 +2,7 @@
 /* ackmon -i: programs on interfaces, their flows to the output, until somebody says stop. */
 #include "watch.h"
 
+#include <errno.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -149,6 +150,7 @@ static void read_summary(struct watcher *watcher, struct summary *ret_summary)
 	if (!attach_has_kept(watcher->attach))
 		ret_summary->flows = watcher->output.flows;
 	ret_summary->records_lost = watcher->output.lost;
+	ret_summary->flows_let_go = attach_flows_let_go(watcher->attach);
 }
 
 static uint64_t frames_seen(const struct summary *summary)
@@ -191,6 +193,8 @@ static void bury_gone(struct watcher *watcher)
 	const uint32_t *gone;
 	size_t count;
 
+	if (!watcher->roster)
+		return;
 	gone = roster_gone(watcher->roster, &count);
 	if (!count)
 		return;
@@ -223,7 +227,8 @@ static void on_sweep(void *context)
 	bury_gone(watcher);
 	if (watcher->cgroups)
 		cgroups_refresh(watcher->cgroups);
-	roster_check(watcher->roster);
+	if (watcher->roster)
+		roster_check(watcher->roster);
 	say_when_full(watcher);
 	output_flush(&watcher->output);
 }
@@ -347,15 +352,53 @@ static int adopt(struct watcher *watcher, char *ret_error, size_t error_size)
 			       options->interface_count, note, sizeof(note), ret_error, error_size);
 	if (note[0])
 		log_info("%s", note);
+	if (adopted > 0 && (options->rooms.flows || options->rooms.half_open || options->rooms.holes ||
+			    options->rooms.histograms || options->idle_timeout_ns ||
+			    options->half_open_timeout_ns || options->closed_timeout_ns))
+		log_error("what is attached keeps its timeouts and sizes: ackmon attach -i IFACE changes "
+			  "the timeouts, detach and attach the sizes");
 	return adopted < 0 ? adopted : 0;
+}
+
+/* 1: looks at what is attached, by wish or because more is not allowed; 0: does not; or -errno. */
+static int look(struct watcher *watcher)
+{
+	const struct options *options = watcher->options;
+	char error[512] = "";
+	int err;
+
+	if (!options->look && !privileges_check_watching(error, sizeof(error)))
+		return 0;
+	err = attach_look(&watcher->attach, options->bpffs, options->interfaces, options->interface_count,
+			  error, sizeof(error));
+	if (!err && options->look) {
+		log_error("--look: nothing that may be read is attached to %s; ackmon attach -i %s --group "
+			  "GROUP does both",
+			  options->interfaces[0], options->interfaces[0]);
+		return -ENOENT;
+	}
+	if (err == 1 && (options->events || metrics_are_wanted(options) || options->filter)) {
+		log_error("looking at what is attached gives its connections as they are: --events, "
+			  "metrics and a filter are for the one who reads it");
+		return -EINVAL;
+	}
+	if (err < 0)
+		log_error("%s", error);
+	if (err == 1)
+		log_info("looking at what ackmon attach left, and taking nothing: connections are shown %s",
+			 options->interval_ns ? "every -I TIME and at the end"
+					      : "at the end; -I TIME also shows them meanwhile");
+	return err;
 }
 
 /* attach_close() takes back what was done. */
 static int attach_all(struct watcher *watcher, const struct monitor_config *config)
 {
 	char error[512] = "";
-	int err;
+	int err = look(watcher);
 
+	if (err)
+		return err < 0 ? err : 0;
 	err = attach_open(&watcher->attach, config, error, sizeof(error));
 	if (!err)
 		attach_resize(watcher->attach, &watcher->options->rooms);
@@ -416,7 +459,8 @@ static int open_metrics(struct watcher *watcher)
 	int err;
 
 	/* Kept programs that count pairs need a reader who does its part, whether it shows them or not. */
-	if (!metrics_are_wanted(watcher->options) && !attach_config(watcher->attach)->aggregate)
+	if (attach_only_looks(watcher->attach) ||
+	    (!metrics_are_wanted(watcher->options) && !attach_config(watcher->attach)->aggregate))
 		return 0;
 	err = metrics_live_open(&watcher->metrics, watcher->loop, &source, error, sizeof(error));
 	if (err)
@@ -445,7 +489,7 @@ static int show_pairs(struct watcher *watcher)
  */
 static int give_up_privileges(struct watcher *watcher)
 {
-	bool attaches = roster_is_open(watcher->options);
+	bool attaches = watcher->roster && roster_is_open(watcher->options);
 	struct confinement confinement = {
 		.reads_maps = true,
 		.attaches = attaches || attach_to_leave(watcher->attach),

@@ -12,6 +12,8 @@ near=${NETNS_PREFIX:-ackP-}near-$$ far=${NETNS_PREFIX:-ackP-}far-$$
 number=0 failed=0 watcher=
 work=$(mktemp -d)
 chmod 755 "$work"
+cp "$ackmon" "$work/ackmon"
+chmod 755 "$work/ackmon"
 
 if [ "$(id -u)" != 0 ]; then
 	echo "1..0 # SKIP giving up privileges takes having them; try: sudo $0"
@@ -184,8 +186,6 @@ says_what_was_given_up() {
 }
 
 plain_user_with_capabilities() {
-	cp "$ackmon" "$work/ackmon"
-	chmod 755 "$work" "$work/ackmon"
 	nsenter --net="/run/netns/$near" setpriv --reuid 65534 --regid 65534 --clear-groups \
 		--inh-caps +net_admin,+bpf,+perfmon --ambient-caps +net_admin,+bpf,+perfmon \
 		"$work/ackmon" -i near0 --duration 100 >"$work/w.out" 2>"$work/w.err" &
@@ -194,8 +194,6 @@ plain_user_with_capabilities() {
 }
 
 names_what_is_missing() { # CAPABILITIES WORDS
-	cp "$ackmon" "$work/ackmon"
-	chmod 755 "$work" "$work/ackmon"
 	if setpriv --reuid 65534 --clear-groups --inh-caps "$1" --ambient-caps "$1" \
 		"$work/ackmon" -i lo --duration 1 >"$work/w.out" 2>"$work/w.err"; then
 		why="was not refused"
@@ -210,6 +208,103 @@ unknown_user_is_a_slip() {
 	"$ackmon" -Z nosuchuser -r pcaps/handshake.pcap >"$work/w.out" 2>"$work/w.err"
 	[ $? = 2 ] && said "no such user"
 }
+
+# ---------------------------------------------------------------- looking
+
+# As nobody, of one group and without any capability.
+as_nobody() { # GROUP COMMAND...
+	local group=$1
+	shift
+	in_near setpriv --reuid 65534 --regid 65533 --groups "$group" --inh-caps=-all --bounding-set=-all \
+		"$work/ackmon" "$@"
+}
+
+reads_maps_for_nothing() { # without CAP_BPF, as Linux 5.19 and newer let everybody
+	local major minor
+	IFS=.- read -r major minor _ < <(uname -r)
+	[ "$major" -gt 5 ] || { [ "$major" = 5 ] && [ "$minor" -ge 19 ]; }
+}
+
+tracked_by() { sed -nE 's/^ackmon: .* ([0-9,]+) tracked in .*/\1/p' "$1" | tail -n 1; }
+flows_here() { in_near "$ackmon" status -j -i near0 | grep -o '"flows":[0-9]*' | grep -o '[0-9]*'; }
+
+# One connection that stays open until the test is over.
+hold_connection() {
+	nsenter --net="/run/netns/$far" python3 -c '
+import socket, sys
+s = socket.create_server(("10.78.1.2", 7000))
+print("ready", flush=True)
+c, _ = s.accept()
+c.recv(10)
+c.recv(1)' >"$work/server.out" &
+	holders=($!)
+	until_true grep -q ready "$work/server.out" || return 1
+	in_near python3 -c '
+import socket, sys, time
+c = socket.create_connection(("10.78.1.2", 7000))
+c.sendall(b"hello")
+print("open", flush=True)
+time.sleep(100)' >"$work/client.out" &
+	holders+=($!)
+	until_true grep -q open "$work/client.out"
+}
+
+end_connection() {
+	kill "${holders[@]}" 2>/dev/null
+	wait "${holders[@]}" 2>/dev/null
+}
+
+# The same counters and the same connections as the one who reads, who notices nothing.
+a_group_may_look() {
+	local code=0
+	in_near "$ackmon" attach -i near0 -m tc --group 65532 >"$work/w.out" 2>"$work/w.err" ||
+		{ why=$(cat "$work/w.err"); return 1; }
+	hold_connection || code=1
+	connect
+	[ "$(flows_here)" = 2 ] || { why="$(flows_here) flows, not 2"; code=1; }
+	as_nobody 65532 --look -i near0 -j --duration 0.1 >"$work/alone.out" 2>"$work/alone.err" || code=1
+	nsenter --net="/run/netns/$near" "$ackmon" -i near0 -j >"$work/reader.out" 2>"$work/w.err" &
+	watcher=$!
+	until_true is_confined || code=1
+	as_nobody 65532 -i near0 -j --duration 0.1 >"$work/beside.out" 2>"$work/beside.err" || code=1
+	as_nobody 65532 status -j -i near0 >"$work/status.out" 2>"$work/status.err" || code=1
+	as_nobody 65531 -i near0 --duration 0.1 >"$work/other.out" 2>"$work/other.err" && code=1
+	kill -TERM "$watcher"
+	wait "$watcher" || code=1
+	watcher=
+	[ "$(flows_here)" = 2 ] || { why="$(flows_here) flows are left by the reader, not 2"; code=1; }
+	end_connection
+	in_near "$ackmon" detach -q 2>>"$work/w.err"
+	why+=$(python3 - "$work" "$(tracked_by "$work/w.err")" "$(tracked_by "$work/alone.err")" \
+		"$(tracked_by "$work/beside.err")" <<-'END'
+		import json, sys
+		work, frames = sys.argv[1], sys.argv[2:]
+		rows = {name: [json.loads(line) for line in open(f"{work}/{name}.out")] for name in ("alone", "beside")}
+		status = json.loads(open(f"{work}/status.out").read() or "{}")
+		for name, got in rows.items():
+		    if sorted(row["responder_port"] for row in got) != [9, 7000]:
+		        print(f"{name}: {got}")
+		if not frames[0] or len(set(frames)) != 1:
+		    print(f"tracked by the reader, alone and beside it: {frames}")
+		if status.get("flows") != 2 or status.get("frames_tracked") != int(frames[0].replace(",", "")):
+		    print(f"status says {status}")
+		if open(f"{work}/reader.out").read():
+		    print("the reader took what goes on")
+		if "needs CAP_BPF" not in open(f"{work}/other.err").read():
+		    print("another group: " + open(f"{work}/other.err").read())
+	END
+	)
+	[ -e /run/ackmon/bpf/v1 ] || ! mountpoint -q /run/ackmon/bpf || { why+="the bpffs stays mounted"; code=1; }
+	[ -z "$why" ] || why+=$(tail -n 2 "$work"/*.err)
+	[ $code = 0 ] && [ -z "$why" ]
+}
+
+low_port_is_taken_first() {
+	watch_with -Z nobody -i near0 --listen 10.78.1.1:81 && holds CapPrm $none || return 1
+	until_true scrape && end_watch
+}
+
+scrape() { in_near curl -sf "http://10.78.1.1:81/metrics" >"$work/scraped" && grep -q ackmon_frames_total "$work/scraped"; }
 
 # ---------------------------------------------------------------- parsing
 
@@ -280,6 +375,8 @@ result "events work" events_work
 result "a pattern keeps what attaching takes, and attaches" takes_what_comes
 result "a plain name that comes back is not attached, and says why" says_what_was_given_up
 has_tcx && result "a plain user with three capabilities watches, and gives them up" plain_user_with_capabilities
+result "a low port is taken before the capabilities go" low_port_is_taken_first
+reads_maps_for_nothing && result "a group looks at what is attached: same counters, same connections, no capability" a_group_may_look
 result "no capability: the three are named" names_what_is_missing -all "CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN"
 result "one is missing: it is named" names_what_is_missing +net_admin,+bpf CAP_PERFMON
 result "another is missing: it is named" names_what_is_missing +perfmon,+bpf CAP_NET_ADMIN

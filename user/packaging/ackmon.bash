@@ -11,6 +11,7 @@ _ackmon() {
 	--decap) words='all ipip sit 4in6 6in6 gre erspan vxlan vxlan-gpe geneve gtp-u l2tpv3' ;;
 	--netns) words=$(ls /run/netns 2>/dev/null) ;;
 	-Z | --relinquish-privileges) words=$(compgen -u) ;;
+	--group) words=$(compgen -g) ;;
 	-r | --read | -w | --write | --labels | --textfile | --bpffs)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
@@ -20,7 +21,7 @@ _ackmon() {
 		if [[ $cur == -* ]]; then
 			words='-i -r -o -j -H -e -w -I -c -m -n -D -Z -v -q -V -h
 				--interface --read --output --ndjson --no-header --fields --write --interval --count --mode
-				--numeric --list-interfaces --relinquish-privileges --duration --events --bpffs --labels
+				--numeric --list-interfaces --relinquish-privileges --duration --events --bpffs --group --look --labels
 				--decap --netns --transit --flows --half-open --holes --histograms --idle-timeout
 				--half-open-timeout --closed-timeout --max-series --listen --textfile --otlp --export-interval
 				--verbose --quiet --version --help'
