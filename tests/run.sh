@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs every part of the tests, shows what failed with its output, and counts.
 #
-# usage: tests/run.sh [PART...]      PART: unit golden frames parity differential attach restart live live_frames interfaces pressure privileges bad_input packaging netns truth fuzz
+# usage: tests/run.sh [PART...]      PART: unit golden frames parity differential attach restart live live_frames interfaces pressure disk privileges bad_input packaging netns truth fuzz
 #
 # A part speaks TAP: "ok N - name", "not ok N - name", "ok N - name # SKIP why", "# ..." about the line
 # before. V=1 shows every line. The last line is always "N passed, N failed, N skipped".
@@ -111,6 +111,7 @@ part_live() { run_part kernel/live tests/kernel/live_test.sh; }
 part_interfaces() { run_part kernel/interfaces tests/kernel/interfaces_test.sh; }
 part_live_frames() { run_part kernel/live_frames tests/kernel/live_frames_test.sh; }
 part_pressure() { run_part kernel/pressure tests/kernel/pressure_test.sh; }
+part_disk() { run_part kernel/disk tests/kernel/disk_test.sh; }
 part_privileges() { run_part kernel/privileges tests/kernel/privileges_test.sh; }
 part_bad_input() { run_part kernel/bad_input tests/kernel/bad_input_test.sh; }
 part_truth() {
@@ -121,7 +122,7 @@ part_truth() {
 part_packaging() { run_part packaging tests/packaging_test.sh; }
 part_fuzz() { run_part fuzz tests/fuzz/run.sh; }
 
-[ $# -gt 0 ] || set -- unit golden frames parity differential attach restart live live_frames interfaces pressure privileges bad_input packaging netns truth fuzz
+[ $# -gt 0 ] || set -- unit golden frames parity differential attach restart live live_frames interfaces pressure disk privileges bad_input packaging netns truth fuzz
 for part in "$@"; do
 	if ! declare -F "part_$part" >/dev/null; then
 		fail "$part" "there is no such part"

@@ -64,15 +64,25 @@ int output_open(struct output *output, const struct options *options)
 	return EXIT_FAILED;
 }
 
+/* More than any record takes. */
+#define RECORD_BYTES_MAX 16384
+
+static bool can_take(struct output *output)
+{
+	if (!sink_error(output->sink) &&
+	    (!sink_waits_for(output->sink) || sink_room(output->sink) >= RECORD_BYTES_MAX))
+		return true;
+	output->lost++;
+	return false;
+}
+
 void output_record(struct output *output, const struct record *record, bool is_interval)
 {
 	output->flows += !is_interval;
 	if (output->pairs)
 		return;
-	if (sink_error(output->sink)) {
-		output->lost++;
+	if (!can_take(output))
 		return;
-	}
 	if (!output->events)
 		export_record(output->exporter, record);
 	else if (record->flow.close != CLOSE_OPEN)
@@ -81,7 +91,8 @@ void output_record(struct output *output, const struct record *record, bool is_i
 
 void output_event(struct output *output, const struct segment_event *event, int64_t wall_offset_ns)
 {
-	export_segment_event(output->sink, event, wall_offset_ns);
+	if (can_take(output))
+		export_segment_event(output->sink, event, wall_offset_ns);
 }
 
 int output_pairs(struct output *output, const struct options *options, const struct pairs *pairs,
@@ -101,7 +112,29 @@ int output_give_to(struct output *output, uid_t uid, gid_t gid)
 
 int output_flush(struct output *output)
 {
-	return sink_flush(output->sink);
+	int err = sink_flush(output->sink);
+
+	return sink_waits_for(output->sink) ? -EAGAIN : err;
+}
+
+void output_be_patient(struct output *output)
+{
+	sink_be_patient(output->sink);
+}
+
+int output_waits_for(const struct output *output)
+{
+	return output->sink ? sink_waits_for(output->sink) : 0;
+}
+
+void output_give_up(struct output *output)
+{
+	output->lost += sink_give_up(output->sink);
+}
+
+void output_drop_waiting(struct output *output)
+{
+	output->lost += sink_drop_waiting(output->sink);
 }
 
 void output_reopen(struct output *output)
@@ -127,6 +160,10 @@ int output_close(struct output *output)
 	export_close(output->exporter);
 	sink_flush(output->sink);
 	err = sink_error(output->sink);
+	if (sink_waits_for(output->sink))
+		log_error("%s: %s; the records that wait are kept, and the next ackmon on these interfaces "
+			  "writes them",
+			  sink_name(output->sink), strerror(-sink_waits_for(output->sink)));
 	if (err == -EPIPE)
 		log_error("%s: closed by its reader; the records behind that point are lost",
 			  sink_name(output->sink));

@@ -39,6 +39,13 @@ int output_pairs(struct output *output, const struct options *options, const str
 /* The file of -w belongs to this user from now on, who may have to open it again. 0 or -errno. */
 int output_give_to(struct output *output, uid_t uid, gid_t gid);
 
+/* Live: a full disk is waited for, and what cannot wait is counted as lost. */
+void output_be_patient(struct output *output);
+int output_waits_for(const struct output *output); /* -errno; 0: it does not wait */
+void output_give_up(struct output *output);	   /* nobody will wait any longer */
+void output_drop_waiting(struct output *output);   /* intervals: the flows will be shown again */
+
+/* 0, -EAGAIN while it waits, or -errno. */
 int output_flush(struct output *output);
 void output_reopen(struct output *output); /* what -w named, for a file that was moved away */
 

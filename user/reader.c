@@ -91,6 +91,7 @@ struct reader {
 	bool only_looks; /* another one reads them */
 	uint32_t asked_ifindex; /* whether this one is kept, too; most flows follow one of their own kind */
 	bool asked_is_kept;
+	bool is_behind; /* the output takes nothing at the moment: what was shown waits */
 	uint64_t left; /* flows that go on without this reader */
 	bool has_begun; /* what a killed reader left has been looked after */
 };
@@ -289,30 +290,45 @@ static int take(struct reader *reader, int map_fd, const struct flow_key *key, v
 
 /* Delivering: see abi/outbox.h. Flows stay in their slots until their lines are written. */
 
-static int deliver(struct reader *reader)
+/* What is on its way now, and where to. */
+static void announce(struct reader *reader)
 {
 	const struct reader_output *output = &reader->output;
-	struct outbox *outbox = reader->outbox;
-	struct outbox_totals next = outbox_next(outbox, reader->lines, reader->ring_flows,
+	struct outbox_totals next = outbox_next(reader->outbox, reader->lines, reader->ring_flows,
 						ring_position(reader->events));
 	struct outbox_place place = {};
-	int err;
 
 	next.secondaries += reader->secondaries;
 	next.lines_rescued += reader->lines_rescued;
 	output->place(output->context, &place);
-	outbox_begin(outbox, &place, &next);
-	err = output->flush(output->context);
-	if (err && reader->is_kept)
-		return err; /* a full disk: the next reader writes what this one could not */
+	outbox_begin(reader->outbox, &place, &next);
+}
+
+static int deliver(struct reader *reader)
+{
+	struct outbox *outbox = reader->outbox;
+	int err;
+
+	if (!reader->is_behind)
+		announce(reader);
+	err = reader->output.flush(reader->output.context);
+	reader->is_behind = err == -EAGAIN;
+	if (err && (reader->is_kept || reader->is_behind))
+		return err; /* a full disk: it is tried again, if not by us then by the next reader */
 	outbox_written(outbox);
-	ring_let_go(reader->events, next.ring_position);
+	ring_let_go(reader->events, outbox->next.ring_position);
 	outbox_end(outbox);
 	reader->lines = 0;
 	reader->secondaries = 0;
 	reader->ring_flows = 0;
 	reader->lines_rescued = 0;
 	return 0;
+}
+
+/* While something waits nothing more is taken: it is safer in the kernel's tables than here. */
+static int catch_up(struct reader *reader)
+{
+	return reader->is_behind ? deliver(reader) : 0;
 }
 
 /* Settles the flow in the slot; what it owned beside its entry goes once that is safe in the slot. */
@@ -515,6 +531,8 @@ int reader_sweep_now(struct reader *reader, uint64_t now_ns)
 	int err;
 
 	err = begin(reader);
+	if (!err)
+		err = catch_up(reader);
 	if (err)
 		return err;
 	err = sweep(reader, now_ns - GRACE_NS);
@@ -617,8 +635,11 @@ static void show_open_half_open(struct reader *reader, const struct flow_key *ke
 int reader_interval(struct reader *reader)
 {
 	struct list half_open = {};
-	int err = walk_half_open(reader, list_half_open, &half_open);
+	int err = reader->only_looks ? 0 : catch_up(reader);
 
+	if (err)
+		return err;
+	err = walk_half_open(reader, list_half_open, &half_open);
 	if (!err && half_open.count)
 		qsort(half_open.entries, half_open.count, sizeof(*half_open.entries), by_key);
 	if (!err)
@@ -674,6 +695,9 @@ int reader_leave(struct reader *reader, const uint32_t *ifindexes, size_t count)
 
 	if (!count || reader->only_looks)
 		return 0;
+	err = catch_up(reader);
+	if (err)
+		return err;
 	sorted = malloc(count * sizeof(*sorted));
 	if (!sorted)
 		return -ENOMEM;
@@ -956,6 +980,8 @@ int reader_poll(struct reader *reader)
 	if (reader->only_looks)
 		return 0;
 	err = begin(reader);
+	if (!err)
+		err = catch_up(reader);
 	return err ? err : read_ring(reader);
 }
 

@@ -33,7 +33,7 @@ struct reader_output {
 	/* A flow that a sweep or the end took out, before it is shown; a frame did not. May be NULL. */
 	void (*on_taken)(void *context, const struct flow_key *key, struct flow *flow);
 	void (*place)(void *context, struct outbox_place *ret_place);
-	int (*flush)(void *context); /* 0 or -errno */
+	int (*flush)(void *context); /* 0, -EAGAIN: not now, it is asked again, or -errno */
 	void *context;
 };
 

@@ -19,7 +19,10 @@ struct sink {
 	char *path; /* NULL: stdout */
 	int fd;
 	int error; /* the first one, as -errno; nothing is written after it */
+	int waits_for; /* -errno: a patient one tries again */
+	bool is_patient;
 	bool is_terminal;
+	size_t begun; /* at the front of the buffer, of a line that could be written in part only */
 	size_t used;
 	char buffer[BUFFER_BYTES];
 };
@@ -43,6 +46,9 @@ static int sink_begin(struct sink **ret_sink, const char *path, int flags)
 	sink->path = NULL;
 	sink->fd = STDOUT_FILENO;
 	sink->error = 0;
+	sink->waits_for = 0;
+	sink->is_patient = false;
+	sink->begun = 0;
 	sink->used = 0;
 	if (path)
 		err = sink_open_path(sink, path, flags);
@@ -68,6 +74,18 @@ int sink_continue(struct sink **ret_sink, const char *path)
 	return err ? err : lseek((*ret_sink)->fd, 0, SEEK_END) > 0;
 }
 
+/* What was written of a line goes, so that the file ends with a whole one; unless others write there. */
+static void cut_begun(struct sink *sink)
+{
+	off_t at = sink->begun ? lseek(sink->fd, 0, SEEK_CUR) : -1, whole = at - (off_t)sink->begun;
+	struct stat file;
+
+	if (at < 0 || fstat(sink->fd, &file) || !S_ISREG(file.st_mode) || file.st_size != at || whole < 0)
+		return;
+	if (!ftruncate(sink->fd, whole) && lseek(sink->fd, whole, SEEK_SET) == whole)
+		sink->begun = 0;
+}
+
 int sink_reopen(struct sink *sink)
 {
 	int fd;
@@ -77,56 +95,145 @@ int sink_reopen(struct sink *sink)
 	fd = open(sink->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
+	cut_begun(sink);
 	close(sink->fd);
 	sink->fd = fd;
+	sink->begun = 0; /* its line is whole in the new one */
 	sink->error = 0; /* a full disk may have been made room on */
 	return lseek(fd, 0, SEEK_END) == 0;
 }
 
-/* Everything, through interruptions and short writes; 0 or -errno. */
-static int write_all(int fd, const char *bytes, size_t len)
+/* Everything, through interruptions and short writes; 0 or -errno, and how far it came. */
+static int write_all(int fd, const char *bytes, size_t len, size_t *ret_written)
 {
-	while (len) {
-		ssize_t written = write(fd, bytes, len);
+	size_t done = 0;
+	int err = 0;
 
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return -errno;
-		bytes += written;
-		len -= (size_t)written;
+	while (done < len && !err) {
+		ssize_t written = write(fd, bytes + done, len - done);
+
+		if (written >= 0)
+			done += (size_t)written;
+		else if (errno != EINTR)
+			err = -errno;
 	}
-	return 0;
+	*ret_written = done;
+	return err;
 }
 
-static void sink_put(struct sink *sink, const char *bytes, size_t len)
+/* Room may come: on a disk, in a quota, in a pipe. */
+static bool may_pass(int err)
 {
-	if (sink->error || !len)
-		return;
-	if (sink->is_terminal)
-		log_progress_done();
-	sink->error = write_all(sink->fd, bytes, len);
+	return err == -ENOSPC || err == -EDQUOT || err == -EAGAIN;
+}
+
+/* Lines that are out leave the buffer; one that is not, in whole, stays at its front. */
+static void drop_written(struct sink *sink, size_t written)
+{
+	const char *end = memrchr(sink->buffer, '\n', written);
+	size_t whole = end ? (size_t)(end - sink->buffer) + 1 : 0;
+
+	memmove(sink->buffer, sink->buffer + whole, sink->used - whole);
+	sink->used -= whole;
+	sink->begun = written - whole;
+}
+
+static int put_buffer(struct sink *sink)
+{
+	size_t written;
+	int err = write_all(sink->fd, sink->buffer + sink->begun, sink->used - sink->begun, &written);
+
+	if (err)
+		drop_written(sink, sink->begun + written);
+	else
+		sink->used = sink->begun = 0;
+	return err;
 }
 
 int sink_flush(struct sink *sink)
 {
-	sink_put(sink, sink->buffer, sink->used);
-	sink->used = 0;
-	return sink->error;
+	int err;
+
+	if (sink->error || !sink->used)
+		return sink->error;
+	if (sink->is_terminal)
+		log_progress_done();
+	err = put_buffer(sink);
+	sink->waits_for = sink->is_patient && may_pass(err) ? err : 0;
+	if (!err || sink->waits_for)
+		return err;
+	cut_begun(sink);
+	sink->error = err;
+	sink->used = sink->begun = 0;
+	return err;
 }
 
 void sink_write(struct sink *sink, const void *bytes, size_t len)
 {
+	size_t written;
+
 	if (sink->error)
 		return;
 	if (len > BUFFER_BYTES - sink->used)
 		sink_flush(sink);
+	if (sink->error || (sink->waits_for && len > sink_room(sink)))
+		return;
 	if (len > BUFFER_BYTES) {
-		sink_put(sink, bytes, len);
+		sink->error = write_all(sink->fd, bytes, len, &written);
 		return;
 	}
 	memcpy(sink->buffer + sink->used, bytes, len);
 	sink->used += len;
+}
+
+void sink_be_patient(struct sink *sink)
+{
+	sink->is_patient = true;
+}
+
+int sink_waits_for(const struct sink *sink)
+{
+	return sink->waits_for;
+}
+
+size_t sink_room(const struct sink *sink)
+{
+	return BUFFER_BYTES - sink->used;
+}
+
+static uint64_t waiting_lines(const struct sink *sink)
+{
+	uint64_t lines = 0;
+
+	for (size_t i = 0; i < sink->used; i++)
+		lines += sink->buffer[i] == '\n';
+	return lines;
+}
+
+/* Of a line that others have written behind, the rest has to come. */
+uint64_t sink_drop_waiting(struct sink *sink)
+{
+	uint64_t lines = waiting_lines(sink);
+	const char *end;
+
+	cut_begun(sink);
+	end = sink->begun ? memchr(sink->buffer, '\n', sink->used) : NULL;
+	sink->used = end ? (size_t)(end - sink->buffer) + 1 : 0;
+	sink->waits_for = 0;
+	return lines - !!end;
+}
+
+uint64_t sink_give_up(struct sink *sink)
+{
+	uint64_t lines;
+
+	if (!sink_flush(sink) || !sink->waits_for)
+		return 0;
+	lines = waiting_lines(sink);
+	sink->is_patient = false;
+	sink->waits_for = 0;
+	sink_flush(sink);
+	return sink->error ? lines : 0;
 }
 
 void sink_text(struct sink *sink, const char *text)
@@ -184,6 +291,7 @@ int sink_close(struct sink *sink)
 
 	if (!sink)
 		return 0;
+	sink->is_patient = false; /* who closes will not come again */
 	err = sink_flush(sink);
 	close_err = sink_close_path(sink);
 	free(sink->path);

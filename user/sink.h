@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct sink;
@@ -14,6 +15,19 @@ int sink_open(struct sink **ret_sink, const char *path);
 
 /* The same, but what the file holds stays, and what is written comes behind it. 1: it holds something. */
 int sink_continue(struct sink **ret_sink, const char *path);
+
+/*
+ * From now on a full disk, or a pipe that takes no more, is waited for: what is in the buffer stays there,
+ * and each flush tries again. Whoever writes then asks sink_room() before each record.
+ */
+void sink_be_patient(struct sink *sink);
+int sink_waits_for(const struct sink *sink); /* -errno; 0: it does not wait */
+size_t sink_room(const struct sink *sink);   /* octets that fit without flushing */
+
+/* A last try; what still waits is dropped, and the error stays. How many lines that were. */
+uint64_t sink_give_up(struct sink *sink);
+/* Only drops: what comes later goes on behind whole lines. How many lines. */
+uint64_t sink_drop_waiting(struct sink *sink);
 
 /* After an error (disk full, closed pipe) everything more is dropped. */
 void sink_write(struct sink *sink, const void *bytes, size_t len);
@@ -28,7 +42,7 @@ int sink_reopen(struct sink *sink);
 /* A file that was opened by its path changes its owner; anything else is left alone. 0 or -errno. */
 int sink_give_to(struct sink *sink, uid_t uid, gid_t gid);
 
-int sink_flush(struct sink *sink); /* 0 or the first error as -errno */
+int sink_flush(struct sink *sink); /* 0, the first error as -errno, or what it waits for */
 int sink_error(const struct sink *sink);
 int sink_descriptor(const struct sink *sink);
 const char *sink_name(const struct sink *sink); /* "standard output" or the path */

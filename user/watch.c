@@ -49,6 +49,8 @@ struct watcher {
 	int64_t wall_offset_ns;
 	bool in_interval; /* the flows shown now go on */
 	bool said_full;
+	uint64_t lost_before; /* records, when the output began to wait */
+	bool is_waiting;      /* for the output to take something, and that was said */
 	uint64_t frames_before; /* we came: what is kept counts on */
 	struct roster *roster;
 	struct cgroups *cgroups; /* NULL: not to be had here */
@@ -178,12 +180,33 @@ static void stop_when_enough(struct watcher *watcher)
 		loop_stop(watcher->loop);
 }
 
+/* Nothing is lost by that alone: what ends meanwhile waits in the kernel's tables, as long as these take it. */
+static void say_when_waiting(struct watcher *watcher)
+{
+	const char *name = sink_name(watcher->output.sink);
+	int err = output_waits_for(&watcher->output);
+
+	if (watcher->is_waiting == !!err)
+		return;
+	watcher->is_waiting = err;
+	if (err) {
+		watcher->lost_before = watcher->output.lost;
+		log_error("%s: %s: records wait in the kernel's tables until there is room, and what those "
+			  "cannot take is counted",
+			  name, strerror(-err));
+		return;
+	}
+	log_info("%s: there is room again, and the records that waited are written; lost meanwhile: %llu", name,
+		 (unsigned long long)(watcher->output.lost - watcher->lost_before));
+}
+
 static void on_poll(void *context)
 {
 	struct watcher *watcher = context;
 
 	reader_poll(watcher->reader);
 	output_flush(&watcher->output);
+	say_when_waiting(watcher);
 	stop_when_enough(watcher);
 }
 
@@ -199,7 +222,8 @@ static void bury_gone(struct watcher *watcher)
 	if (!count)
 		return;
 	reader_poll(watcher->reader);
-	reader_leave(watcher->reader, gone, count);
+	if (reader_leave(watcher->reader, gone, count) == -EAGAIN)
+		return; /* the output takes nothing: the names are needed until then */
 	roster_bury(watcher->roster);
 }
 
@@ -253,9 +277,9 @@ static void on_interval(void *context)
 	struct watcher *watcher = context;
 
 	watcher->in_interval = true;
-	reader_interval(watcher->reader);
+	if (!reader_interval(watcher->reader) && output_flush(&watcher->output) == -EAGAIN)
+		output_drop_waiting(&watcher->output);
 	watcher->in_interval = false;
-	output_flush(&watcher->output);
 }
 
 static void on_stop(void *context)
@@ -548,6 +572,7 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 		err = labels_open(&watcher->labels, NULL, rooms, sizeof(rooms));
 	if (err)
 		return EXIT_FAILED;
+	output_be_patient(&watcher->output);
 	err = reader_open(&watcher->reader, watcher->attach, attach_config(watcher->attach),
 			  &reader_output);
 	if (err) {
@@ -570,6 +595,8 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 	notify_stopping(watcher->notify);
 	/* What comes from here on belongs to nobody's record: stop counting before the last look. */
 	attach_stop(watcher->attach);
+	if (!attach_has_kept(watcher->attach)) /* else the next reader writes what this one cannot */
+		output_give_up(&watcher->output);
 	reader_finish(watcher->reader, clock_monotonic_ns());
 	if (reader_left(watcher->reader))
 		log_info("%llu connections go on; the next ackmon on these interfaces shows them",

@@ -125,6 +125,77 @@ TEST(full_disk_is_remembered)
 	assert_int_equal(sink_close(sink), -ENOSPC);
 }
 
+/* A pipe that takes no more is a disk that is full, and reading from it makes room. */
+TEST(patient_sink_goes_on_behind_the_octet_it_came_to)
+{
+	static char line[1000], got[200000];
+	int ends[2], before;
+	size_t len = 0;
+	struct sink *sink;
+	ssize_t more;
+
+	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+	fflush(stdout);
+	before = dup(STDOUT_FILENO);
+	dup2(ends[1], STDOUT_FILENO);
+	sink = open_sink(NULL);
+	sink_be_patient(sink);
+	memset(line, 'x', sizeof(line));
+	line[sizeof(line) - 1] = '\n';
+	for (int i = 0; i < 150; i++)
+		sink_write(sink, line, sizeof(line));
+	assert_int_equal(sink_flush(sink), -EAGAIN);
+	assert_int_equal(sink_waits_for(sink), -EAGAIN);
+	assert_int_equal(sink_error(sink), 0);
+	do {
+		while ((more = read(ends[0], got + len, sizeof(got) - len)) > 0)
+			len += (size_t)more;
+	} while (sink_flush(sink) == -EAGAIN);
+	while ((more = read(ends[0], got + len, sizeof(got) - len)) > 0)
+		len += (size_t)more;
+	assert_int_equal(sink_waits_for(sink), 0);
+	assert_int_equal(sink_close(sink), 0);
+	dup2(before, STDOUT_FILENO);
+	close(before);
+	close(ends[0]);
+	close(ends[1]);
+	assert_int_equal(len, 150 * sizeof(line));
+	for (size_t i = 0; i < 150; i++)
+		assert_memory_equal(got + i * sizeof(line), line, sizeof(line));
+}
+
+TEST(patient_sink_gives_up_and_counts_the_lines)
+{
+	struct sink *sink = open_sink("/dev/full");
+
+	sink_be_patient(sink);
+	sink_text(sink, "one\ntwo\n");
+	assert_int_equal(sink_flush(sink), -ENOSPC);
+	sink_text(sink, "three\n");
+	assert_int_equal(sink_flush(sink), -ENOSPC);
+	assert_int_equal(sink_error(sink), 0);
+	assert_int_equal(sink_give_up(sink), 3);
+	assert_int_equal(sink_error(sink), -ENOSPC);
+	assert_int_equal(sink_close(sink), -ENOSPC);
+}
+
+TEST(patient_sink_holds_what_fits_and_no_more)
+{
+	struct sink *sink = open_sink("/dev/full");
+	size_t room;
+
+	sink_be_patient(sink);
+	sink_text(sink, "one\n");
+	sink_flush(sink);
+	for (room = sink_room(sink); sink_room(sink) >= 4; room = sink_room(sink))
+		sink_text(sink, "two\n");
+	sink_text(sink, "this one is dropped\n");
+	assert_int_equal(sink_room(sink), room);
+	sink_drop_waiting(sink);
+	assert_int_equal(sink_waits_for(sink), 0);
+	assert_int_equal(sink_close(sink), 0);
+}
+
 TEST(closed_pipe_is_an_error_and_not_the_end)
 {
 	int ends[2], before;
@@ -250,6 +321,9 @@ int main(void)
 		cmocka_unit_test(more_than_the_buffer_arrives_in_order),
 		cmocka_unit_test(many_small_writes_cross_the_buffer_whole),
 		cmocka_unit_test(full_disk_is_remembered),
+		cmocka_unit_test(patient_sink_goes_on_behind_the_octet_it_came_to),
+		cmocka_unit_test(patient_sink_gives_up_and_counts_the_lines),
+		cmocka_unit_test(patient_sink_holds_what_fits_and_no_more),
 		cmocka_unit_test(closed_pipe_is_an_error_and_not_the_end),
 		cmocka_unit_test(stdout_stays_open_behind_its_sink),
 		cmocka_unit_test(path_that_cannot_be_opened_says_why),
