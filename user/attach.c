@@ -210,6 +210,21 @@ int attach_load(struct attach *attach, char *ret_error, size_t error_size)
 	return 0;
 }
 
+static struct attach_ways ways_of(const struct place *place)
+{
+	struct attach_ways ways = place->ways;
+
+	if (place->xdp || place->xdp_link_fd >= 0)
+		ways.xdp = place->xdp_mode == XDP_MODE_SKB ? WAY_GENERIC : WAY_NATIVE;
+	for (int direction = 0; direction < DIRECTION_COUNT; direction++) {
+		if (place->tcx_fd[direction] >= 0)
+			ways.tc[direction] = WAY_TCX;
+		else if (place->has_filter[direction])
+			ways.tc[direction] = WAY_CLSACT;
+	}
+	return ways;
+}
+
 size_t attach_hooks(const struct attach *attach, struct metrics_hook *ret_hooks, size_t room)
 {
 	static const char *const directions[DIRECTION_COUNT] = {
@@ -220,19 +235,17 @@ size_t attach_hooks(const struct attach *attach, struct metrics_hook *ret_hooks,
 
 	for (size_t i = 0; i < attach->place_count; i++) {
 		const struct place *place = &attach->places[i];
+		const struct attach_ways ways = ways_of(place);
 		const char *name = place->interface.name;
 
-		if (place->xdp && count < room)
+		if (ways.xdp && count < room)
 			ret_hooks[count++] = (struct metrics_hook){
-				name, "xdp", place->xdp_mode == XDP_MODE_SKB ? "generic" : "native"};
-		for (int direction = 0; direction < DIRECTION_COUNT; direction++) {
-			if (place->tcx_fd[direction] < 0 && !place->has_filter[direction])
-				continue;
-			if (count < room)
+				name, "xdp", ways.xdp == WAY_GENERIC ? "generic" : "native"};
+		for (int direction = 0; direction < DIRECTION_COUNT; direction++)
+			if (ways.tc[direction] && count < room)
 				ret_hooks[count++] = (struct metrics_hook){
 					name, directions[direction],
-					place->has_filter[direction] ? "clsact" : "tcx"};
-		}
+					ways.tc[direction] == WAY_CLSACT ? "clsact" : "tcx"};
 	}
 	return count;
 }
@@ -636,8 +649,25 @@ static void end_claim(struct place *place)
 	place->claim_fd = -1;
 }
 
+/* Needs no capability, and no way into the namespace. */
+static void leave_links(struct place *place)
+{
+	if (place->xdp)
+		attach_xdp_let_go(place);
+	else
+		attach_xdp_stop(place);
+	place->has_filter[INGRESS] = place->has_filter[EGRESS] = false;
+	place->made_clsact = false;
+	attach_tc_stop(place);
+	end_claim(place);
+}
+
 static void forget_place(struct place *place)
 {
+	if (place->has_links_only) {
+		leave_links(place);
+		return;
+	}
 	attach_xdp_forget(place);
 	attach_tc_forget(place);
 	end_claim(place);
@@ -647,6 +677,10 @@ void attach_leave(struct place *place)
 {
 	int home;
 
+	if (place->has_links_only) {
+		leave_links(place);
+		return;
+	}
 	if (netns_enter(place->netns, &home)) { /* the namespace went, and its interfaces with it */
 		forget_place(place);
 		return;
@@ -764,6 +798,75 @@ void attach_forget(struct attach *attach, const struct netns *netns, unsigned in
 	}
 }
 
+void attach_keep_links(struct attach *attach)
+{
+	for (size_t i = 0; i < attach->place_count; i++) {
+		struct place *place = &attach->places[i];
+
+		place->ways = ways_of(place);
+		place->has_links_only = !place->is_kept;
+	}
+}
+
+/* Descriptors of what is the other's go, so that it goes with the other. */
+void attach_keep_rest(struct attach *attach)
+{
+	if (attach->pins)
+		attach_forget_reader(attach);
+	for (size_t i = 0; i < attach->place_count; i++) {
+		struct place *place = &attach->places[i];
+
+		if (place->xdp_link_fd >= 0 || place->is_kept)
+			attach_xdp_let_go(place);
+		for (int direction = 0; direction < DIRECTION_COUNT; direction++) {
+			if (place->tcx_fd[direction] >= 0)
+				close(place->tcx_fd[direction]);
+			place->tcx_fd[direction] = -1;
+		}
+		end_claim(place);
+	}
+}
+
+static struct place *find_place(struct attach *attach, const struct netns *netns, unsigned int ifindex)
+{
+	for (size_t i = 0; i < attach->place_count; i++)
+		if (attach->places[i].netns == netns && attach->places[i].interface.ifindex == ifindex)
+			return &attach->places[i];
+	return NULL;
+}
+
+int attach_claim(struct attach *attach, const struct netns *netns, unsigned int ifindex,
+		 struct attach_ways *ret_ways)
+{
+	struct place *place = find_place(attach, netns, ifindex);
+	int claim_fd;
+
+	if (!place)
+		return -1;
+	*ret_ways = ways_of(place);
+	claim_fd = place->claim_fd;
+	place->claim_fd = -1;
+	return claim_fd;
+}
+
+/* Listening once more makes us the one whom status names. */
+void attach_note(struct attach *attach, const struct netns *netns, unsigned int ifindex, const char *name,
+		 const struct attach_ways *ways, int claim_fd)
+{
+	struct interface interface = {.ifindex = ifindex};
+	struct place *place;
+
+	if (claim_fd >= 0)
+		listen(claim_fd, SOMAXCONN);
+	memcpy(interface.name, name, sizeof(interface.name));
+	place = add_place(attach, netns, &interface);
+	if (!place)
+		return;
+	place->claim_fd = claim_fd;
+	place->has_links_only = true;
+	place->ways = *ways;
+}
+
 capabilities attach_to_leave(const struct attach *attach)
 {
 	capabilities set = 0;
@@ -772,7 +875,7 @@ capabilities attach_to_leave(const struct attach *attach)
 		const struct place *place = &attach->places[i];
 		bool has_qdisc = place->has_filter[INGRESS] || place->has_filter[EGRESS];
 
-		if (place->is_kept)
+		if (place->is_kept || place->has_links_only)
 			continue;
 		if (place->xdp)
 			set |= PRIVILEGES_TO_LEAVE_DISPATCHER;

@@ -88,6 +88,29 @@ int attach_status(const struct options *options);
  */
 struct bpf_map *attach_map(const struct attach *attach, const char *name);
 
+/* How an interface is watched, told between processes. */
+struct attach_ways {
+	uint8_t xdp;   /* enum attach_xdp_way */
+	uint8_t tc[2]; /* enum attach_tc_way, ingress and egress */
+	uint8_t reserved;
+};
+enum attach_xdp_way { WAY_NO_XDP, WAY_NATIVE, WAY_GENERIC };
+enum attach_tc_way { WAY_NO_TC, WAY_TCX, WAY_CLSACT };
+
+/*
+ * Two processes with one attachment, after a fork. Links of the kernel, which go when they are closed, and
+ * claims are the one's; what takes a capability to be taken away, and what comes, is the other's.
+ */
+void attach_keep_links(struct attach *attach);
+void attach_keep_rest(struct attach *attach);
+
+/* What the other attached: its ways, and a descriptor of its claim, or -1. */
+int attach_claim(struct attach *attach, const struct netns *netns, unsigned int ifindex,
+		 struct attach_ways *ret_ways);
+/* What the one is told of that. Takes claim_fd over. */
+void attach_note(struct attach *attach, const struct netns *netns, unsigned int ifindex, const char *name,
+		 const struct attach_ways *ways, int claim_fd);
+
 /* Interfaces, hooks and modes, as they are attached now. Returns how many there are, at most `room`. */
 struct metrics_hook;
 size_t attach_hooks(const struct attach *attach, struct metrics_hook *ret_hooks, size_t room);

@@ -44,6 +44,8 @@ struct place {
 	uint32_t xdp_prog_id;
 	struct monitor *xdp_copy;
 	bool is_kept; /* pinned: it stays when we go */
+	bool has_links_only; /* another process takes away the rest */
+	struct attach_ways ways; /* as another process attached it; else see ways_of() */
 };
 
 /* `skel` holds the maps and the TC programs; XDP has a copy for each interface. */
@@ -135,6 +137,7 @@ int attach_adopt_place(struct attach *attach, struct place *place, char *ret_not
 int attach_check_kept(const struct place *place, char *ret_error, size_t error_size);
 bool attach_program_is_kept(uint32_t id);
 void attach_close_pins(struct attach *attach);
+void attach_forget_reader(struct attach *attach); /* in another process: its lock is not ours */
 struct pins_about;
 struct bpf_map;
 bool attach_is_working_space(const struct bpf_map *map); /* not kept: nobody needs it as it was */

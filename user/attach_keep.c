@@ -850,6 +850,11 @@ void attach_close_pins(struct attach *attach)
 	attach->pins = NULL;
 }
 
+void attach_forget_reader(struct attach *attach)
+{
+	pins_unlock_reader(attach->pins);
+}
+
 static const char *xdp_words(const struct pins_place *kept)
 {
 	if (kept->xdp_way == XDP_NOT_USED)

@@ -60,7 +60,7 @@ static const char *const always[] = {
 	/* questions */
 	"clock_gettime", "clock_getres", "gettimeofday", "time", "times", "getpid", "getppid", "gettid",
 	"getuid", "geteuid", "getgid", "getegid", "getgroups", "capget", "getrandom", "getrusage",
-	"prlimit64", "getrlimit", "sysinfo", "uname", "sched_getaffinity", "getcpu",
+	"prlimit64", "getrlimit", "wait4", "waitid", "sysinfo", "uname", "sched_getaffinity", "getcpu",
 	/* threads of libraries; clone() itself is below */
 	"set_robust_list", "set_tid_address", "rseq", "arch_prctl", "prctl",
 };

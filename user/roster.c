@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "abi/key.h"
 #include "links.h"
@@ -38,6 +39,8 @@ struct roster {
 	int err;
 	char *ret_error;
 	size_t error_size;
+	roster_tell_fn tell; /* NULL: nobody else wants to know */
+	void *tell_context;
 	const struct netns *listing; /* whose interfaces are listed; NULL: our own */
 };
 
@@ -86,14 +89,6 @@ static bool is_selected(const struct options *options, const struct link *link)
 		if (word_selects(options->interfaces[i], link))
 			return true;
 	return false;
-}
-
-bool roster_is_open(const struct options *options)
-{
-	for (size_t i = 0; i < options->interface_count; i++)
-		if (!is_full_name(options->interfaces[i]))
-			return true;
-	return options->netns_count;
 }
 
 /* Entries */
@@ -174,6 +169,22 @@ static const char *in_netns(const struct netns *netns, char text[64])
 	return text;
 }
 
+static void tell(const struct roster *roster, enum roster_news_kind kind, const struct entry *entry)
+{
+	struct roster_news news = {.kind = kind, .key_ifindex = entry->key_ifindex};
+	int claim_fd = -1;
+
+	if (!roster->tell)
+		return;
+	memcpy(news.name, entry->name, sizeof(news.name));
+	if (kind == ROSTER_CAME)
+		claim_fd = attach_claim(roster->attach, netns_of(roster, entry->key_ifindex),
+					entry->key_ifindex & ((1u << KEY_NETNS_SHIFT) - 1), &news.ways);
+	roster->tell(roster->tell_context, &news, claim_fd);
+	if (claim_fd >= 0)
+		close(claim_fd);
+}
+
 static int attach_to(struct roster *roster, const struct netns *netns, const char *name,
 		     unsigned int *ret_ifindex)
 {
@@ -200,24 +211,6 @@ static bool has_full_name(const struct roster *roster, const char *name)
 	return false;
 }
 
-/* Attaching takes capabilities, which are kept only where interfaces are expected to come. */
-static void refuse_late(struct roster *roster, const struct link *link, uint32_t ifindex)
-{
-	struct entry *entry = entry_find(roster, ifindex);
-
-	log_error("%s: came, but the capabilities to attach to it were given up; expect it by a pattern, "
-		  "as in -i '%.13s*'",
-		  link->name, link->name);
-	if (!entry)
-		entry = entry_add(roster, ifindex);
-	if (!entry)
-		return;
-	snprintf(entry->name, sizeof(entry->name), "%s", link->name);
-	entry->is_refused = true;
-	entry->is_gone = false;
-	entry->is_listed = true;
-}
-
 static void come(struct roster *roster, const struct netns *netns, const struct link *link)
 {
 	uint32_t ifindex = key_ifindex(netns, link->ifindex);
@@ -225,10 +218,6 @@ static void come(struct roster *roster, const struct netns *netns, const struct 
 	struct entry *entry;
 	int err;
 
-	if (!roster->is_starting && !roster_is_open(roster->options)) {
-		refuse_late(roster, link, ifindex);
-		return;
-	}
 	err = attach_to(roster, netns, link->name, &attached);
 	/* Gone or renamed since: there are more news of it to come. */
 	if (err == -ENODEV && !roster->is_starting)
@@ -252,12 +241,29 @@ static void come(struct roster *roster, const struct netns *netns, const struct 
 	entry->is_refused = err;
 	entry->is_gone = false;
 	entry->is_listed = true;
+	if (!err)
+		tell(roster, ROSTER_CAME, entry);
+}
+
+static void bury_later(struct roster *roster, struct entry *entry)
+{
+	uint32_t *gone = reallocarray(roster->gone, roster->gone_count + 1, sizeof(*gone));
+
+	entry->is_gone = true;
+	if (!gone)
+		return; /* its flows leave when they have been silent too long */
+	roster->gone = gone;
+	roster->gone[roster->gone_count++] = entry->key_ifindex;
+}
+
+static void leave(struct roster *roster, const struct entry *entry)
+{
+	attach_forget(roster->attach, netns_of(roster, entry->key_ifindex),
+		      entry->key_ifindex & ((1u << KEY_NETNS_SHIFT) - 1));
 }
 
 static void go(struct roster *roster, struct entry *entry)
 {
-	struct netns *netns = netns_of(roster, entry->key_ifindex);
-	uint32_t *gone;
 	char where[64];
 
 	if (entry->is_refused) {
@@ -266,17 +272,13 @@ static void go(struct roster *roster, struct entry *entry)
 	}
 	if (entry->is_gone)
 		return;
-	attach_forget(roster->attach, netns, entry->key_ifindex & ((1u << KEY_NETNS_SHIFT) - 1));
-	log_info("%s: is gone%s", entry->name, in_netns(netns, where));
-	entry->is_gone = true;
-	gone = reallocarray(roster->gone, roster->gone_count + 1, sizeof(*gone));
-	if (!gone)
-		return; /* its flows leave when they have been silent too long */
-	roster->gone = gone;
-	roster->gone[roster->gone_count++] = entry->key_ifindex;
+	leave(roster, entry);
+	log_info("%s: is gone%s", entry->name, in_netns(netns_of(roster, entry->key_ifindex), where));
+	tell(roster, ROSTER_GONE, entry);
+	bury_later(roster, entry);
 }
 
-static void change(struct entry *entry, const struct link *link)
+static void change(struct roster *roster, struct entry *entry, const struct link *link)
 {
 	entry->is_listed = true;
 	if (!strcmp(entry->name, link->name))
@@ -284,6 +286,8 @@ static void change(struct entry *entry, const struct link *link)
 	if (!entry->is_refused)
 		log_info("%s: is called %s now", entry->name, link->name);
 	snprintf(entry->name, sizeof(entry->name), "%s", link->name);
+	if (!entry->is_refused)
+		tell(roster, ROSTER_RENAMED, entry);
 	entry->is_refused = false;
 }
 
@@ -297,7 +301,7 @@ static void take_link(struct roster *roster, const struct netns *netns, const st
 		if (entry)
 			go(roster, entry);
 	} else if (entry && !entry->is_gone) {
-		change(entry, link);
+		change(roster, entry, link);
 	} else if (is_selected(roster->options, link)) {
 		come(roster, netns, link);
 	}
@@ -372,6 +376,44 @@ void roster_follow(struct roster *roster)
 		err = list_all(roster);
 	if (err)
 		log_error("interfaces cannot be followed: %s", strerror(-err));
+}
+
+void roster_tell(struct roster *roster, roster_tell_fn tell, void *context)
+{
+	roster->tell = tell;
+	roster->tell_context = context;
+}
+
+static struct entry *come_by_news(struct roster *roster, const struct roster_news *news, int claim_fd)
+{
+	struct entry *entry = entry_find(roster, news->key_ifindex);
+
+	attach_note(roster->attach, netns_of(roster, news->key_ifindex),
+		    news->key_ifindex & ((1u << KEY_NETNS_SHIFT) - 1), news->name, &news->ways, claim_fd);
+	if (!entry)
+		entry = entry_add(roster, news->key_ifindex);
+	if (!entry)
+		log_error("%s: out of memory; it is watched without its name", news->name);
+	else
+		entry->is_gone = false;
+	return entry;
+}
+
+void roster_hear(struct roster *roster, const struct roster_news *news, int claim_fd)
+{
+	struct entry *entry;
+
+	if (news->kind == ROSTER_CAME)
+		entry = come_by_news(roster, news, claim_fd);
+	else
+		entry = entry_find(roster, news->key_ifindex);
+	if (!entry)
+		return;
+	snprintf(entry->name, sizeof(entry->name), "%.15s", news->name);
+	if (news->kind != ROSTER_GONE || entry->is_gone)
+		return;
+	leave(roster, entry);
+	bury_later(roster, entry);
 }
 
 /* Namespaces */

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "abi/claim.h"
 #include "attach.h"
@@ -15,6 +16,7 @@
 #include "clock.h"
 #include "config.h"
 #include "confine.h"
+#include "deputy.h"
 #include "filter.h"
 #include "http.h"
 #include "labels.h"
@@ -50,9 +52,11 @@ struct watcher {
 	bool in_interval; /* the flows shown now go on */
 	bool said_full;
 	uint64_t lost_before; /* records, when the output began to wait */
+	bool has_failed;
 	bool is_waiting;      /* for the output to take something, and that was said */
 	uint64_t frames_before; /* we came: what is kept counts on */
-	struct roster *roster;
+	struct roster *roster; /* NULL: we only look */
+	struct deputy *deputy; /* follows interfaces; NULL: the same */
 	struct cgroups *cgroups; /* NULL: not to be had here */
 	char kept_name[IF_NAMESIZE]; /* of an interface that is kept and was not named, just looked up */
 	char also[256]; /* names of a record's other interfaces */
@@ -251,8 +255,6 @@ static void on_sweep(void *context)
 	bury_gone(watcher);
 	if (watcher->cgroups)
 		cgroups_refresh(watcher->cgroups);
-	if (watcher->roster)
-		roster_check(watcher->roster);
 	say_when_full(watcher);
 	output_flush(&watcher->output);
 }
@@ -265,11 +267,17 @@ static void on_clock_set(void *context)
 	watcher->wall_offset_ns = clock_wall_offset_ns();
 }
 
-static void on_links(void *context)
+static void on_news(void *context)
 {
 	struct watcher *watcher = context;
 
-	roster_follow(watcher->roster);
+	if (!deputy_hear(watcher->deputy)) {
+		bury_gone(watcher);
+		return;
+	}
+	log_error("the process that attaches to interfaces was ended, so this one ends, too");
+	watcher->has_failed = true;
+	loop_stop(watcher->loop);
 }
 
 static void on_interval(void *context)
@@ -431,11 +439,35 @@ static int attach_all(struct watcher *watcher, const struct monitor_config *conf
 	if (!err)
 		err = roster_open(&watcher->roster, watcher->options, watcher->attach, error,
 				  sizeof(error));
+	if (err)
+		log_error("%s", error);
+	return err;
+}
+
+/* In the deputy: what it never needs, and what must not live on in it when we are killed. */
+static void leave_behind(void *context)
+{
+	struct watcher *watcher = context;
+
+	loop_close(watcher->loop);
+	notify_close(watcher->notify);
+	close(sink_descriptor(watcher->output.sink));
+}
+
+static int open_deputy(struct watcher *watcher)
+{
+	char error[512] = "";
+	int err;
+
+	if (!watcher->roster)
+		return 0;
+	err = deputy_open(&watcher->deputy, watcher->roster, watcher->attach, watcher->options,
+			  watcher->identity, leave_behind, watcher, error, sizeof(error));
 	if (err) {
 		log_error("%s", error);
 		return err;
 	}
-	err = loop_on_input(watcher->loop, roster_fd(watcher->roster), on_links, watcher);
+	err = loop_on_input(watcher->loop, deputy_fd(watcher->deputy), on_news, watcher);
 	if (err)
 		log_error("cannot wait for interfaces: %s", strerror(-err));
 	return err;
@@ -507,24 +539,16 @@ static int show_pairs(struct watcher *watcher)
 	return err;
 }
 
-/*
- * What is left to do is reading maps and writing files. Only what attaching to further interfaces takes,
- * or taking away what the kernel would leave, is kept.
- */
+/* What is left to do is reading maps and writing files; whatever takes a capability is the deputy's. */
 static int give_up_privileges(struct watcher *watcher)
 {
-	bool attaches = watcher->roster && roster_is_open(watcher->options);
-	struct confinement confinement = {
+	const struct confinement confinement = {
 		.reads_maps = true,
-		.attaches = attaches || attach_to_leave(watcher->attach),
 		.networks = metrics_are_wanted(watcher->options),
 	};
-	capabilities keep = privileges_to_read_maps() | attach_to_leave(watcher->attach);
 	char error[512], kept[128];
 	int err = 0;
 
-	if (attaches)
-		keep |= privileges_to_attach(watcher->options->netns_count);
 	if (watcher->identity)
 		err = output_give_to(&watcher->output, watcher->identity->uid, watcher->identity->gid);
 	if (err) {
@@ -532,7 +556,7 @@ static int give_up_privileges(struct watcher *watcher)
 			  watcher->options->user, strerror(-err));
 		return err;
 	}
-	err = privileges_drop(watcher->identity, keep, error, sizeof(error));
+	err = privileges_drop(watcher->identity, privileges_to_read_maps(), error, sizeof(error));
 	if (!err)
 		err = confine(&confinement, error, sizeof(error));
 	if (err) {
@@ -541,12 +565,7 @@ static int give_up_privileges(struct watcher *watcher)
 	}
 	privileges_text(kept, sizeof(kept));
 	if (kept[0])
-		log_info("%s kept, %s", kept,
-			 attaches ? "to attach to interfaces that come"
-				  : attach_to_leave(watcher->attach) ? "to detach at the end"
-								     : "to read on this kernel");
-	else
-		log_debug("no capability is kept");
+		log_info("%s kept, to read on this kernel", kept);
 	return 0;
 }
 
@@ -568,6 +587,9 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 	err = open_loop(watcher);
 	if (!err)
 		err = attach_all(watcher, config);
+	/* Before there is more that it would have to leave behind. */
+	if (!err)
+		err = open_deputy(watcher);
 	if (!err && attach_config(watcher->attach)->aggregate && !watcher->labels)
 		err = labels_open(&watcher->labels, NULL, rooms, sizeof(rooms));
 	if (err)
@@ -594,6 +616,8 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 	err = loop_run(watcher->loop);
 	notify_stopping(watcher->notify);
 	/* What comes from here on belongs to nobody's record: stop counting before the last look. */
+	deputy_close(watcher->deputy);
+	watcher->deputy = NULL;
 	attach_stop(watcher->attach);
 	if (!attach_has_kept(watcher->attach)) /* else the next reader writes what this one cannot */
 		output_give_up(&watcher->output);
@@ -611,6 +635,8 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 		summary.flows = watcher->output.flows;
 	summary.records_lost = watcher->output.lost;
 	summary_print(&summary);
+	if (watcher->has_failed)
+		return EXIT_FAILED;
 	return !err && summary_is_lossy(&summary) ? EXIT_LOST : err;
 }
 
@@ -654,6 +680,7 @@ int watch(const struct options *options)
 	metrics_live_close(watcher.metrics);
 	output_close(&watcher.output);
 	reader_close(watcher.reader);
+	deputy_close(watcher.deputy);
 	attach_close(watcher.attach);
 	labels_watch_close(watcher.labels_watch);
 	roster_close(watcher.roster);

@@ -338,14 +338,16 @@ frames_pass_unchanged_through_tc() { every_frame_passes_as_it_is tc "$(often 200
 frames_pass_unchanged_through_generic_xdp() { every_frame_passes_as_it_is skb "$(often 200000 10000000)"; }
 frames_pass_unchanged_through_native_xdp() { every_frame_passes_as_it_is native "$(often 200000 10000000)"; }
 
-# What the watcher holds in the kernel: "prog 5 map 40 link 4 fd 80".
+# What the watcher and the one that attaches for it hold in the kernel: "prog 5 map 40 link 4 fd 80".
 holdings() {
-	local fd
-	for fd in /proc/"$watcher"/fdinfo/*; do
+	local fd deputy
+	deputy=$(pgrep -P "$watcher" -x ackmon-attach)
+	for fd in /proc/"$watcher"/fdinfo/* /proc/"$deputy"/fdinfo/*; do
 		sed -nE 's/^(prog_id|map_id|link_id):[^0-9]*([0-9]+)/\1 \2/p' "$fd" 2>/dev/null
 	done | sort -u >"$work/held"
 	echo "programs $(grep -c prog_id "$work/held")," "maps $(grep -c map_id "$work/held")," \
-		"links $(grep -c link_id "$work/held")," "descriptors $(ls /proc/"$watcher"/fd | wc -l)"
+		"links $(grep -c link_id "$work/held")," \
+		"descriptors $(ls /proc/"$watcher"/fd /proc/"$deputy"/fd | wc -l)"
 }
 
 holds_what_it_held() { [ "$(holdings)" = "$held" ]; }

@@ -62,7 +62,8 @@ $(tail -n 3 "$work/w.err")"
 
 said() { grep -q -- "$1" "$work/w.err"; }
 has_lines() { [ "$(wc -l <"$2" 2>/dev/null || echo 0)" -ge "$1" ]; } # COUNT FILE
-status_of() { sed -n "s/^$1:[[:space:]]*//p" "/proc/$watcher/status" 2>/dev/null; }
+status_of() { sed -n "s/^$1:[[:space:]]*//p" "/proc/${3:-$watcher}/status" 2>/dev/null; } # NAME [VALUE PID]
+deputy() { pgrep -P "$watcher" -x ackmon-attach; }
 in_near() { nsenter --net="/run/netns/$near" "$@"; }
 
 # Confined is the last step of getting ready.
@@ -90,9 +91,9 @@ $(tail -n 3 "$work/w.err")"
 	fi
 }
 
-holds() { # NAME VALUE: of /proc/PID/status
-	[ "$(status_of "$1")" = "$2" ] && return 0
-	why="$1 is $(status_of "$1"), not $2
+holds() { # NAME VALUE [PID]: of /proc/PID/status
+	[ "$(status_of "$@")" = "$2" ] && return 0
+	why="$1 is $(status_of "$@"), not $2
 $(tail -n 3 "$work/w.err")"
 	return 1
 }
@@ -105,7 +106,6 @@ connect() { # one connection through near0; refused is an answer, too
 # ---------------------------------------------------------------- watching
 
 none=0000000000000000
-net_admin=0000000000001000
 attaching=000000c000001000 # and CAP_BPF, CAP_PERFMON
 root_ids='0	0	0	0'
 nobody_ids='65534	65534	65534	65534'
@@ -124,7 +124,8 @@ keeps_nothing() { # OPTIONS...
 keeps_for_the_end() { # CAPABILITIES OPTIONS...
 	local wanted=$1
 	shift
-	tc=clsact watch_with -i near0 -m tc "$@" && holds CapPrm "$wanted" && said "kept, to detach at the end" && end_watch
+	tc=clsact watch_with -i near0 -m tc "$@" && holds CapPrm $none && holds CapPrm "$wanted" "$(deputy)" &&
+		said "kept by process $(deputy) alone" && end_watch
 }
 
 becomes_nobody() { # CAPABILITIES OPTIONS...
@@ -157,7 +158,8 @@ everything_works() { # -Z USER or nothing
 }
 
 takes_what_comes() {
-	watch_with -i 'near*' -i 'come*' && holds CapPrm $attaching && said "to attach to interfaces that come" || return 1
+	watch_with -i 'near*' -i 'come*' && holds CapPrm $none && holds CapPrm $attaching "$(deputy)" &&
+		holds NoNewPrivs 1 "$(deputy)" && holds Seccomp 2 "$(deputy)" || return 1
 	in_near ip link add come0 type veth peer name other0
 	until_true said "come0: TC" || return 1
 	end_watch
@@ -172,18 +174,46 @@ events_work() {
 	until_true grep -q refused "$work/w.out" && end_watch
 }
 
-# What comes back under a plain name finds nobody who may attach.
-says_what_was_given_up() {
+# Twice, and the second time under another user: its connections are seen, status knows whose it is.
+comes_back() { # OPTIONS...
+	local code=0
 	in_near ip link add back0 type veth peer name gone0
-	watch_with -i back0 || return 1
+	watch_with -i back0 "$@" || return 1
 	in_near ip link del back0
-	until_true said "back0: is gone" || return 1
+	until_true said "back0: is gone" || code=1
 	in_near ip link add back0 type veth peer name gone0
-	until_true said "back0: came, but the capabilities to attach to it were given up"
-	local code=$?
+	until_true said_often 2 "back0: TC" || code=1
+	until_true owned || code=1
 	in_near ip link del back0
 	[ $code = 0 ] && end_watch
 }
+
+said_often() { [ "$(grep -c -- "$2" "$work/w.err")" = "$1" ]; } # TIMES WORDS
+owned() { in_near "$ackmon" status -i back0 | grep -q "process $watcher "; }
+
+# The one that may attach is no way back to what was given up, and never outlives the one that reads.
+goes_with_the_reader() {
+	local pid
+	watch_with -i near0 || return 1
+	pid=$(deputy)
+	kill -INT "$pid" && kill -TERM "$pid" && holds Seccomp 2 "$pid" || return 1
+	kill -9 "$watcher"
+	wait "$watcher" 2>/dev/null
+	watcher=
+	until_true is_gone "$pid"
+}
+
+ends_without_it() {
+	local code
+	watch_with -i near0 || return 1
+	kill -9 "$(deputy)"
+	wait "$watcher"
+	code=$?
+	watcher=
+	[ $code = 1 ] && said "attaches to interfaces was ended"
+}
+
+is_gone() { ! [ -e "/proc/$1" ]; }
 
 plain_user_with_capabilities() {
 	nsenter --net="/run/netns/$near" setpriv --reuid 65534 --regid 65534 --clear-groups \
@@ -367,13 +397,16 @@ if has_tcx; then
 else
 	echo "# no TCX before Linux 6.6"
 fi
-result "a clsact filter keeps CAP_NET_ADMIN, to detach" keeps_for_the_end $net_admin
-result "the same under -Z" keeps_for_the_end $net_admin -Z nobody
+result "a clsact filter is taken away by the one that may" keeps_for_the_end $attaching
+result "the same under -Z" keeps_for_the_end $attaching -Z nobody
 result "records, intervals, labels, SIGHUP, SIGUSR1 and the end work" everything_works
 result "and under -Z" everything_works -Z nobody
 result "events work" events_work
-result "a pattern keeps what attaching takes, and attaches" takes_what_comes
-result "a plain name that comes back is not attached, and says why" says_what_was_given_up
+result "what a pattern selects is attached by a process that may, confined as well" takes_what_comes
+result "a plain name that comes back is attached again" comes_back
+result "and under -Z" comes_back -Z nobody
+result "it takes no signals, and goes when its reader is killed" goes_with_the_reader
+result "without it the reader ends and says why" ends_without_it
 has_tcx && result "a plain user with three capabilities watches, and gives them up" plain_user_with_capabilities
 result "a low port is taken before the capabilities go" low_port_is_taken_first
 reads_maps_for_nothing && result "a group looks at what is attached: same counters, same connections, no capability" a_group_may_look
