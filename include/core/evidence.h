@@ -119,14 +119,39 @@ core_inline __u64 evidence_rto_ns(const struct side *side, const struct side *pe
 }
 
 /*
+ * Of one tick of the sender's clock are both, and a tick is short against the round trip, or against the
+ * time the one came behind the other: then no answer to the first can have been on its way in between, and
+ * the one was held up. How long a tick is (RFC 7323, 5.4 allows 1 ms to 1 s) the time since the SYN of
+ * this end tells; it counts as twice as long, and one tick less is believed.
+ */
+core_inline int evidence_is_of_one_moment(const struct flow *flow, const struct packet *pkt,
+					  const struct hole *hole, __u64 rtt_ns, __u64 age_ns)
+{
+	int is_opener = (pkt->direction & 1) == flow->opener;
+	__u32 tsval = is_opener ? flow->syn_tsval : flow->synack_tsval;
+	__u64 since_ns = is_opener ? flow->syn_ns : flow->synack_ns;
+	int known = is_opener ? flow->has_syn & flow->syn_has_ts :
+				flow->has_synack & flow->synack_has_ts;
+	__u32 ticks = hole->tsval - tsval - 1;
+
+	if (!known || !(hole->has_ts & pkt->has_ts) || hole->tsval != pkt->tsval ||
+	    hole->opened_ns < since_ns || (__s32)ticks <= 0)
+		return 0;
+	if (rtt_ns < age_ns)
+		rtt_ns = age_ns;
+	return (rtt_ns >> 11) * ticks >= (hole->opened_ns - since_ns) >> 10;
+}
+
+/*
  * Was the segment that fills this hole sent before the one that opened it, or after? Strongest
  * evidence first: what the sender wrote on both, what the receiver asked for, and how long it took.
  * Too old for reordering, too young for a timeout and nobody asked: unknown.
  */
-core_inline enum sent_order evidence_fill_order(const struct side *side, const struct side *peer,
-						const struct packet *pkt, const struct hole *hole,
-						int repaired, __u32 end)
+core_inline enum sent_order evidence_fill_order(const struct flow *flow, const struct packet *pkt,
+						const struct hole *hole, int repaired, __u32 end)
 {
+	const struct side *side = &flow->side[pkt->direction & 1];
+	const struct side *peer = &flow->side[!(pkt->direction & 1)];
 	enum sent_order order = evidence_order(side, pkt, hole->has_ts, hole->tsval, hole->ip_id);
 	__u64 rtt_ns = evidence_rtt_min_ns(side, peer), age_ns;
 
@@ -137,6 +162,8 @@ core_inline enum sent_order evidence_fill_order(const struct side *side, const s
 	if (order != SENT_UNKNOWN || pkt->now_ns < hole->opened_ns)
 		return order;
 	age_ns = pkt->now_ns - hole->opened_ns;
+	if (evidence_is_of_one_moment(flow, pkt, hole, rtt_ns, age_ns))
+		return SENT_BEFORE;
 	/*
 	 * The answer comes exactly one round trip later; the least of few samples is an eighth too long.
 	 * Where none is known three duplicate ACKs must do: a SACK may tell of the very reordering.

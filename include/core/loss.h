@@ -17,8 +17,8 @@ core_inline int loss_needs_holes(const struct side *side, const struct packet *p
  * Places the segment in its side's sequence space and fills pkt->verdict. holes may be NULL when
  * loss_needs_holes() said no, or when there was no room for a list (counted as a dropped hole).
  */
-core_inline void loss_classify(struct side *side, const struct side *peer, struct packet *pkt,
-			       struct holes *holes);
+core_inline void loss_classify(const struct flow *flow, struct side *side, const struct side *peer,
+			       struct packet *pkt, struct holes *holes);
 
 /* Consecutive segments outside the window after which the stream is believed to have moved. */
 #define LOSS_SUSPECTS_MAX 4
@@ -200,13 +200,17 @@ core_apart int loss_classify_seen(const struct side *side, const struct side *pe
 	return SEGMENT_COPY;
 }
 
-core_apart int loss_classify_fill(const struct side *side, const struct side *peer,
-				  const struct packet *pkt, const struct holes *holes, __u32 end)
+core_apart int loss_classify_fill(const struct flow *flow, const struct packet *pkt,
+				  const struct holes *holes, __u32 end)
 {
+	const struct side *side, *peer;
+
 	/* What lies below the first number seen was never passed by: there is no evidence. */
-	if (!side || !peer || !pkt || !holes || holes->filled.start == holes->filled.end || holes->filled.before_start)
+	if (!flow || !pkt || !holes || holes->filled.start == holes->filled.end || holes->filled.before_start)
 		return SEGMENT_UNRESOLVED;
-	switch (evidence_fill_order(side, peer, pkt, &holes->filled,
+	side = &flow->side[pkt->direction & 1];
+	peer = &flow->side[!(pkt->direction & 1)];
+	switch (evidence_fill_order(flow, pkt, &holes->filled,
 				    evidence_is_repaired(side, peer, holes, end), end)) {
 	case SENT_AFTER:
 		return SEGMENT_RECOVERED;
@@ -308,8 +312,9 @@ core_inline void loss_count(struct side *side, const struct side *peer, struct p
 	}
 }
 
-core_inline void loss_classify_octets(struct side *side, const struct side *peer,
-				      struct packet *pkt, struct holes *holes, __u32 len)
+core_inline void loss_classify_octets(const struct flow *flow, struct side *side,
+				      const struct side *peer, struct packet *pkt,
+				      struct holes *holes, __u32 len)
 {
 	__u32 start = pkt->seq, end = start + len, next = side->next, seen = 0;
 	int one = len == 1 && pkt->payload_bytes == 1;
@@ -325,7 +330,7 @@ core_inline void loss_classify_octets(struct side *side, const struct side *peer
 			pkt->verdict.class = (__u8)loss_classify_seen(side, peer, pkt, holes, end);
 		else
 			pkt->verdict.class =
-				(__u8)loss_classify_fill(side, peer, pkt, holes, end);
+				(__u8)loss_classify_fill(flow, pkt, holes, end);
 	}
 	seen = verifier_joins(&pkt->joint, seen);
 	if (one && peer_zero && (start == next || (seen && start == next - 1))) {
@@ -387,8 +392,8 @@ core_inline int loss_is_suspect(struct side *side, const struct side *peer,
 }
 
 /* Places it; the verdict's class is left for who can tell. */
-core_inline void loss_place(struct side *side, const struct side *peer, struct packet *pkt,
-			    struct holes *holes)
+core_inline void loss_place(const struct flow *flow, struct side *side, const struct side *peer,
+			    struct packet *pkt, struct holes *holes)
 {
 	__u32 len = packet_seq_len(pkt);
 
@@ -406,7 +411,7 @@ core_inline void loss_place(struct side *side, const struct side *peer, struct p
 	if (!len)
 		pkt->verdict.class = (__u8)loss_classify_empty(side, peer, pkt, holes);
 	else
-		loss_classify_octets(side, peer, pkt, holes, len);
+		loss_classify_octets(flow, side, peer, pkt, holes, len);
 	if (pkt->verdict.class == SEGMENT_KEEPALIVE)
 		side->keepalives++;
 	else if (pkt->verdict.class == SEGMENT_WINDOW_PROBE)
@@ -418,8 +423,8 @@ core_inline void loss_place(struct side *side, const struct side *peer, struct p
 	}
 }
 
-core_inline void loss_classify(struct side *side, const struct side *peer, struct packet *pkt,
-			       struct holes *holes)
+core_inline void loss_classify(const struct flow *flow, struct side *side, const struct side *peer,
+			       struct packet *pkt, struct holes *holes)
 {
 	pkt->verdict = (struct verdict){.segments = loss_segments(side, peer, pkt)};
 	if (!(side->bits & SIDE_SEQ)) {
@@ -430,7 +435,7 @@ core_inline void loss_classify(struct side *side, const struct side *peer, struc
 		pkt->verdict.class = SEGMENT_SUSPECT;
 		return;
 	}
-	loss_place(side, peer, pkt, holes);
+	loss_place(flow, side, peer, pkt, holes);
 }
 
 #endif

@@ -118,7 +118,7 @@ core_apart int track_segment(struct flow *flow, struct packet *pkt, struct holes
 		flow->start_ns = pkt->now_ns;
 	track_options(side, pkt);
 	track_count(side, peer, pkt);
-	loss_classify(side, peer, pkt, holes);
+	loss_classify(flow, side, peer, pkt, holes);
 	if (pkt->verdict.class != SEGMENT_COPY) /* of a SYN: nobody sent it twice */
 		handshake_note(flow, pkt);
 	if (pkt->verdict.class != SEGMENT_SUSPECT) {

@@ -74,6 +74,57 @@ static void the_same_tsval_says_nothing(void **state)
 	assert_int_equal(data(1300, ts(150, 1), at_ms(200)), SEGMENT_UNRESOLVED);
 }
 
+/* 40 ms there and back, and both clocks have told by SYN and SYN-ACK how long their ticks are. */
+static void connect_40_ms_ticking(__u32 syn_tick, __u32 synack_tick)
+{
+	send(CLIENT, seq(999), flags(TCP_SYN), ts(syn_tick, 0), at_ms(10));
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), ts(synack_tick, syn_tick), at_ms(40));
+	send(CLIENT, seq(1000), ack(5000), ts(syn_tick + 4, synack_tick), at_ms(50));
+}
+
+/* Ticks of 1 ms: an answer to what opened the hole would carry another one. */
+static void the_same_short_tick_was_sent_before_whoever_asked(void **state)
+{
+	(void)state;
+	connect_40_ms_ticking(1000, 7);
+	data(1000, ts(1090, 7), at_ms(100));
+	acks(1100, ts(97, 1090), at_ms(130));
+	data(1200, ts(1130, 7), at_ms(140));
+	duplicate_acks(3);
+	assert_int_equal(data(1100, ts(1130, 7), at_ms(185)), SEGMENT_REORDERED);
+}
+
+/* The server's, across zero: 0xfffffff0 at 40 ms, so 44 at 100 ms. */
+static void the_responders_ticks_are_told_by_its_syn_ack(void **state)
+{
+	__u32 i;
+
+	(void)state;
+	connect_40_ms_ticking(1000, 0xfffffff0);
+	send(SERVER, seq(5000), ack(1000), bytes(100), ts(34, 1040), at_ms(90));
+	send(CLIENT, seq(1000), ack(5100), ts(1090, 34), at_ms(100));
+	send(SERVER, seq(5200), ack(1000), bytes(100), ts(44, 1040), at_ms(100));
+	for (i = 0; i < 4; i++)
+		send(CLIENT, seq(1000), ack(5100), ts(1100, 34), at_ms(110 + i));
+	assert_int_equal(send(SERVER, seq(5100), ack(1000), bytes(100), ts(44, 1040), at_ms(145)),
+			 SEGMENT_REORDERED);
+}
+
+/* Ticks of 100 ms: what was sent a round trip later may well carry the same. */
+static void the_same_long_tick_says_nothing(void **state)
+{
+	__u32 i;
+
+	(void)state;
+	connect_40_ms_ticking(1000, 7);
+	data(1000, ts(1010, 7), at_ms(1010));
+	acks(1100, ts(97, 1010), at_ms(1040));
+	data(1200, ts(1010, 7), at_ms(1050));
+	for (i = 0; i < 4; i++)
+		acks(1100, ts(97, 1010), at_ms(1080 + i));
+	assert_int_equal(data(1100, ts(1010, 7), at_ms(1095)), SEGMENT_RECOVERED);
+}
+
 /* A repeat would carry the newest tick; this one was overtaken by what carries it. */
 static void the_same_tsval_behind_newer_ones_was_sent_before(void **state)
 {
@@ -946,6 +997,9 @@ int main(void)
 		core_test(tsvals_are_compared_across_zero),
 		core_test(the_same_tsval_says_nothing),
 		core_test(the_same_tsval_behind_newer_ones_was_sent_before),
+		core_test(the_same_short_tick_was_sent_before_whoever_asked),
+		core_test(the_responders_ticks_are_told_by_its_syn_ack),
+		core_test(the_same_long_tick_says_nothing),
 		core_test(tsval_is_stronger_than_ip_id),
 		core_test(a_lower_ip_id_of_those_that_count_up_was_sent_before),
 		core_test(a_higher_ip_id_was_sent_after),
