@@ -105,6 +105,8 @@ static __always_inline int rule_chooses(__u32 number)
 		return 1;
 	if (rule.every && (number - 1) % rule.every == 0)
 		return 1;
+	if (rule.up_to && number > rule.up_to)
+		return 0;
 	return rule.chance && shuffle(rule.seed, number) < rule.chance;
 }
 

@@ -66,7 +66,7 @@ static void on_signal(int number)
 static const char usage[] =
 	"usage: dropper --dev IFACE [--ingress] [--action drop|duplicate|delay] [--delay MS]\n"
 	"               [--match any|tcp|syn|synack|ack|data|push|fin|rst] [--port PORT]\n"
-	"               (--loss PERCENT [--seed N] | --nth FIRST[-LAST] | --every N)\n"
+	"               (--loss PERCENT [--seed N] [--up-to N] | --nth FIRST[-LAST] | --every N)\n"
 	"Prints \"ready\", works until SIGINT or SIGTERM, prints what it counted.\n";
 
 static int name_index(const char *name, const char *const *names, size_t count)
@@ -123,6 +123,7 @@ static void parse_arguments(int argc, char **argv, struct arguments *ret_argumen
 		{ "seed", required_argument, NULL, 's' },
 		{ "nth", required_argument, NULL, 'n' },
 		{ "every", required_argument, NULL, 'e' },
+		{ "up-to", required_argument, NULL, 'u' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct arguments arguments = { .rule.match = MATCH_TCP, .rule.seed = 1 };
@@ -161,6 +162,9 @@ static void parse_arguments(int argc, char **argv, struct arguments *ret_argumen
 			break;
 		case 'e':
 			rule->every = (uint32_t)strtoul(optarg, NULL, 10);
+			break;
+		case 'u':
+			rule->up_to = (uint32_t)strtoul(optarg, NULL, 10);
 			break;
 		default:
 			fputs(usage, stderr);
@@ -212,12 +216,14 @@ static void detach(struct attachment *attachment)
 {
 	if (attachment->link_fd >= 0)
 		close(attachment->link_fd);
+	attachment->link_fd = -1;
 	if (attachment->is_clsact) {
 		attachment->options.prog_fd = 0;
 		attachment->options.flags = 0;
 		attachment->options.prog_id = 0;
 		bpf_tc_detach(&attachment->hook, &attachment->options);
 	}
+	attachment->is_clsact = false;
 }
 
 /* What the network card would have filled in: the stack left the TCP checksum to it. */
@@ -343,19 +349,23 @@ static int queue_patience_ms(const struct queue *queue)
 	return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns) / NS_PER_MS);
 }
 
-/* Without a delay nothing is ever held, and this only waits. */
-static int run_until_stopped(struct queue *queue, int map_fd)
+/* Without a delay nothing is ever held, and this only waits. What is held when it ends is still sent. */
+static int run_until_stopped(struct queue *queue, struct attachment *attachment, int map_fd)
 {
 	struct ring_buffer *ring = ring_buffer__new(map_fd, queue_push, queue, NULL);
 	int err = 0;
 
 	if (!ring)
 		return -errno;
-	while (!stopping && !err) {
+	while (!err && (!stopping || queue->count)) {
 		int result = ring_buffer__poll(ring, queue_patience_ms(queue));
 
 		if (result < 0 && result != -EINTR)
 			err = result;
+		if (stopping) {
+			detach(attachment);
+			ring_buffer__consume(ring);
+		}
 		queue_send_due(queue);
 	}
 	ring_buffer__free(ring);
@@ -388,7 +398,7 @@ static int run(const struct arguments *arguments, struct dropper_bpf *skel, int 
 	puts("ready");
 	fflush(stdout);
 
-	err = run_until_stopped(&queue, bpf_map__fd(skel->maps.held));
+	err = run_until_stopped(&queue, &attachment, bpf_map__fd(skel->maps.held));
 	print_counts(arguments, &skel->bss->counts, queue.lost);
 out:
 	if (err)

@@ -35,6 +35,7 @@ struct dropper_rule {
 	__u32 last;
 	__u32 every;  /* the first of every so many; 0: not */
 	__u32 chance; /* of 2^32, decided by seed and number alone: every run decides the same */
+	__u32 up_to;  /* nothing behind this number is chosen by chance; 0: no end */
 	__u32 seed;
 };
 

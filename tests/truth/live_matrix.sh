@@ -7,7 +7,7 @@
 # usage: live_matrix.sh [CASE-NUMBER...]     all cases of the plan, or those numbers
 #
 # SEED=N chooses the cases (default 1), BUDGET=SECONDS how many (default 270), KEEP=DIR keeps what
-# was compared. Speaks TAP, and prints a table. live_matrix.py chooses the cases, and judges them.
+# was compared, CAPTURE=1 with captures of the three points. Speaks TAP, and prints a table. live_matrix.py chooses the cases, and judges them.
 set -u
 exec </dev/null
 NETNS_PREFIX=${NETNS_PREFIX:-acktruth-}
@@ -55,15 +55,16 @@ set_sysctls() {
 
 # By route: as a sysctl a namespace may only take what the whole machine allows everybody.
 set_congestion() {
-	local host net
+	local host net advmss=
 
+	[ "$scenario" = small_mss ] && advmss="advmss 536"
 	for host in a b; do
 		net=1
 		[ $host = b ] && net=2
 		ip -n "$NETNS_PREFIX$host" route replace default via "10.77.$net.254" \
-			congctl "$congestion" || die "$host: no congestion control $congestion"
+			congctl "$congestion" $advmss || die "$host: no congestion control $congestion"
 		ip -n "$NETNS_PREFIX$host" -6 route replace default via "fd77:$net::254" \
-			congctl "$congestion" || die "$host: no congestion control $congestion"
+			congctl "$congestion" $advmss || die "$host: no congestion control $congestion"
 	done
 }
 
@@ -79,6 +80,8 @@ set_offloads() {
 # watch NAME HOST INTERFACE: before the droppers, so that it stands before them on an interface.
 watch() {
 	job "$dir/$1.log" "ingress" "$2" "$ACKMON" -v -i "$3" -m "$hook" -j -w "$dir/$1.ndjson"
+	[ -z "${CAPTURE:-}" ] ||
+		job "$dir/$1.tcpdump" "listening" "$2" tcpdump --immediate-mode -n -i "$3" -s 128 -w "$dir/$1.pcap" tcp
 }
 
 # impair NAME INTERFACE RULE...: the judge reads what became of drop.before and drop.after, which
@@ -87,6 +90,13 @@ impair() {
 	local name=$1.$((droppers += 1))
 	shift
 	job "$dir/$name" ready r "$DROPPER" --dev "$@"
+	impairing+=("${job_pids[-1]}")
+}
+
+# What is held back still goes out, and comes by the taps that are watched, which end after that.
+impair_stop() {
+	[ ${#impairing[@]} = 0 ] || kill "${impairing[@]}"
+	[ ${#impairing[@]} = 0 ] || wait "${impairing[@]}"
 }
 
 # lose RULE...: on each way; on one of them before the router's tap as well, if the case says so.
@@ -124,7 +134,8 @@ talk() { # CLIENT-OPTIONS...
 
 bulk() { talk --request 250000 --response 120000 "$@"; }
 
-# The scenarios. Droppers of one interface work in the order they were begun; the delay is last.
+# The scenarios. Droppers of one interface work in the order they were begun; the delay is last. What one
+# of them holds back passes the others by.
 
 scenario_clean() { delay_path; bulk; }
 scenario_loss_1() { lose --match data --loss 1; delay_path; bulk; }
@@ -146,6 +157,33 @@ scenario_duplicate() { away --action duplicate --match data --every 7; bulk; }
 scenario_delay() { delay_path 40; talk --request 60000 --response 30000; }
 scenario_zero_window() { delay_path; talk --response 60000 --rcvbuf 4096 --stall 700; }
 scenario_keepalive() { delay_path; talk --keepalive 1 --rounds 2 --pause 2300 --response 100; }
+scenario_far_loss() { lose --match data --loss 1; delay_path 100; talk --request 60000 --response 40000; }
+scenario_small_mss() { lose --match data --loss 1; delay_path; talk --request 60000 --response 40000; }
+# Not to the end: a FIN whose ACK is lost six times comes again when the connection is long over.
+scenario_ack_thin() {
+	local up_to=150
+
+	[ "$offloads" = 1 ] && up_to=30
+	lose --match ack --loss 80 --up-to $up_to
+	delay_path
+	bulk
+}
+# What is said are two segments; of one in two the first comes behind the second, too soon for RACK.
+scenario_overtaken() {
+	away --match data --every 4 --delay 9.5
+	delay_path 8
+	talk --rounds 12 --request 2600 --response 2600
+}
+scenario_overtaken_loss() {
+	lose --match data --loss 2
+	away --match data --every 9 --delay 10
+	delay_path
+	bulk
+}
+# One in ten takes a shorter way and overtakes a whole round trip.
+scenario_overtaking() { away --match any --loss 90 --seed $seed --delay 10; bulk; }
+# One segment each way, and its answer acknowledges it: every sample of the kernel's is one of ours.
+scenario_ping_pong() { delay_path; talk --rounds 40 --request 100 --response 100; }
 scenario_mixed() {
 	lose --match data --loss 2
 	lose --match ack --loss 10
@@ -156,7 +194,7 @@ scenario_mixed() {
 # Case lines are NAME=VALUE words, as live_matrix.py prints them.
 run_case() {
 	local scenario family timestamps sack offloads ecn congestion hook place tap seed number
-	local droppers=0 word
+	local droppers=0 impairing=() word
 
 	for word in "$@"; do
 		local "${word?}"
@@ -171,6 +209,7 @@ run_case() {
 	watch router r "$tap"
 	watch receiver b eth0
 	"scenario_$scenario"
+	impair_stop
 	jobs_stop
 }
 
