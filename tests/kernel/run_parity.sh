@@ -88,36 +88,61 @@ captures() {
 	find ../shared/captures/public ../shared/captures/live -type f ! -name '*.csv' | sort
 }
 
+# replay_all LIST OPTIONS...: what replay says of each capture of the list
+replay_all() {
+	local list=$1 index path
+	shift
+	while read -r index path; do
+		mkdir -p "$work/$index"
+		"$ackmon" -j "$@" -r "$path" 2>"$work/$index/stderr" | sort >"$work/$index/replay.ndjson"
+	done <"$list"
+}
+
+# programs_all LIST WORDS OPTIONS...: what the programs say of them
+programs_all() {
+	local list=$1 words=$2 door index path name verdict skipped
+	shift 2
+	for door in xdp tc_ingress tc_egress; do
+		"$rehearse" "$@" "$door" "$work" <"$list" >"$work/results" 2>"$work/errors" ||
+			explain "$work/errors" 30
+		skipped=0
+		while read -r index path; do
+			name=${path#pcaps/}
+			name=${name#../shared/captures/}$words
+			verdict=$(sed -n "s/^$index //p" "$work/results")
+			case $verdict in
+			"done 0") compare "$door" "$index" "$name" ;;
+			done*) compare "$door" "$index" "$name (but ${verdict#done } frames BPF_PROG_RUN refuses)" ;;
+			skip*) skipped=$((skipped + 1)) ;;
+			*)
+				result "not ok" "$door: $name"
+				echo "# ${verdict:-not run: $(tail -n 1 "$work/errors")}"
+				;;
+			esac
+		done <"$list"
+		[ $skipped = 0 ] ||
+			result ok "$door: $skipped captures # SKIP no Ethernet frames or no capture: no kernel door sees these"
+	done
+}
+
+# Those that look different when tunnels are followed, under other numbers.
+tunnelled() {
+	local index path
+	while read -r index path; do
+		"$ackmon" -q -j --decap all -r "$path" 2>/dev/null | sort |
+			cmp -s - "$work/$index/replay.ndjson" || echo "$((1000 + index)) $path"
+	done <"$1"
+}
+
 if [ $# -gt 0 ]; then
 	printf '%s\n' "$@"
 else
 	captures
 fi | nl -b a -n ln -w 1 -s ' ' >"$work/captures"
-while read -r index path; do
-	mkdir -p "$work/$index"
-	"$ackmon" -j -r "$path" 2>"$work/$index/stderr" | sort >"$work/$index/replay.ndjson"
-done <"$work/captures"
-
-for door in xdp tc_ingress tc_egress; do
-	"$rehearse" "$door" "$work" <"$work/captures" >"$work/results" 2>"$work/errors" ||
-		explain "$work/errors" 30
-	skipped=0
-	while read -r index path; do
-		name=${path#pcaps/}
-		name=${name#../shared/captures/}
-		verdict=$(sed -n "s/^$index //p" "$work/results")
-		case $verdict in
-		"done 0") compare "$door" "$index" "$name" ;;
-		done*) compare "$door" "$index" "$name (but ${verdict#done } frames BPF_PROG_RUN refuses)" ;;
-		skip*) skipped=$((skipped + 1)) ;;
-		*)
-			result "not ok" "$door: $name"
-			echo "# ${verdict:-not run: $(tail -n 1 "$work/errors")}"
-			;;
-		esac
-	done <"$work/captures"
-	[ $skipped = 0 ] ||
-		result ok "$door: $skipped captures # SKIP no Ethernet frames or no capture: no kernel door sees these"
-done
+replay_all "$work/captures"
+programs_all "$work/captures" ""
+tunnelled "$work/captures" >"$work/tunnelled"
+replay_all "$work/tunnelled" --decap all
+programs_all "$work/tunnelled" ", inside tunnels" -d 0xffff
 [ -d ../shared/captures ] || result ok "third-party captures # SKIP no ../shared beside this tree"
 echo "1..$number"
