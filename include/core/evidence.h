@@ -354,12 +354,14 @@ core_apart int evidence_find_twin(const struct side *side, const struct side *pe
 
 /*
  * Sent before the newest segment we saw, and nobody has asked for anything: then no timer and no
- * signal sent it. It is a packet that took a longer way than `recent` remembers.
+ * signal sent it. It is a packet that took a longer way than `recent` remembers. Where the receiver does
+ * not pass here nobody knows what it asked for.
  */
 core_inline int evidence_is_slow(const struct side *side, const struct side *peer,
 				 const struct packet *pkt, int repaired, __u32 end)
 {
-	if (repaired || evidence_receiver_asked(peer, end) || pkt->now_ns < side->octets_ns)
+	if (!peer->frames || repaired || evidence_receiver_asked(peer, end) ||
+	    pkt->now_ns < side->octets_ns)
 		return 0;
 	return evidence_order(side, pkt, !!(side->bits & SIDE_TSVAL), side->tsval, side->ip_id) ==
 	       SENT_BEFORE;

@@ -206,6 +206,39 @@ static void two_ip_ids_in_a_row_are_no_counter(void **state)
 	assert_int_equal(data(1100, ip_id(13), at_ms(141)), SEGMENT_REORDERED);
 }
 
+static void what_was_overtaken_does_not_say_how_its_sender_counts(void **state)
+{
+	(void)state;
+	lose_one_of_counted(10);
+	assert_int_equal(data(1500, ip_id(15), at_ms(141)), SEGMENT_REORDERED);
+	assert_int_equal(client->ip_id, 16);
+	assert_int_equal(client->ip_ids, 5);
+}
+
+/* Steps of 100: a counter for all that a busy host sends. */
+static void ip_ids_shared_with_many_others_say_nothing(void **state)
+{
+	__u16 i;
+
+	(void)state;
+	connect_40_ms();
+	for (i = 0; i < 8; i++)
+		data(1000 + 100 * i, ip_id(1000 + 100 * i), at_ms(100));
+	assert_false(evidence_ip_ids_count_up(client));
+}
+
+static void ip_ids_count_up_however_many_there_were(void **state)
+{
+	__u32 i;
+
+	(void)state;
+	connect_40_ms();
+	for (i = 0; i < 66000; i++)
+		data(1000 + 100 * i, ip_id((__u16)(i + 1)), at_ms(100));
+	assert_true(evidence_ip_ids_count_up(client));
+	assert_true(client->ip_ids > 30000);
+}
+
 static void ip_id_is_stronger_than_what_the_receiver_asked_for(void **state)
 {
 	int i;
@@ -520,6 +553,19 @@ static void the_same_tsval_within_a_quarter_round_trip_is_a_copy(void **state)
 	assert_int_equal(data(1000, ts(100, 1), at_ms(102)), SEGMENT_COPY);
 }
 
+/* 300 us to the client, 50 to the server: a host that is busy for as long is no distance. */
+static void at_microseconds_nothing_is_far(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(999), flags(TCP_SYN), at_us(50));
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), at_us(100));
+	send(CLIENT, seq(1000), ack(5000), at_us(400));
+	data(1000, ts(100, 1), at_us(1000));
+	data(1100, ts(100, 1), at_us(1010));
+	acks(1100, at_us(1020));
+	assert_int_equal(data(1000, ts(100, 1), at_us(1070)), SEGMENT_RETRANSMITTED);
+}
+
 static void another_tsval_is_another_packet(void **state)
 {
 	(void)state;
@@ -654,6 +700,34 @@ static void slower_than_reordering_makes_it_the_original_is_late(void **state)
 	assert_int_equal(client->retransmitted_segments, 0);
 }
 
+/* The other direction takes another road: what the receiver asked for is not known. */
+static void of_one_direction_nobody_knows_what_is_slow(void **state)
+{
+	__u32 i;
+
+	(void)state;
+	for (i = 0; i < 8; i++)
+		data(1000 + 100 * i, ts(100 + i, 1), at_ms(100 + i));
+	assert_int_equal(data(1000, ts(100, 1), at_ms(110)), SEGMENT_RETRANSMITTED);
+}
+
+/* Its second repeat comes behind newer data: TCP sent it, the octets were sent again before. */
+static void what_was_sent_again_is_never_slow(void **state)
+{
+	__u32 i;
+
+	(void)state;
+	connect_40_ms();
+	data(1000, ts(100, 1), at_ms(100));
+	data(1100, ts(101, 1), at_ms(101));
+	acks(1100, at_ms(130));
+	assert_int_equal(data(1100, ts(400, 1), at_ms(400)), SEGMENT_RETRANSMITTED);
+	acks(1200, at_ms(430));
+	for (i = 0; i < 5; i++)
+		data(1200 + 100 * i, ts(440 + i, 1), at_ms(440 + i));
+	assert_int_equal(data(1100, ts(439, 1), at_ms(450)), SEGMENT_RETRANSMITTED);
+}
+
 static void what_was_asked_for_is_not_slow(void **state)
 {
 	__u32 i;
@@ -699,6 +773,24 @@ static void without_a_number_the_original_is_told_by_its_haste(void **state)
 	assert_int_equal(data(1100, at_ms(400)), SEGMENT_RECOVERED);
 	assert_int_equal(data(1100, at_ms(439)), SEGMENT_LATE);
 	assert_int_equal(data(1100, at_ms(700)), SEGMENT_RETRANSMITTED);
+}
+
+static void there_is_only_one_original(void **state)
+{
+	(void)state;
+	lose_one();
+	assert_int_equal(data(1100, at_ms(400)), SEGMENT_RECOVERED);
+	assert_int_equal(data(1100, at_ms(410)), SEGMENT_LATE);
+	assert_int_equal(data(1100, at_ms(420)), SEGMENT_RETRANSMITTED);
+}
+
+static void of_what_was_acknowledged_only_a_timer_sends_another(void **state)
+{
+	(void)state;
+	lose_one();
+	assert_int_equal(data(1100, at_ms(400)), SEGMENT_RECOVERED);
+	acks(1300, at_ms(430));
+	assert_int_equal(data(1100, at_ms(590)), SEGMENT_LATE);
 }
 
 /* One tick for both, the hole below keeps the ACK; but newer ticks have passed since. */
@@ -1006,6 +1098,9 @@ int main(void)
 		core_test(ip_ids_are_compared_across_zero),
 		core_test(ip_ids_that_are_noise_say_nothing),
 		core_test(two_ip_ids_in_a_row_are_no_counter),
+		core_test(what_was_overtaken_does_not_say_how_its_sender_counts),
+		core_test(ip_ids_shared_with_many_others_say_nothing),
+		core_test(ip_ids_count_up_however_many_there_were),
 		core_test(ip_id_is_stronger_than_what_the_receiver_asked_for),
 		core_test(three_duplicate_acks_and_a_round_trip_show_a_loss),
 		core_test(within_a_round_trip_nobody_can_have_answered),
@@ -1035,6 +1130,7 @@ int main(void)
 		core_test(far_from_the_sender_what_came_back_is_not_answered_so_soon),
 		core_test(what_the_receiver_asked_for_is_no_copy),
 		core_test(the_same_tsval_within_a_quarter_round_trip_is_a_copy),
+		core_test(at_microseconds_nothing_is_far),
 		core_test(another_tsval_is_another_packet),
 		core_test(another_ip_id_is_another_packet),
 		core_test(another_length_is_another_packet),
@@ -1047,11 +1143,15 @@ int main(void)
 		core_test(a_copy_of_a_fin_closes_nothing_twice),
 		core_test(a_slow_copy_is_one_after_many_others),
 		core_test(slower_than_reordering_makes_it_the_original_is_late),
+		core_test(of_one_direction_nobody_knows_what_is_slow),
+		core_test(what_was_sent_again_is_never_slow),
 		core_test(what_was_asked_for_is_not_slow),
 		core_test(the_original_behind_its_own_repeat_is_late),
 		core_test(the_original_is_told_by_its_ip_id_too),
 		core_test(without_a_number_the_original_is_told_by_its_haste),
 		core_test(a_second_repeat_behind_the_first_is_not_late),
+		core_test(there_is_only_one_original),
+		core_test(of_what_was_acknowledged_only_a_timer_sends_another),
 		core_test(the_original_of_an_old_tick_is_late_however_long_it_took),
 		core_test(an_original_that_comes_second_is_late_without_a_hole),
 		core_test(a_repeat_held_up_behind_newer_data_is_retransmitted),
