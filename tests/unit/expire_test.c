@@ -206,11 +206,32 @@ static void samples_that_were_taken_do_not_count_twice(void **state)
 	assert_int_equal(histogram.total, 1);
 }
 
+/* A percentile is a bucket's middle: here above or below all there was. */
+static void a_percentile_lies_between_the_least_and_the_most(void **state)
+{
+	__u64 rtt_ns;
+
+	(void)state;
+	for (rtt_ns = 1000 * US; rtt_ns < 1040 * US; rtt_ns += 10 * US) {
+		struct histogram histogram = {0};
+		struct flow copy = {0};
+		__u32 i;
+
+		for (i = 0; i < 40; i++)
+			histogram_add(&histogram, rtt_ns);
+		copy.side[0] = (struct side){.rtt_samples = 40, .rtt_min_ns = rtt_ns, .rtt_max_ns = rtt_ns};
+		flow_settle(&copy, 0, NULL, &histogram);
+		assert_int_equal(copy.side[0].rtt_p50_ns, rtt_ns);
+		assert_int_equal(copy.side[0].rtt_p95_ns, rtt_ns);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		core_test(samples_that_wait_count_in_the_last_record),
 		core_test(samples_that_were_taken_do_not_count_twice),
+		core_test(a_percentile_lies_between_the_least_and_the_most),
 		core_test(one_fin_closes_half_of_it),
 		core_test(fins_both_ways_close_it),
 		core_test(it_is_settled_when_both_fins_are_acknowledged),

@@ -315,6 +315,14 @@ static void another_synack_for_the_same_syn_is_the_same_connection(void **state)
 	assert_false(reopens(SERVER, seq(7000), ack(1001), flags(SYN_ACK), at_us(900)));
 }
 
+static void another_synack_for_the_same_data_is_the_same_connection(void **state)
+{
+	(void)state; /* TCP Fast Open with a SYN cookie */
+	send(CLIENT, seq(1000), flags(TCP_SYN), bytes(100), at_us(10));
+	send(SERVER, seq(5000), ack(1101), flags(SYN_ACK), at_us(300));
+	assert_false(reopens(SERVER, seq(7000), ack(1101), flags(SYN_ACK), at_us(900)));
+}
+
 static void a_synack_for_a_syn_we_missed_is_another_connection(void **state)
 {
 	(void)state;
@@ -422,6 +430,7 @@ int main(void)
 		core_test(the_same_number_after_the_end_is_another_connection_too),
 		core_test(a_synack_never_seen_before_is_the_same_connection),
 		core_test(another_synack_for_the_same_syn_is_the_same_connection),
+		core_test(another_synack_for_the_same_data_is_the_same_connection),
 		core_test(a_synack_for_a_syn_we_missed_is_another_connection),
 		core_test(a_reset_with_syn_opens_nothing),
 		core_test(a_syn_alone_proves_nothing),

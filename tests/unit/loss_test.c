@@ -111,6 +111,17 @@ static void without_the_doors_word_segments_come_from_the_mss(void **state)
 	assert_int_equal(client->segments, 1 + 3);
 }
 
+static void the_smaller_mss_of_the_two_counts(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(999), flags(TCP_SYN), mss(1460), at_us(50));
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), mss(500), at_us(150));
+	send(CLIENT, seq(1000), ack(5000), bytes(1001), at_ms(1));
+	assert_int_equal(client->segments, 1 + 3);
+	send(SERVER, seq(5000), ack(2001), bytes(1000), at_ms(2));
+	assert_int_equal(server->segments, 1 + 2);
+}
+
 static void timestamps_take_twelve_octets_of_each_segment(void **state)
 {
 	(void)state;
@@ -528,6 +539,27 @@ static void a_keepalive_before_any_data_is_one(void **state)
 	assert_int_equal(client->retransmitted_segments, 0);
 }
 
+/* The octet below the first that is not acknowledged, while later ones are under way. */
+static void a_keepalive_may_lie_below_what_is_not_acknowledged(void **state)
+{
+	(void)state;
+	connect_with(1000, 5000);
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(1));
+	send(CLIENT, seq(1100), ack(5000), bytes(100), at_ms(1));
+	send(SERVER, seq(5000), ack(1100), at_ms(2));
+	assert_int_equal(send(CLIENT, seq(1099), ack(5000), at_s(60)), SEGMENT_KEEPALIVE);
+	assert_int_equal(send(CLIENT, seq(1098), ack(5000), at_s(61)), SEGMENT_PLAIN);
+}
+
+static void behind_a_fin_nothing_is_kept_alive(void **state)
+{
+	(void)state;
+	connect_with(1000, 5000);
+	send(CLIENT, seq(1000), ack(5000), flags(FIN_ACK), at_ms(1));
+	assert_int_equal(send(CLIENT, seq(1000), ack(5001), at_ms(2)), SEGMENT_PLAIN);
+	assert_int_equal(client->keepalives, 0);
+}
+
 static void a_fin_below_next_is_no_keepalive(void **state)
 {
 	(void)state;
@@ -728,6 +760,21 @@ static void a_moved_stream_starts_without_holes(void **state)
 	assert_int_equal(client->holes, 0);
 }
 
+/* What the other end had acknowledged of them went by unseen. */
+static void the_acknowledged_holes_of_a_moved_stream_are_a_gap(void **state)
+{
+	int i;
+
+	(void)state;
+	connect_with(1000, 5000);
+	send(CLIENT, seq(1100), ack(5000), bytes(100), at_ms(1));
+	send(CLIENT, seq(1300), ack(5000), bytes(100), at_ms(1));
+	send(SERVER, seq(5000), ack(1200), at_ms(2));
+	for (i = 0; i < 4; i++)
+		send(CLIENT, seq(0x90000000u), ack(5000), bytes(100), at_ms(100 + i));
+	assert_int_equal(client->gap_bytes, 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -740,6 +787,7 @@ int main(void)
 		core_test(a_retransmitted_super_segment_counts_its_wire_segments),
 		core_test(a_super_segment_that_is_partly_a_repeat_counts_the_segments_that_are),
 		core_test(without_the_doors_word_segments_come_from_the_mss),
+		core_test(the_smaller_mss_of_the_two_counts),
 		core_test(timestamps_take_twelve_octets_of_each_segment),
 		core_test(a_fin_takes_one_octet),
 		core_test(a_fin_sent_again_is_a_retransmission_without_bytes),
@@ -776,6 +824,8 @@ int main(void)
 		core_test(the_last_octet_unacknowledged_is_a_retransmission),
 		core_test(a_keepalive_works_at_zero),
 		core_test(a_keepalive_before_any_data_is_one),
+		core_test(a_keepalive_may_lie_below_what_is_not_acknowledged),
+		core_test(behind_a_fin_nothing_is_kept_alive),
 		core_test(a_fin_below_next_is_no_keepalive),
 		core_test(an_empty_segment_against_a_closed_window_is_a_window_probe),
 		core_test(one_new_octet_against_a_closed_window_is_a_window_probe),
@@ -793,6 +843,7 @@ int main(void)
 		core_test(thousands_of_holes_stay_within_the_list),
 		core_test(a_split_in_a_full_list_stays_within_it),
 		core_test(a_moved_stream_starts_without_holes),
+		core_test(the_acknowledged_holes_of_a_moved_stream_are_a_gap),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

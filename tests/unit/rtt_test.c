@@ -238,6 +238,36 @@ static void tsvals_work_across_zero(void **state)
 	assert_int_equal(server->rtt_sum_ns, 600 * US);
 }
 
+/* By its echo and not by its ACK: what 3 measures is the first segment of that tick. */
+static void behind_zero_each_tick_is_new_once(void **state)
+{
+	(void)state;
+	connect_with_timestamps();
+	client->tsval = 0xfffffff0u;
+	send(CLIENT, seq(1000), ack(5000), bytes(100), ts(3, 200), at_us(2000));
+	send(CLIENT, seq(1100), ack(5000), bytes(100), ts(4, 200), at_us(2100));
+	send(SERVER, seq(5000), ack(1200), ts(220, 3), at_us(2350));
+	assert_int_equal(server->rtt_samples, 1);
+	assert_int_equal(server->rtt_sum_ns, 350 * US);
+}
+
+/* Four wait for echoes that never come; the ACK without one makes room. */
+static void timestamps_that_stop_leave_no_one_waiting(void **state)
+{
+	__u32 i;
+
+	(void)state;
+	connect_with_timestamps();
+	for (i = 0; i < RTT_PROBES; i++)
+		send(CLIENT, seq(1000 + 100 * i), ack(5000), bytes(100), ts(110 + i, 200), at_us(1000 + i));
+	send(SERVER, seq(5000), ack(1000 + 100 * RTT_PROBES), at_us(1250));
+	assert_int_equal(server->rtt_samples, 0);
+	send(CLIENT, seq(1000 + 100 * RTT_PROBES), ack(5000), bytes(100), at_us(2000));
+	send(SERVER, seq(5000), ack(1100 + 100 * RTT_PROBES), at_us(2300));
+	assert_int_equal(server->rtt_samples, 1);
+	assert_int_equal(server->rtt_sum_ns, 300 * US);
+}
+
 static void a_retransmission_names_itself_by_its_tsval(void **state)
 {
 	(void)state;
@@ -316,6 +346,8 @@ int main(void)
 		core_test(the_echo_of_an_older_tsval_answers_nothing),
 		core_test(a_tsval_passed_by_gives_no_sample),
 		core_test(tsvals_work_across_zero),
+		core_test(behind_zero_each_tick_is_new_once),
+		core_test(timestamps_that_stop_leave_no_one_waiting),
 		core_test(a_retransmission_names_itself_by_its_tsval),
 		core_test(the_echo_of_the_original_is_a_sample_in_spite_of_a_repeat),
 		core_test(the_least_and_the_most_are_kept),

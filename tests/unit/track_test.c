@@ -92,7 +92,37 @@ static void congestion_marks_are_counted(void **state)
 	(void)state; /* RFC 3168, 5: only 3 is CE */
 	send(CLIENT, seq(1000), ack(5000), bytes(100), .ecn = 2, at_ms(1));
 	send(CLIENT, seq(1100), ack(5000), bytes(100), .ecn = 3, at_ms(2));
-	assert_int_equal(client->ecn_ce, 1);
+	send(CLIENT, seq(1200), ack(5000), bytes(100), .ecn = 3, at_ms(2));
+	send(CLIENT, seq(1300), ack(5000), bytes(100), .ecn = 1, at_ms(2));
+	assert_int_equal(client->ecn_ce, 2);
+	assert_int_equal(server->ecn_ce, 0);
+}
+
+static void echoes_of_marks_are_counted_but_not_on_a_syn(void **state)
+{
+	(void)state; /* RFC 3168, 6.1.1: there they negotiate */
+	send(CLIENT, seq(999), flags(TCP_SYN | TCP_ECE | TCP_CWR), at_us(10));
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK | TCP_ECE), at_us(20));
+	send(CLIENT, seq(1000), ack(5000), flags(TCP_ACK | TCP_ECE), at_us(30));
+	send(CLIENT, seq(1000), ack(5000), flags(TCP_ACK | TCP_ECE), at_us(40));
+	send(CLIENT, seq(1000), ack(5000), flags(TCP_ACK | TCP_CWR), bytes(100), at_us(50));
+	assert_int_equal(client->ecn_ece, 2);
+	assert_int_equal(client->ecn_cwr, 1);
+	assert_int_equal(server->ecn_ece, 0);
+}
+
+static void another_ttl_is_a_change(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), ack(5000), .ttl = 60, at_ms(1));
+	send(SERVER, seq(5000), ack(1000), .ttl = 50, at_ms(2));
+	assert_int_equal(client->ttl_changes + server->ttl_changes, 0);
+	send(CLIENT, seq(1000), ack(5000), .ttl = 61, at_ms(3));
+	send(CLIENT, seq(1000), ack(5000), .ttl = 61, at_ms(4));
+	assert_int_equal(client->ttl_changes, 1);
+	send(CLIENT, seq(1000), ack(5000), .ttl = 60, at_ms(5));
+	assert_int_equal(client->ttl_changes, 2);
+	assert_int_equal(server->ttl_changes, 0);
 }
 
 static void flags_are_remembered(void **state)
@@ -101,6 +131,71 @@ static void flags_are_remembered(void **state)
 	send(CLIENT, seq(1000), ack(5000), flags(PSH_ACK), bytes(100), at_ms(1));
 	send(CLIENT, seq(1100), ack(5000), flags(FIN_ACK), at_ms(2));
 	assert_int_equal(client->flags, TCP_PSH | TCP_ACK | TCP_FIN);
+}
+
+static void a_copied_syn_was_not_sent_twice(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(999), flags(TCP_SYN), at_us(10));
+	assert_int_equal(send(CLIENT, seq(999), flags(TCP_SYN), at_us(12)), SEGMENT_COPY);
+	assert_int_equal(flow.syns, 1);
+	assert_int_equal(client->syn_retrans, 0);
+}
+
+/* ------------------------------------------------------------------ response */
+
+/* The round trip to the server is 100 us. */
+static void the_response_is_what_the_network_did_not_take(void **state)
+{
+	(void)state;
+	connect_with(1000, 5000);
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_us(1000));
+	send(CLIENT, seq(1100), ack(5000), bytes(100), at_us(1200));
+	send(SERVER, seq(5000), ack(1200), at_us(1350));
+	assert_false(flow.has_response);
+	send(SERVER, seq(5000), ack(1200), bytes(100), at_us(4000));
+	assert_true(flow.has_response);
+	assert_int_equal(flow.response_ns, 2900 * US);
+	send(SERVER, seq(5100), ack(1200), bytes(100), at_us(9000));
+	assert_int_equal(flow.response_ns, 2900 * US);
+}
+
+static void a_response_faster_than_the_network_took_no_time(void **state)
+{
+	(void)state;
+	connect_with(1000, 5000);
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_us(1000));
+	send(SERVER, seq(5000), ack(1100), bytes(100), at_us(1090));
+	assert_true(flow.has_response);
+	assert_int_equal(flow.response_ns, 0);
+}
+
+static void who_is_greeted_first_makes_no_request(void **state)
+{
+	(void)state;
+	connect_with(1000, 5000);
+	send(SERVER, seq(5000), ack(1000), bytes(100), at_us(1000));
+	send(CLIENT, seq(1000), ack(5100), bytes(100), at_us(1200));
+	send(SERVER, seq(5100), ack(1100), bytes(100), at_us(4000));
+	assert_false(flow.has_response);
+}
+
+static void a_request_in_the_syn_has_no_response_time(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(899), flags(TCP_SYN), bytes(100), at_us(50));
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), at_us(150));
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_us(200));
+	send(SERVER, seq(5000), ack(1100), bytes(100), at_us(4000));
+	assert_false(flow.has_response);
+}
+
+static void mid_stream_nobody_knows_which_request_was_the_first(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_us(1000));
+	send(SERVER, seq(5000), ack(1100), bytes(100), at_us(4000));
+	assert_false(flow.has_response);
 }
 
 static void a_suspect_segment_gives_no_unique_bytes(void **state)
@@ -152,7 +247,15 @@ int main(void)
 		core_test(an_mss_outside_a_syn_is_ignored),
 		core_test(timestamps_on_a_syn_are_only_an_offer),
 		core_test(congestion_marks_are_counted),
+		core_test(echoes_of_marks_are_counted_but_not_on_a_syn),
+		core_test(another_ttl_is_a_change),
 		core_test(flags_are_remembered),
+		core_test(a_copied_syn_was_not_sent_twice),
+		core_test(the_response_is_what_the_network_did_not_take),
+		core_test(a_response_faster_than_the_network_took_no_time),
+		core_test(who_is_greeted_first_makes_no_request),
+		core_test(a_request_in_the_syn_has_no_response_time),
+		core_test(mid_stream_nobody_knows_which_request_was_the_first),
 		core_test(a_suspect_segment_gives_no_unique_bytes),
 		core_test(a_suspect_fin_closes_nothing),
 		core_test(a_suspect_reset_closes_nothing),

@@ -211,11 +211,90 @@ static void episodes_add_up(void **state)
 	assert_int_equal(server->zero_window_ns, 15 * MS);
 }
 
+static void a_sack_of_what_was_never_sent_asks_for_nothing(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1100), sack(1150, 1201), at_ms(3));
+	assert_false(server->bits & SIDE_SACK);
+	send(SERVER, seq(5000), ack(1100), sack(1150, 1200), at_ms(4));
+	assert_int_equal(server->sack_high, 1200);
+}
+
+/* Two gigabytes later the number would lie ahead again. */
+static void what_was_sacked_is_forgotten_when_it_is_acknowledged(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1100), sack(1150, 1200), at_ms(3));
+	assert_true(server->bits & SIDE_SACK);
+	send(SERVER, seq(5000), ack(1200), at_ms(4));
+	assert_false(server->bits & SIDE_SACK);
+}
+
 static void the_window_of_an_older_ack_is_ignored(void **state)
 {
 	(void)state;
 	half_acknowledged();
 	send(SERVER, seq(5000), ack(1050), window(0), at_ms(10));
+	assert_int_equal(server->zero_windows, 0);
+}
+
+/* ------------------------------------------------------------------ window full */
+
+/* The server takes 1000 octets from 1100 on. */
+static void octets_up_to_the_edge_of_the_window_fill_it(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(CLIENT, seq(1200), ack(5000), bytes(899), at_ms(3));
+	assert_int_equal(client->window_full, 0);
+	send(CLIENT, seq(2099), ack(5000), bytes(1), at_ms(3));
+	assert_int_equal(client->window_full, 1);
+	assert_int_equal(server->window_full, 0);
+}
+
+static void an_ack_at_the_edge_fills_no_window(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(CLIENT, seq(1200), ack(5000), bytes(900), at_ms(3));
+	send(CLIENT, seq(2100), ack(5000), at_ms(4));
+	assert_int_equal(client->window_full, 1);
+}
+
+static void connect_scaled(int both)
+{
+	send(CLIENT, seq(999), flags(TCP_SYN), .has_wscale = (__u8)both, .wscale = 7, at_us(10));
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), wscale(2), at_us(20));
+	send(CLIENT, seq(1000), ack(5000), at_us(30));
+	send(SERVER, seq(5000), ack(1000), window(100), at_us(40));
+}
+
+/* 100 of four octets each; the client's own scale is of no account. */
+static void the_window_is_scaled_when_both_ends_agreed(void **state)
+{
+	(void)state;
+	connect_scaled(1);
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(1));
+	assert_int_equal(client->window_full, 0);
+	send(CLIENT, seq(1100), ack(5000), bytes(300), at_ms(1));
+	assert_int_equal(client->window_full, 1);
+}
+
+static void a_scale_that_only_one_end_offers_is_none(void **state)
+{
+	(void)state; /* RFC 7323, 2.2 */
+	connect_scaled(0);
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(1));
+	assert_int_equal(client->window_full, 1);
+}
+
+static void a_fin_closes_no_window(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1200), flags(FIN_ACK), window(0), at_ms(3));
 	assert_int_equal(server->zero_windows, 0);
 }
 
@@ -270,7 +349,14 @@ int main(void)
 		core_test(a_closed_window_is_an_episode_until_it_opens),
 		core_test(a_closed_window_repeated_is_the_same_episode),
 		core_test(episodes_add_up),
+		core_test(a_sack_of_what_was_never_sent_asks_for_nothing),
+		core_test(what_was_sacked_is_forgotten_when_it_is_acknowledged),
 		core_test(the_window_of_an_older_ack_is_ignored),
+		core_test(octets_up_to_the_edge_of_the_window_fill_it),
+		core_test(an_ack_at_the_edge_fills_no_window),
+		core_test(the_window_is_scaled_when_both_ends_agreed),
+		core_test(a_scale_that_only_one_end_offers_is_none),
+		core_test(a_fin_closes_no_window),
 		core_test(a_reset_closes_no_window),
 		core_test(a_syn_says_nothing_about_the_scaled_window),
 		core_test(a_suspect_segment_changes_no_ack_and_no_window),
