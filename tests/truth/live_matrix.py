@@ -368,9 +368,12 @@ class Judge:
 
     def needless(self, case, sums, port, way):
         """A kernel counts the segments of a D-SACK, we the D-SACKs: the same where frames are segments.
-        Its figure is read before its FIN is acknowledged, so what answers a FIN sent again is ours alone."""
+        Its figure is read before its FIN is acknowledged, so what answers a FIN sent again is ours alone, and
+        what answers an original that was held back for longer than the connection lived."""
         kernel, ours = way.dsacks()
         after = way.ours('sender', 'fin_retrans')
+        if case['scenario'] in HELD:
+            after += way.ours('receiver', 'late')
         if case['offloads'] == '0' and not kernel <= ours <= kernel + after:
             self.complain('dsacks', case, 'port %d %s: kernel %d, ours %d' % (
                 port, way.name, kernel, ours))
@@ -392,24 +395,25 @@ class Judge:
 
     def loss_adds_up(self, case, sums, port, way):
         """Each segment lost before the router is one we call lost there, or was sent again and lost
-        again or lost at the tail: those no one behind can see. Each one lost after it comes by again; of
-        what comes again more than that some reached the receiver twice, and needless is only said of such."""
-        before, after = way.missed('before'), way.missed('after')
+        again or lost at the tail: those no one behind can see. Each one lost after it comes by again; what
+        comes again more than that reached the receiver twice. Needless is only said of what filled
+        no hole there (it may have been lost all the same)."""
         ours = way.ours('router', 'recovered_segments')
         unseen = way.kernel[0] - way.estimate('router')
-        self.adds_up(case, sums, port, way, 'before', before, ours + unseen, ours + unseen)
         again = way.repeats('router')
-        twice = way.repeats('receiver')
-        self.adds_up(case, sums, port, way, 'after', after, again - twice,
-                     again - way.ours('router', 'spurious'))
-
-    def adds_up(self, case, sums, port, way, side, dropped, least, most):
+        needed = way.ours('receiver', 'recovered_segments') - ours
         sums['sides'] += 1
-        good = least <= dropped <= most
-        sums['sides_good'] += good
-        if not good:
-            self.complain('sides', case, 'port %d %s: %d lost %s the router, %d to %d by us' % (
-                port, way.name, dropped, side, least, most))
+        wrong = [text for good, text in (
+            (way.missed('before') == ours + unseen, '%d lost before the router, %d by us and %d unseen' % (
+                way.missed('before'), ours, unseen)),
+            (way.missed('after') == again - way.repeats('receiver'),
+             '%d lost after the router, %d came again, %d of them twice to the receiver' % (
+                 way.missed('after'), again, way.repeats('receiver'))),
+            (way.ours('router', 'spurious') + needed <= again, '%d needless and %d needed of %d' % (
+                way.ours('router', 'spurious'), needed, again))) if not good]
+        sums['sides_good'] += not wrong
+        for text in wrong:
+            self.complain('sides', case, 'port %d %s: %s' % (port, way.name, text))
 
     def overtaken(self, case, sums, port, way):
         """A kernel that knows of reordering has got a SACK, and then an acknowledgment of a segment below
