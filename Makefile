@@ -21,7 +21,7 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARNINGS) -Iinclude $(ARCH_INCLUDE)
 
 BUILD_PACKAGES := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libbpf-dev libxdp-dev \
 	libpcap-dev libelf-dev zlib1g-dev libzstd-dev libmd-dev libmicrohttpd-dev libcurl4-openssl-dev libseccomp-dev iproute2
-TEST_PACKAGES := prometheus curl libcmocka-dev python3 tcpdump iperf3 mandoc procps util-linux zstd logrotate
+TEST_PACKAGES := prometheus curl libcmocka-dev python3 tcpdump iperf3 mandoc procps util-linux zstd logrotate valgrind
 METRICS_PACKAGES := nginx-light wrk
 BENCH_PACKAGES := tcptrace tshark
 VM_PACKAGES := debootstrap xdp-tools qemu-system-x86 busybox-static cpio kmod xz-utils zstd binutils
@@ -57,6 +57,7 @@ help:
 	@echo 'make check-kernels   the programs on Debian'"'"'s kernels 5.10, 6.1, 6.12 and the newest, in qemu'
 	@echo 'sudo make check-metrics  a live ackmon scraped by Prometheus, the alert rules, the long form'
 	@echo 'make bench           costs beside an empty program, libpcap and tcptrace'
+	@echo 'make bench-guard-update   take what programs and replay cost today as accepted (say why in the commit)'
 	@echo 'make update-golden NAME=...   take today'"'"'s output as expected (say why in the commit)'
 	@echo 'make install         into $$(DESTDIR)$$(PREFIX); make uninstall takes it out again'
 	@echo 'make deb             a Debian package in $(BUILD)/'
@@ -155,6 +156,10 @@ test:
 
 check: all $(KERNEL_TOOLS)
 	tests/check.sh
+
+.PHONY: bench-guard-update
+bench-guard-update: all $(KERNEL_TOOLS)
+	tests/bench/guard.sh --update
 
 check-production: all $(NETNS_TOOLS) $(KERNEL_TOOLS)
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory vm-deps; fi

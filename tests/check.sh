@@ -192,7 +192,7 @@ check_verifier() {
 		report "the verifier takes the programs" "$work/walked.err"
 		return
 	fi
-	while read -r program instructions; do
+	while read -r program instructions _; do
 		: >"$work/many"
 		[ "$instructions" -le "$WALKED_MAX" ] ||
 			echo "$instructions instructions walked, at most $WALKED_MAX are good" >"$work/many"
@@ -200,6 +200,24 @@ check_verifier() {
 	done <"$work/walked"
 }
 check_verifier
+
+# ---------------------------------------------------------------- what has become dearer
+
+check_guard() {
+	local verdict name sentence
+	tests/bench/guard.sh >"$work/guard"
+	while IFS=$'\t' read -r verdict name sentence; do
+		: >"$work/dearer"
+		case $verdict in
+		skip) skip "no dearer than before: $name" "$sentence" ;;
+		*)
+			[ "$verdict" = ok ] || echo "$sentence" >"$work/dearer"
+			report "no dearer than before: $name" "$work/dearer"
+			;;
+		esac
+	done <"$work/guard"
+}
+check_guard
 
 # ---------------------------------------------------------------- words
 

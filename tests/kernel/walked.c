@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How many instructions the verifier walks until it trusts each program: "NAME NUMBER" a line. */
+/* How many instructions the verifier walks until it trusts each program: "NAME NUMBER" a line, then bytes translated and JITed. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,8 @@ static int print_walked(const struct bpf_program *program, const char *words)
 		fprintf(stderr, "%s: %s\n", bpf_program__name(program), strerror(-err));
 		return err;
 	}
-	printf("%s %u\n", bpf_program__name(program), walked);
+	printf("%s %u %u %u\n", bpf_program__name(program), walked, info.xlated_prog_len,
+	       info.jited_prog_len);
 	return 0;
 }
 
