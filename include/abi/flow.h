@@ -89,6 +89,8 @@ enum side_bits {
  * One end of a flow. Every field is written by frames this end sent, and by no others: the two
  * directions may run on two CPUs at once and need no lock. The other direction reads, and may
  * read a value one frame old.
+ *
+ * What most frames touch comes first, in four cache lines: see struct flow.
  */
 struct side {
 	/* Every frame. */
@@ -96,36 +98,17 @@ struct side {
 	__u64 wire_bytes;    /* frames as they were on the wire, link header included */
 	__u64 payload_bytes; /* by the IP length */
 	__u64 unique_bytes;  /* payload never seen before */
+	__u64 octets_ns;     /* last segment that took sequence space */
 	__u32 frames;
 	__u32 segments;
 	__u32 next;       /* highest sequence end seen */
 	__u32 ack;        /* highest acknowledgment sent */
 	__u32 raw_window; /* window field of the last segment that set it, unscaled */
-	__u32 dup_acks;   /* RFC 5681, 2 */
 	__u32 bits;       /* enum side_bits */
-	__u32 tsval;      /* newest TSval sent; valid with SIDE_TSVAL */
-	__u16 holes;      /* open holes in this direction; their list is in struct holes */
-	__u16 ip_id;      /* newest; valid with SIDE_IP_ID */
-	__u16 mss;
-	__u8 flags; /* TCP flags ever seen */
-	__u8 ttl;   /* last TTL or hop limit */
-	__u8 wscale; /* RFC 7323, 2.2 */
-	__u8 suspect_run;
-	__u8 orderly;      /* plain segments inside the window, counted up to 2: they prove a flow */
-	__u8 dup_run;      /* duplicate ACKs since the acknowledgment moved, counted up to 255 */
-	__u8 recent_next;  /* where the next one goes in recent */
-	__u8 probes_by_ts; /* bit i: probe i waits for the echo of a TSval */
-	__u16 dsack_count; /* how often dsack_start was counted in dsack_spurious */
 
 	/* Round trips: what this end sent and waits for, and what its answers told about the other's. */
-	union {
-		__u64 probe_sent_ns[RTT_PROBES];
-		struct {
-			__u64 rtt_p50_ns; /* only in a flow that leaves, valid with SIDE_QUANTILES */
-			__u64 rtt_p95_ns;
-		};
-	};
-	__u32 probe_id[RTT_PROBES]; /* a TSval at its first sight, or a segment's end in sequence space */
+	__u32 tsval;       /* newest TSval sent; valid with SIDE_TSVAL */
+	__u32 first_seq;
 	__u32 probes;      /* ever started; the next goes to probes % RTT_PROBES */
 	__u32 probes_void; /* those before it no longer count by sequence number: Karn */
 	__u32 probes_done; /* how many of the *other* end's were answered or passed by */
@@ -134,25 +117,45 @@ struct side {
 	__u64 rtt_min_ns;
 	__u64 rtt_max_ns;
 	__u32 rtt_smoothed_ns; /* RFC 6298, 2; 4.3 s stand for anything longer */
+	__u16 holes;      /* open holes in this direction; their list is in struct holes */
+	__u16 ip_id;      /* newest; valid with SIDE_IP_ID */
 	__u16 ip_ids;        /* IPv4 segments whose IP-ID was compared with the one before ... */
 	__u16 ip_ids_upward; /* ... and lay a little above it */
+	__u16 mss;
+	__u8 flags; /* TCP flags ever seen */
+	__u8 ttl;   /* last TTL or hop limit */
+
+	__u8 wscale; /* RFC 7323, 2.2 */
+	__u8 suspect_run;
+	__u8 orderly;      /* plain segments inside the window, counted up to 2: they prove a flow */
+	__u8 dup_run;      /* duplicate ACKs since the acknowledgment moved, counted up to 255 */
+	__u8 recent_next;  /* where the next one goes in recent */
+	__u8 probes_by_ts; /* bit i: probe i waits for the echo of a TSval */
+	__u16 dsack_count; /* how often dsack_start was counted in dsack_spurious */
+	union {
+		__u64 probe_sent_ns[RTT_PROBES];
+		struct {
+			__u64 rtt_p50_ns; /* only in a flow that leaves, valid with SIDE_QUANTILES */
+			__u64 rtt_p95_ns;
+		};
+	};
+	__u32 probe_id[RTT_PROBES]; /* a TSval at its first sight, or a segment's end in sequence space */
 	/* Buckets of the last rtt_samples % RTT_WAITING samples, on their way to the histogram. */
 	__u16 rtt_waiting[RTT_WAITING];
 
 	/* Which repeat is what: see core/evidence.h. */
-	__u64 octets_ns;     /* last segment that took sequence space */
-	struct recent recent[RECENT_SEGMENTS]; /* the last such segments */
+	struct recent recent[RECENT_SEGMENTS]; /* the last segments that took sequence space */
 	__u32 sack_high;     /* highest SACKed sequence end this end reported; valid with SIDE_SACK */
 	__u32 holes_checked; /* next when the holes were last looked through for old ones */
+	__u32 dup_acks;      /* RFC 5681, 2 */
 
 	/* Rare. */
+	__u32 synack_ack; /* acknowledgment of the SYN-ACK this end sent last */
 	__u64 retransmitted_bytes;
 	__u64 recovered_bytes;
 	__u64 gap_bytes;
 	__u64 zero_window_ns;
 	__u64 zero_window_since_ns; /* 0: the window is open */
-	__u32 first_seq;
-	__u32 synack_ack; /* acknowledgment of the SYN-ACK this end sent last */
 	__u32 retransmitted_segments;
 	__u32 recovered_segments;
 	__u32 syn_retrans; /* SYN or SYN-ACK, whichever this end sent */
@@ -199,21 +202,12 @@ enum counted_bits { /* what a pair of labels already has of the flow */
  * arrives late corrects the first two).
  */
 struct flow {
-	struct side side[2];   /* in key order: side[0] is key.addr[0] */
-	__u64 start_ns;        /* first frame */
-	__u64 syn_ns;          /* opener: first SYN; valid with has_syn */
-	__u64 syn_last_ns;     /* opener: last SYN before the SYN-ACK */
-	__u64 synack_ns;       /* responder: first SYN-ACK that answers the SYN; valid with has_synack */
-	__u64 synack_last_ns;  /* responder: last one before it was acknowledged */
-	__u64 established_ns;  /* opener: the ACK that completes; valid with is_established */
-	__u64 responder_handshake_ns; /* responder; valid when has_responder_handshake */
-	__u64 opener_handshake_ns;    /* opener; valid when has_opener_handshake */
-	__u64 request_ns;  /* opener: its first payload, unless the responder spoke first; 0: none */
-	__u64 response_ns; /* responder: from there to its first payload; valid with has_response */
-	__u32 syn_tsval;              /* of syn_ns, syn_last_ns, synack_ns, synack_last_ns */
-	__u32 syn_last_tsval;
-	__u32 synack_tsval;
-	__u32 synack_last_tsval;
+	__u64 start_ns; /* first frame */
+	__u32 counted; /* enum counted_bits, and above them the generation of the labels `pair` is of; atomic */
+	__u16 pair;    /* of labels, that it is counted in */
+	__u16 vlan;    /* outermost VLAN id, 0: none */
+	__u8 tunnel;   /* enum tunnel; two: the outer one in the high half */
+	__u8 icmp;     /* responder, or a router before it: enum flow_icmp, why the SYN had no answer */
 	__u8 has_syn;    /* opener */
 	__u8 has_synack; /* responder */
 	__u8 is_established; /* opener */
@@ -228,23 +222,35 @@ struct flow {
 	__u8 secondary; /* another interface claimed the connection first: this flow counts in no total */
 	__u8 simultaneous; /* SYNs crossed (RFC 9293, 3.5) */
 	__u8 has_response; /* responder */
-	__u16 vlan;   /* outermost VLAN id, 0: none */
-	__u16 syns;    /* opener: SYNs before the answer, counted up to 65,535 */
-	__u16 synacks; /* responder: SYN-ACKs before they were acknowledged, the same */
-	__u32 counted; /* enum counted_bits, and above them the generation of the labels `pair` is of; atomic */
+	struct side side[2];   /* in key order: side[0] is key.addr[0] */
+	__u64 syn_ns;          /* opener: first SYN; valid with has_syn */
+	__u64 syn_last_ns;     /* opener: last SYN before the SYN-ACK */
+	__u64 synack_ns;       /* responder: first SYN-ACK that answers the SYN; valid with has_synack */
+	__u64 synack_last_ns;  /* responder: last one before it was acknowledged */
+	__u64 responder_handshake_ns; /* responder; valid when has_responder_handshake */
+	__u64 opener_handshake_ns;    /* opener; valid when has_opener_handshake */
+	__u64 request_ns;  /* opener: its first payload, unless the responder spoke first; 0: none */
+	__u64 response_ns; /* responder: from there to its first payload; valid with has_response */
+	__u32 syn_tsval;   /* of syn_ns, syn_last_ns, synack_ns, synack_last_ns */
+	__u32 syn_last_tsval;
+	__u32 synack_tsval;
+	__u32 synack_last_tsval;
 	__u32 tunnel_id; /* VNI, key, TEID or session of the frame that opened the flow; 0: none */
-	__u8 tunnel;   /* enum tunnel; two: the outer one in the high half */
-	__u8 icmp;     /* responder, or a router before it: enum flow_icmp, why the SYN had no answer */
-	__u16 pair;    /* of labels, that it is counted in */
+	__u16 syns;      /* opener: SYNs before the answer, counted up to 65,535 */
+	__u16 synacks;   /* responder: SYN-ACKs before they were acknowledged, the same */
 	/*
 	 * By side: low half of the number of its socket's cgroup, which no other has at that time; 0: the
 	 * socket is not of this host. Written by its own frames.
 	 */
 	__u32 cgroup[2];
 };
-_Static_assert(sizeof(struct flow) == 936, "flow has no hidden padding");
-/* The kernel takes memory in powers of two: with key and head, 936 bytes still fit into 1,024. */
-_Static_assert(sizeof(struct flow) <= 936, "a flow takes 1 kB of kernel memory, not 2");
+_Static_assert(sizeof(struct flow) == 928, "flow has no hidden padding");
+/*
+ * The kernel takes memory in powers of two, and adds 56 bytes and a key of 40: one byte more here
+ * makes it 2,048. Its pieces begin 8 bytes behind a line of the cache, so side[0] begins a line.
+ */
+_Static_assert(sizeof(struct flow) <= 928, "a flow takes 1 kB of kernel memory, not 2");
+_Static_assert(__builtin_offsetof(struct flow, side) == 32, "a side begins with a line of the cache");
 
 
 #define HOLES_MAX 64

@@ -186,7 +186,6 @@ core_inline void handshake_ack(struct flow *flow, const struct side *peer, const
 	    !(peer->bits & SIDE_ISN) || !acked || acked > SEQ_WINDOW_MAX ||
 	    pkt->now_ns < flow->synack_ns)
 		return;
-	flow->established_ns = pkt->now_ns;
 	flow->is_established = 1;
 	flow->has_opener_handshake = (__u8)handshake_leg(
 		flow->synacks, flow->synack_ns, flow->synack_last_ns, flow->synack_tsval,

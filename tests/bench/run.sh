@@ -59,7 +59,7 @@ bench_kernel() {
 	limit=
 	if [ "$available_kib" -lt 3000000 ]; then
 		say "Kernel programs: up to 16384 flows only, a million wants 3 GB of free memory"
-		limit=16384
+		limit='-l 16384'
 	fi
 	say "Kernel programs (BPF_PROG_RUN)"
 	# shellcheck disable=SC2086

@@ -58,7 +58,6 @@ static inline struct record established_record(void)
 	flow->close = CLOSE_FIN;
 	flow->start_ns = flow->syn_ns = 10 * S;
 	flow->synack_ns = 10 * S + 300 * US;
-	flow->established_ns = 10 * S + 400 * US;
 	flow->has_syn = flow->has_synack = flow->is_established = 1;
 	flow->side[0].last_ns = 11 * S;
 	flow->side[1].last_ns = 12 * S;
