@@ -27,12 +27,7 @@ struct percentiles {
 /* The values below which 50% and 95% of the counted ones lie; 0 when there are none. */
 core_inline struct percentiles histogram_percentiles(const struct histogram *histogram);
 
-/* 2^(j/16), j = 1..15, and the middles 2^((j+0.5)/16), j = 0..15, with 31 bits behind the point. */
-static const __u32 histogram_edges[15] = {
-	2242560871u, 2341847523u, 2445529971u, 2553802833u, 2666869344u, 2784941737u,
-	2908241642u, 3037000499u, 3171459999u, 3311872529u, 3458501653u, 3611622602u,
-	3771522796u, 3938502375u, 4112874773u,
-};
+/* 2^((j+0.5)/16), j = 0..15, with 31 bits behind the point. */
 static const __u32 histogram_middles[16] = {
 	2194507417u, 2291666561u, 2393127307u, 2499080105u, 2609723834u, 2725266179u,
 	2845924021u, 2971923842u, 3103502151u, 3240905930u, 3384393094u, 3534232978u,
@@ -40,7 +35,7 @@ static const __u32 histogram_middles[16] = {
 };
 
 /*
- * The same at scale 5, for pairs of labels: 2^(j/32), j = 1..31; and how many of them lie below each
+ * The edges at scale 5, for pairs of labels: 2^(j/32), j = 1..31; and how many of them lie below each
  * of 64 equal parts of [1, 2), in none of which there is more than one.
  */
 static const __u32 histogram_fine_edges[32] = {
@@ -65,59 +60,51 @@ static const __u8 histogram_fine_below[64] = {
 #define HISTOGRAM_LOWEST (HISTOGRAM_POINT - 20) /* bit of 2^-20 s */
 #define HISTOGRAM_NS_MAX 63000000000ull
 
+/* 1 when x lies above limit, both below 2^63: no branch, where a verifier would walk both ways. */
+core_inline __u32 histogram_above(__u64 x, __u64 limit)
+{
+	return (__u32)((limit - x) >> 63);
+}
+
 core_inline __u32 histogram_highest_bit(__u64 x)
 {
-	__u32 bit = 0;
+	__u32 bit = histogram_above(x, 0xffffffffull) << 5;
 
-	if (x >> 32) {
-		bit += 32;
-		x >>= 32;
-	}
-	if (x >> 16) {
-		bit += 16;
-		x >>= 16;
-	}
-	if (x >> 8) {
-		bit += 8;
-		x >>= 8;
-	}
-	if (x >> 4) {
-		bit += 4;
-		x >>= 4;
-	}
-	if (x >> 2) {
-		bit += 2;
-		x >>= 2;
-	}
-	return bit + (__u32)(x >> 1);
+	bit += histogram_above(x >> bit, 0xffff) << 4;
+	bit += histogram_above(x >> bit, 0xff) << 3;
+	bit += histogram_above(x >> bit, 0xf) << 2;
+	bit += histogram_above(x >> bit, 3) << 1;
+	return bit + histogram_above(x >> bit, 1);
 }
 
-/* Values outside the range go to the bucket at its end. */
-core_apart __u32 histogram_bucket(__u64 ns)
-{
-	__u64 value = (ns < HISTOGRAM_NS_MAX ? ns : HISTOGRAM_NS_MAX) * HISTOGRAM_PER_NS;
-	__u32 bit = histogram_highest_bit(value), part = 0, mantissa, j;
-
-	if (bit < HISTOGRAM_LOWEST)
-		return 0;
-	mantissa = (__u32)(value >> (bit - 31));
-	for (j = 0; j < 15; j++)
-		part += mantissa > histogram_edges[j];
-	return (bit - HISTOGRAM_LOWEST) << HISTOGRAM_SCALE | part;
-}
-
-/* Of struct chunk; see FINE_BUCKETS. Values above the range go to the bucket at its end. */
-core_inline __u32 histogram_fine_bucket(__u64 ns)
+/*
+ * Of struct chunk, less one; see FINE_BUCKETS. Values outside the range go to the bucket at its end;
+ * -1 stands for those below it.
+ */
+core_inline __s32 histogram_fine_place(__u64 ns)
 {
 	__u64 value = (ns < HISTOGRAM_NS_MAX ? ns : HISTOGRAM_NS_MAX) * HISTOGRAM_PER_NS;
 	__u32 bit = histogram_highest_bit(value), mantissa, part;
 
 	if (bit < HISTOGRAM_LOWEST)
-		return 0;
+		return -1;
 	mantissa = (__u32)(value >> (bit - 31));
 	part = histogram_fine_below[mantissa >> 25 & 63];
-	part += mantissa > histogram_fine_edges[part & 31];
-	return 1 + ((bit - HISTOGRAM_LOWEST) << FINE_SCALE | part);
+	part += histogram_above(mantissa, histogram_fine_edges[part & 31]);
+	return (__s32)((bit - HISTOGRAM_LOWEST) << FINE_SCALE | part);
+}
+
+/* Every second edge of the fine ones is one of these. */
+core_inline __u32 histogram_bucket(__u64 ns)
+{
+	__s32 place = histogram_fine_place(ns);
+
+	return place < 0 ? 0 : (__u32)place >> (FINE_SCALE - HISTOGRAM_SCALE);
+}
+
+core_inline __u32 histogram_fine_bucket(__u64 ns)
+{
+	return (__u32)(histogram_fine_place(ns) + 1);
 }
 
 core_inline void histogram_add(struct histogram *histogram, __u64 ns)
