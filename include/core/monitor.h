@@ -500,7 +500,7 @@ core_inline void monitor_segment(__u8 door, struct packet *pkt)
 {
 	struct flow *flow = monitor_flow(door, pkt);
 	struct holes *holes = (struct holes *)0, *peer_holes = (struct holes *)0;
-	struct notice_before before;
+	struct notice_before before = {0};
 	int way = WAY_FOUND;
 
 	if (!flow) {
@@ -522,13 +522,16 @@ core_inline void monitor_segment(__u8 door, struct packet *pkt)
 	monitor_count_tracked(door, pkt);
 	if (pkt->now_ns < flow_last_ns(flow))
 		host_count(door, COUNTER_times_backwards);
-	before = notice_before(flow, pkt);
-	if (way == WAY_MOVED || way == WAY_FOUND) { /* nothing of the first room has holes */
-		holes = monitor_holes(door, flow, pkt);
-		peer_holes = monitor_peer_holes(flow, pkt);
+	if (host_config()->events)
+		before = notice_before(flow, pkt);
+	if (!track_common(flow, pkt)) {
+		if (way == WAY_MOVED || way == WAY_FOUND) { /* nothing of the first room has holes */
+			holes = monitor_holes(door, flow, pkt);
+			peer_holes = monitor_peer_holes(flow, pkt);
+		}
+		if (track_segment(flow, pkt, holes, peer_holes) == SEGMENT_SUSPECT)
+			host_count(door, COUNTER_segments_suspect);
 	}
-	if (track_segment(flow, pkt, holes, peer_holes) == SEGMENT_SUSPECT)
-		host_count(door, COUNTER_segments_suspect);
 	monitor_rtt(door, flow, pkt);
 	if (!flow->proven && handshake_proves(flow))
 		flow->proven = 1;

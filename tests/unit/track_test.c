@@ -233,6 +233,108 @@ static void unique_bytes_never_exceed_payload_bytes(void **state)
 	assert_int_equal(client->payload_bytes, 200);
 }
 
+/* ------------------------------------------------------------------ the short way */
+
+static __u32 random_state;
+
+static __u32 draw(__u32 below)
+{
+	random_state = random_state * 1664525u + 1013904223u;
+	return (random_state >> 8) % below;
+}
+
+/* One of `count` chances, less and less likely: mostly 0. */
+static int rarely(__u32 one_in)
+{
+	return !draw(one_in);
+}
+
+/* Mostly what comes next, sometimes what was there before, or something odd. */
+static struct packet draw_packet(__u64 now_ns)
+{
+	__u8 from = (__u8)draw(2);
+	const struct side *side = &flow.side[from], *peer = &flow.side[!from];
+	struct segment segment = a_segment(from, seq(side->next), ack(peer->next),
+		flags(draw(2) ? TCP_ACK : PSH_ACK), at_ns(now_ns), bytes(draw(3) ? draw(3000) : draw(3)),
+		segments(draw(3)), ip_id((__u16)now_ns), ts((__u32)(now_ns / MS), peer->tsval),
+		window((__u16)(rarely(8) ? draw(3) : 500)));
+	struct packet pkt;
+
+	if (rarely(4))
+		segment.seq += draw(6000) - 3000;
+	if (rarely(4))
+		segment.ack -= draw(3000);
+	if (rarely(100))
+		segment.seq += draw(4) << 30;
+	if (rarely(100))
+		segment.ack += draw(4) << 30;
+	if (rarely(10))
+		segment.has_ts = 0;
+	if (rarely(10))
+		segment.sack[segment.sack_count++] =
+			(struct sack_block){segment.ack + draw(2000), segment.ack + 2000 + draw(2000)};
+	if (rarely(30))
+		segment.flags = (__u8)draw(256);
+	pkt = segment_packet(&segment);
+	pkt.ttl = rarely(10) ? 63 : 64;
+	pkt.ecn = rarely(10) ? 3 : 0;
+	return pkt;
+}
+
+/* Both ways from the same flow: what the short one takes must come out as on the long one. */
+static __u32 play_both_ways(__u32 seed)
+{
+	static struct holes lists[2];
+	__u64 now_ns = draw(1000) * MS;
+	__u32 i, common = 0;
+
+	random_state = seed;
+	memset(lists, 0, sizeof(lists));
+	memset(&flow, 0, sizeof(flow));
+	flow.start_ns = now_ns;
+	if (seed % 2)
+		connect_with(0xfffff000u + draw(8192), draw(8192));
+	for (i = 0; i < 60; i++) {
+		struct packet pkt = draw_packet(now_ns += draw(2) ? draw(100) * US : draw(100) * MS), apart = pkt;
+		struct side *side = &flow.side[pkt.direction];
+		struct holes *holes = loss_needs_holes(side, &pkt) ? &lists[pkt.direction] : NULL;
+		struct flow before = flow;
+
+		track_segment(&flow, &pkt, holes, window_is_dsack(&pkt) ? &lists[!pkt.direction] : NULL);
+		if (!track_common(&before, &apart)) {
+			continue;
+		}
+		common++;
+		assert_null(holes);
+		assert_memory_equal(&before, &flow, sizeof(flow));
+		assert_memory_equal(&apart.verdict, &pkt.verdict, sizeof(pkt.verdict));
+	}
+	return common;
+}
+
+static void the_short_way_leaves_the_flow_of_the_long_way(void **state)
+{
+	__u32 seed, common = 0;
+
+	(void)state;
+	for (seed = 1; seed <= 20000; seed++)
+		common += play_both_ways(seed);
+	assert_in_range(common, 200000, 1200000);
+}
+
+static void what_is_not_common_leaves_the_flow_as_it_was(void **state)
+{
+	struct packet pkt;
+	struct flow before;
+
+	(void)state;
+	connect_with(1000, 5000);
+	before = flow;
+	pkt = segment_packet(&a_segment(CLIENT, seq(1000), ack(5000), flags(FIN_ACK), at_ms(1)));
+	assert_false(track_common(&flow, &pkt));
+	assert_memory_equal(&before, &flow, sizeof(flow));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +362,8 @@ int main(void)
 		core_test(a_suspect_fin_closes_nothing),
 		core_test(a_suspect_reset_closes_nothing),
 		core_test(unique_bytes_never_exceed_payload_bytes),
+		core_test(the_short_way_leaves_the_flow_of_the_long_way),
+		core_test(what_is_not_common_leaves_the_flow_as_it_was),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
