@@ -205,28 +205,39 @@ core_inline struct holes *monitor_peer_holes(const struct flow *flow, const stru
 /* A flow with few samples needs no histogram: its minimum, mean and maximum say as much. */
 #define MONITOR_HISTOGRAM_SAMPLES 32u
 
+/* Four samples; apart, for the sake of the verifier. */
+core_apart int monitor_rtt_take(struct flow *flow, const struct packet *pkt, __u32 door)
+{
+	struct histogram *histogram;
+	struct side *side;
+
+	if (!flow || !pkt)
+		return 0;
+	side = &flow->side[pkt->direction & 1];
+	histogram = host_find_histogram(&pkt->key, flow, pkt->direction & 1);
+	if (!histogram && side->rtt_samples == MONITOR_HISTOGRAM_SAMPLES + RTT_WAITING) {
+		histogram = host_open_histogram(&pkt->key, flow, pkt->direction & 1);
+		if (!histogram)
+			host_count((__u8)door, COUNTER_histograms_refused);
+	}
+	if (!histogram)
+		return 0;
+	side->bits |= SIDE_HISTOGRAM;
+	histogram_take(histogram, side->rtt_waiting, RTT_WAITING);
+	return 0;
+}
+
 /* Finding the histogram costs more than all else that a sample costs, so samples go there by fours. */
 core_inline void monitor_rtt(__u8 door, struct flow *flow, const struct packet *pkt)
 {
 	struct side *side = &flow->side[pkt->direction & 1];
-	struct histogram *histogram;
 
 	if (!pkt->verdict.has_rtt || side->rtt_samples <= MONITOR_HISTOGRAM_SAMPLES)
 		return;
 	side->rtt_waiting[(side->rtt_samples - 1) % RTT_WAITING] =
 		(__u16)histogram_bucket(pkt->verdict.rtt_ns);
-	if (side->rtt_samples % RTT_WAITING)
-		return;
-	histogram = host_find_histogram(&pkt->key, flow, pkt->direction & 1);
-	if (!histogram && side->rtt_samples == MONITOR_HISTOGRAM_SAMPLES + RTT_WAITING) {
-		histogram = host_open_histogram(&pkt->key, flow, pkt->direction & 1);
-		if (!histogram)
-			host_count(door, COUNTER_histograms_refused);
-	}
-	if (!histogram)
-		return;
-	side->bits |= SIDE_HISTOGRAM;
-	histogram_take(histogram, side->rtt_waiting, RTT_WAITING);
+	if (!(side->rtt_samples % RTT_WAITING))
+		monitor_rtt_take(flow, pkt, door);
 }
 
 core_inline void monitor_notice(__u8 door, enum event_type type, const struct flow *flow,
