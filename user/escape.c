@@ -74,6 +74,10 @@ char *escape_json(char *at, const char *text)
 
 	*at++ = '"';
 	while (*from) {
+		if (*from > '"' && *from < 0x7f && *from != '\\') { /* nearly all there is */
+			*at++ = (char)*from++;
+			continue;
+		}
 		if (*from < 0x20 || *from == '"' || *from == '\\' || *from == 0x7f) {
 			at = json_escape(at, *from++);
 			continue;

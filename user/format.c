@@ -17,17 +17,40 @@ char *format_text(char *at, const char *text)
 	return at + len;
 }
 
+static const char digit_pairs[201] =
+	"00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+	"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+	"8081828384858687888990919293949596979899";
+
+static size_t format_digits(uint64_t number)
+{
+	size_t digits = 1;
+
+	for (; number >= 10000; number /= 10000)
+		digits += 4;
+	return digits + (number >= 10) + (number >= 100) + (number >= 1000);
+}
+
 char *format_number(char *at, uint64_t number)
 {
-	char digits[20];
-	size_t first = sizeof(digits);
+	char *end;
 
-	do {
-		digits[--first] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	memcpy(at, digits + first, sizeof(digits) - first);
-	return at + sizeof(digits) - first;
+	if (number < 10) { /* most counters are 0 */
+		*at = (char)('0' + number);
+		return at + 1;
+	}
+	end = at + format_digits(number);
+	at = end;
+	for (; number >= 100; number /= 100) {
+		uint64_t pair = number % 100 * 2;
+
+		*--at = digit_pairs[pair + 1];
+		*--at = digit_pairs[pair];
+	}
+	if (number >= 10)
+		*--at = digit_pairs[number * 2 + 1];
+	*--at = number >= 10 ? digit_pairs[number * 2] : (char)('0' + number);
+	return end;
 }
 
 char *format_grouped(char *at, uint64_t number)

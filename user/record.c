@@ -301,6 +301,10 @@ static void read_tunnel(const struct record_end *end, struct value *ret_value)
 	uint8_t tunnel = end->record->flow.tunnel, outer = tunnel >> 4, inner = tunnel & 15;
 	char text[VALUE_TEXT_MAX];
 
+	if (!tunnel) {
+		value_absent(ret_value);
+		return;
+	}
 	snprintf(text, sizeof(text), "%s%s%s", tunnel_word(outer), outer ? "/" : "",
 		 tunnel_word(inner));
 	value_text(ret_value, text);
