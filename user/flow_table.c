@@ -9,6 +9,8 @@
 
 #define SLAB_ENTRIES 1024u
 #define SLOTS_AT_FIRST 1024u
+#define LINE_BYTES 64u
+#define SIDE_LINES 4u /* see struct side */
 #define NUMBER_FREE UINT32_MAX /* entry->number of an entry not in use */
 
 /* Three multiplications over five words; the upper halves carry the mixing down. */
@@ -40,9 +42,20 @@ static struct table_entry *entry_at(const struct flow_table *table, uint32_t num
 	return (struct table_entry *)(slab + number % SLAB_ENTRIES * table->entry_bytes);
 }
 
+/*
+ * Large entries take an odd number of lines: those that many of them have at the same place then lie in
+ * all sets of the caches and not in every sixteenth.
+ */
+static size_t whole_lines(size_t bytes)
+{
+	size_t lines = (bytes + LINE_BYTES - 1) / LINE_BYTES;
+
+	return (lines > 4 ? lines | 1 : lines) * LINE_BYTES;
+}
+
 int flow_table_open(struct flow_table *table, size_t entry_bytes)
 {
-	*table = (struct flow_table){.entry_bytes = entry_bytes, .mask = SLOTS_AT_FIRST - 1};
+	*table = (struct flow_table){.entry_bytes = whole_lines(entry_bytes), .mask = SLOTS_AT_FIRST - 1};
 	table->slots = calloc(SLOTS_AT_FIRST, sizeof(*table->slots));
 	table->hashes = calloc(SLOTS_AT_FIRST, sizeof(*table->hashes));
 	if (table->slots && table->hashes)
@@ -77,20 +90,26 @@ void flow_table_expect(const struct flow_table *table, uint32_t hash)
 	__builtin_prefetch(&table->hashes[hash & table->mask]);
 }
 
-/* What most packets touch of an entry: key and hash, and both sides of the flow. */
+static void fetch_lines(const void *at, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		__builtin_prefetch((const char *)at + i * LINE_BYTES, 1);
+}
+
+/* What most packets touch of an entry: its first two lines, and those in front of each side. */
 void flow_table_fetch(const struct flow_table *table, uint32_t hash)
 {
 	uint32_t i = hash & table->mask;
-	const char *entry;
-	size_t at;
+	const struct flow_entry *entry;
 
 	while (table->slots[i] && table->hashes[i] != hash)
 		i = (i + 1) & table->mask;
 	if (!table->slots[i])
 		return;
-	entry = (const char *)entry_at(table, table->slots[i] - 1);
-	for (at = 0; at < table->entry_bytes; at += 64)
-		__builtin_prefetch(entry + at, 1);
+	entry = (const struct flow_entry *)entry_at(table, table->slots[i] - 1);
+	fetch_lines(entry, 2);
+	fetch_lines(&entry->flow.side[0], SIDE_LINES);
+	fetch_lines(&entry->flow.side[1], SIDE_LINES);
 }
 
 void *flow_table_find(const struct flow_table *table, const struct flow_key *key, uint32_t hash)
@@ -150,7 +169,7 @@ static int grow_slabs(struct flow_table *table)
 	if (!slabs)
 		return -ENOMEM;
 	table->slabs = slabs;
-	slab = malloc(SLAB_ENTRIES * table->entry_bytes);
+	slab = aligned_alloc(LINE_BYTES, SLAB_ENTRIES * table->entry_bytes);
 	if (!slab)
 		return -ENOMEM;
 	table->slabs[table->slab_count++] = slab;

@@ -28,8 +28,11 @@ struct flow_entry {
 	uint64_t serial;
 	struct holes *holes[2];  /* by direction, NULL until needed; owned */
 	struct histogram *histograms[2]; /* the same */
+	uint64_t reserved;               /* so that a side begins a line of the cache */
 	struct flow flow;
 };
+
+_Static_assert(offsetof(struct flow_entry, flow.side) % 64 == 0, "a side begins a line of the cache");
 
 struct flow_table {
 	size_t entry_bytes;
