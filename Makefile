@@ -23,7 +23,7 @@ BUILD_PACKAGES := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-de
 	libpcap-dev libelf-dev zlib1g-dev libzstd-dev libmd-dev libmicrohttpd-dev libcurl4-openssl-dev libseccomp-dev iproute2
 TEST_PACKAGES := prometheus curl libcmocka-dev python3 tcpdump iperf3 mandoc procps util-linux zstd logrotate valgrind
 METRICS_PACKAGES := nginx-light wrk
-BENCH_PACKAGES := tcptrace tshark
+BENCH_PACKAGES := tcptrace tshark nfdump
 VM_PACKAGES := debootstrap xdp-tools qemu-system-x86 busybox-static cpio kmod xz-utils zstd binutils
 
 USER_OBJECTS := $(patsubst user/%.c,$(BUILD)/user/%.o,$(wildcard user/*.c))
@@ -57,6 +57,7 @@ help:
 	@echo 'make check-kernels   the programs on Debian'"'"'s kernels 5.10, 6.1, 6.12 and the newest, in qemu'
 	@echo 'sudo make check-metrics  a live ackmon scraped by Prometheus, the alert rules, the long form'
 	@echo 'make bench           costs beside an empty program, libpcap and tcptrace'
+	@echo 'sudo make bench-live     what is left of a link'"'"'s rate while it is watched'
 	@echo 'make bench-guard-update   take what programs and replay cost today as accepted (say why in the commit)'
 	@echo 'make update-golden NAME=...   take today'"'"'s output as expected (say why in the commit)'
 	@echo 'make install         into $$(DESTDIR)$$(PREFIX); make uninstall takes it out again'
@@ -202,6 +203,11 @@ bench:
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory bench-deps; fi
 	@$(MAKE) --no-print-directory all
 	tests/bench/run.sh
+
+.PHONY: bench-live
+bench-live: all $(KERNEL_TOOLS)
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory test-deps; fi
+	tests/bench/live.sh
 
 update-golden: all
 	tests/golden/run.sh --update $(NAME)

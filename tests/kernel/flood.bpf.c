@@ -50,6 +50,12 @@ static __always_inline struct step step_of(__u32 number)
 		step.seq = 1000;
 		step.flags = ACK;
 		break;
+	case FLOOD_KNOWN:
+		step.src = 0xc6120000 + number % FLOOD_FLOWS;
+		step.src_port = 1024;
+		step.seq = number / FLOOD_FLOWS * FLOOD_PAYLOAD_BYTES;
+		step.flags = ACK;
+		break;
 	case FLOOD_REUSE:
 		step.src = 0xc6120000 + number % FLOOD_TUPLES;
 		step.src_port = 1024;
@@ -76,7 +82,7 @@ int flood(struct xdp_md *ctx)
 	tcp->seq = bpf_htonl(step.seq);
 	tcp->ack_seq = bpf_htonl(step.flags == SYN ? 0 : 5000);
 	((__u8 *)tcp)[13] = step.flags;
-	return XDP_PASS;
+	return mode == FLOOD_KNOWN ? XDP_TX : XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "GPL";

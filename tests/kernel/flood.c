@@ -25,16 +25,16 @@
 #define NS_PER_S 1000000000ull
 #define BURST 65536u
 
-static const char usage[] = "usage: flood syn|scan|data|reuse IFACE FRAMES [FRAMES_PER_SECOND]\n"
+static const char usage[] = "usage: flood syn|scan|data|reuse|known IFACE FRAMES [FRAMES_PER_SECOND]\n"
 			    "Says how many frames it sent, and in how many ms.\n";
 
 /* To an Ethernet address that is nobody's: the stack throws it away behind every hook. */
-static void first_frame(unsigned char *frame)
+static void first_frame(unsigned char *frame, unsigned int bytes)
 {
-	memset(frame, 0, FLOOD_BYTES);
+	memset(frame, 0, bytes);
 	memcpy(frame, "\x02\0\0\0\0\x99\x02\0\0\0\0\x98\x08\0", ETH_HLEN);
 	frame[14] = 0x45;
-	frame[17] = FLOOD_BYTES - ETH_HLEN;
+	frame[17] = (unsigned char)(bytes - ETH_HLEN);
 	frame[20] = 0x40; /* do not fragment */
 	frame[22] = 64;
 	frame[23] = 6;
@@ -57,15 +57,15 @@ static void wait_until(unsigned long long when_ns)
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL);
 }
 
-static int send_burst(int program_fd, unsigned int ifindex, unsigned int frames)
+static int send_burst(int program_fd, unsigned int ifindex, unsigned int frames, unsigned int bytes)
 {
-	unsigned char frame[FLOOD_BYTES];
-	struct xdp_md context = {.data_end = FLOOD_BYTES, .ingress_ifindex = ifindex};
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = sizeof(frame),
+	unsigned char frame[FLOOD_BYTES + FLOOD_PAYLOAD_BYTES];
+	struct xdp_md context = {.data_end = bytes, .ingress_ifindex = ifindex};
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = bytes,
 		    .ctx_in = &context, .ctx_size_in = sizeof(context), .repeat = (int)frames,
 		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
 
-	first_frame(frame);
+	first_frame(frame, bytes);
 	return bpf_prog_test_run_opts(program_fd, &options);
 }
 
@@ -73,7 +73,7 @@ static bool find_mode(const char *name, __u32 *ret_mode)
 {
 	static const char *const names[] = {
 		[FLOOD_SYN] = "syn", [FLOOD_SCAN] = "scan", [FLOOD_DATA] = "data",
-		[FLOOD_REUSE] = "reuse",
+		[FLOOD_REUSE] = "reuse", [FLOOD_KNOWN] = "known",
 	};
 
 	for (__u32 i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -121,7 +121,8 @@ int main(int argc, char **argv)
 			burst = frames - sent;
 
 		err = send_burst(bpf_program__fd(flood->progs.flood), ifindex,
-				 (unsigned int)burst);
+				 (unsigned int)burst,
+				 FLOOD_BYTES + (mode == FLOOD_KNOWN ? FLOOD_PAYLOAD_BYTES : 0));
 		if (err == -EINTR || err == -EAGAIN)
 			err = 0;
 		sent = flood->bss->next;

@@ -8,9 +8,12 @@ enum flood_mode {
 	FLOOD_SCAN,  /* one address tries ever another host and port, and is refused */
 	FLOOD_DATA,  /* two ordinary segments of ever another connection */
 	FLOOD_REUSE, /* SYNs of few tuples, each of another connection */
+	FLOOD_KNOWN, /* data of FLOOD_FLOWS connections in turn, out of the interface */
 };
 
 #define FLOOD_BYTES 54 /* Ethernet, IPv4, TCP */
+#define FLOOD_FLOWS 16384
+#define FLOOD_PAYLOAD_BYTES 100 /* of FLOOD_KNOWN */
 #define FLOOD_TUPLES 1024 /* of FLOOD_REUSE */
 
 #endif
