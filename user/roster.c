@@ -583,7 +583,8 @@ int roster_open(struct roster **ret_roster, const struct options *options, struc
 			 strerror(-err));
 	if (!err)
 		err = open_netns(roster, ret_error, error_size);
-	if (!err)
+	/* What is kept needs none of our programs, unless an interface comes that is not. */
+	if (!err && !attach_has_kept(attach))
 		err = attach_load(attach, ret_error, error_size);
 	if (!err)
 		err = find_all_named(roster);
