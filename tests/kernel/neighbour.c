@@ -25,16 +25,22 @@ static int load(const char *name)
 
 static int hold(const char *name, int type, unsigned int ifindex)
 {
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
 	int fd = load(name);
 
 	if (fd >= 0)
 		fd = bpf_link_create(fd, (int)ifindex, type, NULL);
+	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len))
+		fd = -errno;
 	if (fd < 0)
 		fprintf(stderr, "%s: %s\n", name, strerror(-fd));
+	else
+		printf("link %u\n", info.id);
 	return fd;
 }
 
-/* usage: neighbour IFACE: says "ready" and holds on until it is killed; exit 77: no TCX here */
+/* usage: neighbour IFACE: names its links, says "ready" and holds on until it is killed; exit 77: no TCX here */
 int main(int argc, char **argv)
 {
 	unsigned int ifindex = argc == 2 ? if_nametoindex(argv[1]) : 0;

@@ -104,19 +104,13 @@ traces() {
 		bpftool net show dev near0
 		ip -d link show dev near0
 	'
-	bpftool -j link list | python3 -c "import json, sys
-for link in json.load(sys.stdin):
-	if link.get('prog_id') in {$(foreign_ids)}:
-		print(json.dumps(link, sort_keys=True))"
+	foreign_links | while read -r id; do bpftool -j link show id "$id" 2>&1; echo; done
 	find "$ACKMON_BPFFS" -type f 2>/dev/null
 	ls /run/ackmon 2>/dev/null | grep "clsact-$(stat -Lc %i "/run/netns/$near")-"
 	return 0
 }
 
-foreign_ids() {
-	bpftool -j prog list | python3 -c "import json, sys
-print(','.join(str(p['id']) for p in json.load(sys.stdin) if p.get('name', '').startswith('neighbour')) or 0)"
-}
+foreign_links() { sed -n 's/^link //p' "$work/neighbour" 2>/dev/null; } # of the one here, not of another run
 
 our_ids() { status_of programs | grep -o "'id': [0-9]*" | grep -o '[0-9]*'; }
 
@@ -288,10 +282,12 @@ refused "without --transit" "$ackmon" -i near0 --transit --duration 0.1
 refused "with fewer tunnels" "$ackmon" -i near0 --decap vxlan --duration 0.1
 on_near "$ackmon" attach -q -i near0 --transit --decap vxlan 2>>"$work/wishes"
 on_near timeout 60 "$ackmon" -q -i near0 --transit --decap vxlan --duration 0.1 2>>"$work/wishes"
-start end, "$work/server" "$far" "$traffic" server --port 8083 --count 1 --seconds 30
-on_near "$traffic" client 10.78.0.2 --port 8083 --count 1 >"$work/out" 2>&1
-wait "${pids[-1]}"
-unset 'pids[-1]'
+# A connection that stays open: nobody may take it for one that is over.
+start end, "$work/server" "$far" "$traffic" server --port 8083 --count 1 --seconds 600
+nsenter --net="/run/netns/$near" "$traffic" client 10.78.0.2 --port 8083 --count 1 --rounds 2 \
+	--pause 600000 --seconds 600 >"$work/out" 2>&1 &
+pids+=($!)
+until_status flows 1 || echo "the connection is not there" >>"$work/wishes"
 start "taken over" "$work/reader" "$near" "$ackmon" -i near0 || cat "$work/reader" >>"$work/wishes"
 refused "process ${pids[-1]} reads it" "$ackmon" attach -i near0 -m native
 stop TERM
@@ -303,6 +299,8 @@ status_of programs | grep -q "'mode': 'native'" || echo "not native: $(status_of
 	echo "counters do not go on: $seen $flows, $(status_of frames_tracked) $(status_of flows)" >>"$work/wishes"
 on_near "$ackmon" attach -q -i near0 -m tc 2>>"$work/wishes"
 status_of programs | grep -q "'hook': 'tc-ingress'" || echo "not TC again: $(status_of programs)" >>"$work/wishes"
+stop KILL
+stop KILL
 report "another mode, tunnels, transit: done or refused, never ignored" "$work/wishes"
 
 # ---------------------------------------------------------------- upgrades
