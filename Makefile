@@ -164,10 +164,7 @@ bench-guard-update: all $(KERNEL_TOOLS)
 
 check-production: all $(NETNS_TOOLS) $(KERNEL_TOOLS)
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory vm-deps; fi
-	tests/kernel/interfaces_test.sh --long
-	tests/kernel/pressure_test.sh --long
-	tests/vm/clock.sh
-	KILLS=1000 ROUNDS=100 tests/kernel/restart_test.sh
+	tests/production.sh
 
 check-verifier: all $(KERNEL_TOOLS)
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory vm-deps; fi

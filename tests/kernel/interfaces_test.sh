@@ -334,9 +334,9 @@ every_frame_passes_as_it_is() { # MODE FRAMES
 	return $status
 }
 
-frames_pass_unchanged_through_tc() { every_frame_passes_as_it_is tc "$(often 200000 10000000)"; }
-frames_pass_unchanged_through_generic_xdp() { every_frame_passes_as_it_is skb "$(often 200000 10000000)"; }
-frames_pass_unchanged_through_native_xdp() { every_frame_passes_as_it_is native "$(often 200000 10000000)"; }
+frames_pass_unchanged_through_tc() { every_frame_passes_as_it_is tc "${FRAMES:-$(often 200000 10000000)}"; }
+frames_pass_unchanged_through_generic_xdp() { every_frame_passes_as_it_is skb "${FRAMES:-$(often 200000 10000000)}"; }
+frames_pass_unchanged_through_native_xdp() { every_frame_passes_as_it_is native "${FRAMES:-$(often 200000 10000000)}"; }
 
 # What the watcher and the one that attaches for it hold in the kernel: "prog 5 map 40 link 4 fd 80".
 holdings() {
