@@ -73,7 +73,11 @@ def start(number):
     return subprocess.Popen(command, stdout=open(path, "ab"), stderr=errors), None
 
 
-def end(reader, number):
+def said_by_all():
+    return open(path + ".err", errors="replace").read() if os.path.exists(path + ".err") else ""
+
+
+def end(reader, number, said_before):
     """A reader that is asked to end says what the kernel counted, not what it saw itself."""
     global ended
     reader.send_signal(signal.SIGTERM)
@@ -81,10 +85,13 @@ def end(reader, number):
     if reader.wait() not in (0, 3, -signal.SIGTERM):
         complain(f"reader {number}: exit code {reader.returncode}")
     ended += 1
-    said = open(path + ".err", errors="replace").read().splitlines()
+    if reader.returncode == -signal.SIGTERM:
+        return
+    said = said_by_all()[said_before:].splitlines()
     seen = [re.match(r"ackmon: ([\d,]+) frames? seen", line) for line in said]
     seen = [int(match.group(1).replace(",", "")) for match in seen if match]
     if not seen:
+        complain(f"reader {number}: ended without a summary: {said}")
         return
     if seen[-1] < last.get("frames_seen", 0):
         complain(f"reader {number}: its summary fell to {seen[-1]} from {last['frames_seen']}")
@@ -116,11 +123,12 @@ def wait_for_the_moment(reader):
 look("before")
 while killed < kills:
     number = killed + ended
+    said_before = len(said_by_all())
     reader, cat = start(number)
     wait_for_the_moment(reader)
     if number % 10 == 9 and random.random() < 0.9:
         time.sleep(0.05)
-        end(reader, number)
+        end(reader, number, said_before)
     else:
         if reader.poll() is not None:
             complain(f"reader {number} ended by itself: {reader.returncode}")
