@@ -191,8 +191,11 @@ kill_leaves_no_tcx()
 	tc_choice="" watch_interface near0 -m tc || return 1
 	in_near tc qdisc show dev near0 | grep -q clsact && return 0 # no TCX in this kernel
 	end_watcher KILL
-	sleep 0.2
-	same_traces near0
+	for _ in $(seq 300); do # closed, it is left to a worker of the kernel
+		same_traces near0 && return 0
+		sleep 0.1
+	done
+	return 1
 }
 
 second_ackmon_is_refused()

@@ -47,9 +47,9 @@ report() { # NAME FILE: no line in the file is good news
 	fi
 }
 
-until_true() { # COMMAND...: within 30 s
+until_true() { # COMMAND...: within a minute
 	local i
-	for i in $(seq 600); do
+	for i in $(seq 1200); do
 		"$@" && return 0
 		sleep 0.05
 	done

@@ -41,10 +41,10 @@ check() {
 	watcher=
 }
 
-# Waits until the command succeeds, 15 s at most.
+# Waits until the command succeeds, a minute at most: loading takes seconds on a busy machine.
 until_true() {
 	local i
-	for i in $(seq 300); do
+	for i in $(seq 1200); do
 		"$@" && return 0
 		sleep 0.05
 	done

@@ -48,9 +48,9 @@ result() { # NAME COMMAND...
 	rm -f "$work"/*.err "$work"/*.out
 }
 
-until_true() { # COMMAND...: within 30 s
+until_true() { # COMMAND...: within a minute
 	local try
-	for try in $(seq 600); do
+	for try in $(seq 1200); do
 		"$@" && return 0
 		[ -n "$watcher" ] && ! kill -0 "$watcher" 2>/dev/null && break
 		sleep 0.05

@@ -67,7 +67,7 @@ start() { # READY OUTPUT NETNS COMMAND...: in the background, until READY stands
 	: >"$output"
 	nsenter --net="/run/netns/$netns" "$@" >"$output" 2>&1 &
 	pids+=($!)
-	for i in $(seq 200); do
+	for i in $(seq 1200); do
 		grep -q "$ready" "$output" && return 0
 		kill -0 "${pids[-1]}" 2>/dev/null || return 1
 		sleep 0.05
@@ -88,7 +88,7 @@ print(json.loads(sys.stdin.readline() or '{}').get('$1', -1))"
 
 until_status() { # FIELD VALUE
 	local i
-	for i in $(seq 300); do
+	for i in $(seq 600); do
 		[ "$(status_of "$1")" = "$2" ] && return 0
 		sleep 0.1
 	done

@@ -100,7 +100,7 @@ job() {
 	# Not through on(): the number must be of the command, not of a shell around it.
 	nsenter --net="/run/netns/$NETNS_PREFIX$host" "$@" >"$output" 2>&1 &
 	job_pids+=($!)
-	for i in $(seq 100); do
+	for i in $(seq 600); do
 		grep -q "$ready" "$output" && return
 		kill -0 "${job_pids[-1]}" 2>/dev/null || break
 		sleep 0.05
