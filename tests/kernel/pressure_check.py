@@ -43,6 +43,29 @@ def count(path):
         print(sum(1 for _ in file) - 1)
 
 
+def each(path, opener, client):
+    """Between two lines of one lasting connection every other one stands exactly once."""
+    with open(client, newline="") as file:
+        ports = {row["client_port"] for row in csv.DictReader(file)}
+    stream, missing = [], set(ports)
+    for row in real_records(path, opener):
+        if row["opener_port"] not in ports:
+            continue
+        if row["close"] != "open":
+            break # from here on they leave
+        if not missing:
+            stream.append(row["opener_port"])
+        missing.discard(row["opener_port"])
+    marks = [i for i, port in enumerate(stream) if port == min(ports)]
+    rounds = [stream[first:last] for first, last in zip(marks, marks[1:])]
+    if len(rounds) < 3:
+        print(f"only {len(rounds)} intervals are whole, {len(missing)} connections were never shown")
+    for number, shown in enumerate(rounds):
+        if len(shown) != len(ports) or set(shown) != ports:
+            print(f"interval {number}: {len(shown)} lines of {len(set(shown))} connections, not {len(ports)}")
+    print(f"figures {len(rounds)} intervals, {len(ports)} connections in each", file=sys.stderr)
+
+
 def total(expected, *parts):
     """NAME=NUMBER each: together they are what is expected."""
     if sum(int(part.split("=")[1]) for part in parts) != int(expected):
@@ -50,4 +73,5 @@ def total(expected, *parts):
 
 
 if __name__ == "__main__":
-    {"real": real, "figures": figures, "count": count, "sum": total}[sys.argv[1]](*sys.argv[2:])
+    {"real": real, "figures": figures, "count": count, "each": each,
+     "sum": total}[sys.argv[1]](*sys.argv[2:])

@@ -132,6 +132,22 @@ check sum "$opened" records="$(check count "$work/scan.csv")" \
 	forgotten="$(figure scan 'half-open flow')" events="$(figure scan 'event the')" >"$work/sum.bad"
 report "... each port has a record, or is counted as forgotten" "$work/sum.bad"
 
+# While many more come and go beside them.
+watch each -e opener_port -I 0.3
+watcher=${job_pids[-1]}
+unset 'job_pids[-1]'
+job "$work/server" end, b "$TRAFFIC" server --count 3300 --seconds 300
+job_pids+=("$watcher")
+on a "$TRAFFIC" client "$B4" --count 300 --parallel 300 --rounds 5 --pause 1000 --seconds 300 >"$work/each.lasting" &
+lasting=$!
+on a "$TRAFFIC" client "$B4" --count 3000 --parallel 10 --seconds 300 >"$work/each.real"
+wait $lasting
+watched
+jobs_stop
+check each "$work/each.csv" "$A4" "$work/each.lasting" >"$work/each.bad" 2>"$work/each.figures"
+report "-I shows each of 300 open connections once each time, while 3,000 come and go" "$work/each.bad" \
+	"$(sed 's/^figures //' "$work/each.figures")"
+
 watch full --flows 5000 --half-open $room
 flood data eth0 $((forged * 2)) 100000
 watched
