@@ -161,10 +161,10 @@ scenario_far_loss() { lose --match data --loss 1; delay_path 100; talk --request
 scenario_small_mss() { lose --match data --loss 1; delay_path; talk --request 60000 --response 40000; }
 # Not to the end: a FIN whose ACK is lost six times comes again when the connection is long over.
 scenario_ack_thin() {
-	local up_to=150
+	local up_to=100
 
-	[ "$offloads" = 1 ] && up_to=30
-	lose --match ack --loss 80 --up-to $up_to
+	[ "$offloads" = 1 ] && up_to=20
+	lose --match ack --loss 60 --up-to $up_to
 	delay_path
 	bulk
 }
