@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which packets a tap could not know of: sent again and lost again, or the first of their kind to pass.
+
+usage: never_passed.py SENDER-CAPTURE TAP-CAPTURE      pcap of Ethernet, gzipped or not
+
+Two captures of the same connections, at the sender and behind a loss. Each segment that was sent again and
+that nobody at the tap can count is listed with its frame number at the sender, and why.
+"""
+import collections
+import gzip
+import struct
+import sys
+
+FIN, SYN, RST = 1, 2, 4
+ENDIANS = {b'\xd4\xc3\xb2\xa1': '<', b'\x4d\x3c\xb2\xa1': '<',
+           b'\xa1\xb2\xc3\xd4': '>', b'\xa1\xb2\x3c\x4d': '>'}
+
+Segment = collections.namedtuple('Segment', 'frame way seq length payload flags identity')
+
+
+def records(path):
+    with open(path, 'rb') as file:
+        data = file.read()
+    if data[:2] == b'\x1f\x8b':
+        data = gzip.decompress(data)
+    endian, at = ENDIANS[data[:4]], 24
+    while at + 16 <= len(data):
+        captured = struct.unpack_from(endian + 'I', data, at + 8)[0]
+        yield data[at + 16:at + 16 + captured]
+        at += 16 + captured
+
+
+def timestamp(options):
+    at = 0
+    while at + 1 < len(options) and options[at]:
+        if options[at] == 1:
+            at += 1
+        elif options[at] == 8:
+            return options[at + 2:at + 10]
+        else:
+            at += max(options[at + 1], 2)
+    return b''
+
+
+def segments(path):
+    """All but resets, in the order of the capture; what takes no sequence space still passes others by."""
+    for number, frame in enumerate(records(path), 1):
+        eth_type = frame[12:14]
+        if eth_type == b'\x08\x00' and frame[23] == 6:
+            start, ends, ip_id = 14 + (frame[14] & 15) * 4, frame[26:34], frame[18:20]
+            end = 14 + struct.unpack_from('>H', frame, 16)[0]
+        elif eth_type == b'\x86\xdd' and frame[20] == 6:
+            start, ends, ip_id = 54, frame[22:54], b''
+            end = 54 + struct.unpack_from('>H', frame, 18)[0]
+        else:
+            continue
+        ports = frame[start:start + 4]
+        seq, ack, offset, flags = struct.unpack_from('>IIBB', frame, start + 4)
+        data = start + (offset >> 4) * 4
+        payload = end - data
+        length = payload + bool(flags & SYN) + bool(flags & FIN)
+        if flags & RST:
+            continue
+        half = len(ends) // 2
+        way = ends[:half], ports[:2], ends[half:], ports[2:]
+        identity = seq, length, flags, ack, ip_id, timestamp(frame[start + 20:data])
+        yield Segment(number, way, seq, length, payload, flags, identity)
+
+
+def by_way(path):
+    ways = collections.defaultdict(list)
+    for segment in segments(path):
+        ways[segment.way].append(segment)
+    return ways
+
+
+class Seen:
+    """Octets that passed, by their distance from the first one; a transfer is far smaller than 2^31."""
+
+    BELOW = 1 << 16
+
+    def __init__(self):
+        self.first, self.octets, self.high = None, bytearray(), 0
+
+    def span(self, segment):
+        if self.first is None:
+            self.first = segment.seq
+        start = (segment.seq - self.first + self.BELOW) % (1 << 32)
+        return start, start + segment.length
+
+    def holds(self, segment):
+        start, end = self.span(segment)
+        return any(self.octets[start:end])
+
+    def passed_by(self, segment):
+        return self.span(segment)[1] <= self.high
+
+    def add(self, segment):
+        start, end = self.span(segment)
+        self.octets.extend(bytes(max(0, end - len(self.octets))))
+        self.octets[start:end] = b'\1' * (end - start)
+        self.high = max(self.high, end)
+
+
+def unseen(sent, passed):
+    """(segment, why) of each in `sent` that was sent again, and cannot be counted where `passed` was seen."""
+    # Of two that are the same in all we look at and one of which passed, it is the later.
+    order = collections.defaultdict(list)
+    for index, segment in enumerate(passed):
+        order[segment.identity].append(index)
+    came = {}
+    for segment in reversed(sent):
+        came[segment.frame] = order[segment.identity].pop() if order[segment.identity] else None
+    before, again = Seen(), []
+    for segment in sent:
+        if before.holds(segment) and not segment.flags & SYN:
+            again.append((segment, came[segment.frame]))
+        before.add(segment)
+
+    tap, countable = Seen(), set()
+    for index, segment in enumerate(passed):
+        if tap.first is not None and (tap.holds(segment) or tap.passed_by(segment)):
+            countable.add(index)
+        tap.add(segment)
+    for segment, index in again:
+        if index is None:
+            yield segment, 'was lost again'
+        elif index not in countable:
+            yield segment, 'came first, and nothing behind it had passed'
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    passed = by_way(sys.argv[2])
+    for way, sent in by_way(sys.argv[1]).items():
+        for segment, why in unseen(sent, passed[way]):
+            print('port %d: frame %d, %d octets sent again, %s' % (
+                struct.unpack('>H', way[1])[0], segment.frame, segment.length, why))
+
+
+if __name__ == '__main__':
+    main()
