@@ -73,10 +73,13 @@ class Cycle:
 
 
 def sensible(case):
-    """Changes what cannot be combined: XDP takes a frame of many segments for one."""
+    """Changes what cannot be combined: XDP takes a frame of many segments for one, and generic XDP is
+    not shown what was redirected on its way, as the dropper's duplicates are."""
     if case['offloads'] == '1' and case['scenario'] in HELD:
         case['offloads'] = '0'
     if case['offloads'] == '1':
+        case['hook'] = 'tc'
+    if case['scenario'] in COPIED and case['hook'] == 'skb':
         case['hook'] = 'tc'
     return case
 
