@@ -110,6 +110,24 @@ static void the_responders_ticks_are_told_by_its_syn_ack(void **state)
 			 SEGMENT_REORDERED);
 }
 
+/* A round trip of 150 us and ticks of 1 ms: a repeat may have the same, but would come within it. */
+static void the_same_tick_many_ticks_later_was_held_up(void **state)
+{
+	__u32 i;
+
+	(void)state;
+	send(CLIENT, seq(999), flags(TCP_SYN), ts(1000, 0), at_us(50));
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), ts(7, 1000), at_us(150));
+	send(CLIENT, seq(1000), ack(5000), ts(1000, 7), at_us(200));
+	data(1000, ts(1110, 7), at_ms(110));
+	data(1200, ts(1110, 7), at_ms(110));
+	data(1400, ts(1110, 7), at_ms(110));
+	for (i = 0; i < 5; i++)
+		acks(1100, ts(117, 1110), at_us(110200 + i));
+	assert_int_equal(data(1100, ts(1110, 7), at_us(111500)), SEGMENT_RECOVERED);
+	assert_int_equal(data(1300, ts(1110, 7), at_ms(115)), SEGMENT_REORDERED);
+}
+
 /* Ticks of 100 ms: what was sent a round trip later may well carry the same. */
 static void the_same_long_tick_says_nothing(void **state)
 {
@@ -423,6 +441,25 @@ static void a_partial_ack_asks_for_the_next(void **state)
 	/* What was sent after that began is another matter. */
 	data(1700, at_ms(260));
 	assert_int_equal(data(1600, at_ms(299)), SEGMENT_UNRESOLVED);
+}
+
+/* 1100 is repaired, then 1300 and 1500 are lost together. */
+static void a_second_repair_asks_as_the_first_did(void **state)
+{
+	(void)state;
+	lose_one();
+	duplicate_acks(4);
+	assert_int_equal(data(1100, at_ms(185)), SEGMENT_RECOVERED);
+	acks(1300, at_ms(215));
+	data(1400, at_ms(300));
+	data(1600, at_ms(300));
+	data(1700, at_ms(300));
+	acks(1300, at_ms(330));
+	acks(1300, at_ms(331));
+	acks(1300, at_ms(332));
+	assert_int_equal(data(1300, at_ms(345)), SEGMENT_RECOVERED);
+	acks(1500, at_ms(375));
+	assert_int_equal(data(1500, at_ms(385)), SEGMENT_RECOVERED);
 }
 
 static void below_the_first_number_seen_there_is_no_evidence(void **state)
@@ -1091,6 +1128,7 @@ int main(void)
 		core_test(the_same_tsval_behind_newer_ones_was_sent_before),
 		core_test(the_same_short_tick_was_sent_before_whoever_asked),
 		core_test(the_responders_ticks_are_told_by_its_syn_ack),
+		core_test(the_same_tick_many_ticks_later_was_held_up),
 		core_test(the_same_long_tick_says_nothing),
 		core_test(tsval_is_stronger_than_ip_id),
 		core_test(a_lower_ip_id_of_those_that_count_up_was_sent_before),
@@ -1118,6 +1156,7 @@ int main(void)
 		core_test(without_a_round_trip_three_ms_are_reordering),
 		core_test(without_a_round_trip_three_duplicate_acks_must_do),
 		core_test(a_partial_ack_asks_for_the_next),
+		core_test(a_second_repair_asks_as_the_first_did),
 		core_test(below_the_first_number_seen_there_is_no_evidence),
 		core_test(the_same_packet_at_once_is_a_copy),
 		core_test(without_ip_id_a_ms_is_the_limit),

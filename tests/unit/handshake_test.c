@@ -261,6 +261,35 @@ static void a_syn_that_arrives_late_is_no_repeat(void **state)
 
 /* ------------------------------------------------------------------ another connection */
 
+static void a_syn_far_below_its_data_is_another_connection(void **state)
+{
+	(void)state; /* 65,536 octets are what may have come before it */
+	send(CLIENT, seq(200000), ack(5001), bytes(100), at_us(10));
+	assert_false(reopens(CLIENT, seq(200000 - 65536), flags(TCP_SYN), at_us(20)));
+	assert_true(reopens(CLIENT, seq(200000 - 65537), flags(TCP_SYN), at_us(20)));
+}
+
+static void a_synack_tells_who_opened(void **state)
+{
+	(void)state; /* against the guess: the end with the higher port listens */
+	send(SERVER, seq(5000), ack(1000), bytes(100), at_us(10));
+	assert_int_equal(flow.opener, CLIENT);
+	send(CLIENT, seq(999), ack(5000), flags(SYN_ACK), at_us(20));
+	assert_int_equal(flow.opener, SERVER);
+	assert_int_equal(flow.role, ROLE_SEEN);
+}
+
+static void of_one_direction_nobody_knows_that_it_lives(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(1));
+	send(CLIENT, seq(1100), ack(5000), bytes(100), at_ms(2));
+	flow.proven = 1;
+	assert_false(handshake_is_alive(&flow, 3 * MS));
+	send(SERVER, seq(5000), ack(1200), at_ms(3));
+	assert_true(handshake_is_alive(&flow, 4 * MS));
+}
+
 static void the_same_syn_is_the_same_connection(void **state)
 {
 	(void)state;
@@ -424,6 +453,9 @@ int main(void)
 		core_test(a_synack_may_refuse_the_data_of_the_syn),
 		core_test(crossing_syns_are_one_connection),
 		core_test(a_syn_that_arrives_late_is_no_repeat),
+		core_test(a_syn_far_below_its_data_is_another_connection),
+		core_test(a_synack_tells_who_opened),
+		core_test(of_one_direction_nobody_knows_that_it_lives),
 		core_test(the_same_syn_is_the_same_connection),
 		core_test(the_same_syn_after_a_refusal_is_a_repeat),
 		core_test(another_syn_while_half_open_is_another_connection),

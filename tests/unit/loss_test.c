@@ -417,6 +417,15 @@ static void an_old_hole_is_not_filled_by_the_next_lap(void **state)
 			 SEGMENT_RETRANSMITTED);
 }
 
+static void a_repair_is_over_when_numbers_come_round(void **state)
+{
+	(void)state;
+	connect_with(1000, 5000);
+	client->bits |= SIDE_REPAIR;
+	holes_forget_old(&holes[CLIENT], client, 1000);
+	assert_false(client->bits & SIDE_REPAIR);
+}
+
 static void an_empty_place_in_the_list_holds_nothing_half_a_lap_later(void **state)
 {
 	const __u32 last = 1500 + 0x80000000u - 50; /* around half a lap behind 1500 */
@@ -814,6 +823,7 @@ int main(void)
 		core_test(a_gap_counts_only_its_acknowledged_part),
 		core_test(a_gap_is_still_one_two_gigabytes_later),
 		core_test(an_old_hole_is_not_filled_by_the_next_lap),
+		core_test(a_repair_is_over_when_numbers_come_round),
 		core_test(an_empty_place_in_the_list_holds_nothing_half_a_lap_later),
 		core_test(octets_from_before_the_first_look_were_not_seen),
 		core_test(between_the_first_look_and_what_came_before_it_lies_a_hole),

@@ -459,6 +459,18 @@ static void a_dsack_names_the_octets_it_is_about(void **state)
 	assert_int_equal(notices[0].direction, SERVER);
 }
 
+/* Whatever the segment that says so carries besides. */
+static void a_dsack_is_one_verdict(void **state)
+{
+	(void)state;
+	open_connection();
+	data(1000, at_ms(60));
+	data(1000, at_ms(400));
+	acks(1100, sack(1000, 1100), bytes(3000), segments(3), at_ms(430));
+	assert_one(EVENT_SPURIOUS);
+	assert_int_equal(notices[0].segments, 1);
+}
+
 static void a_dsack_of_nothing_sent_again_is_not_told(void **state)
 {
 	(void)state;
@@ -539,6 +551,7 @@ int main(void)
 		notice_test(a_keepalive_is_told),
 		notice_test(a_suspect_is_told),
 		notice_test(a_dsack_names_the_octets_it_is_about),
+		notice_test(a_dsack_is_one_verdict),
 		notice_test(a_dsack_of_nothing_sent_again_is_not_told),
 		notice_test(a_window_that_closes_is_told_once),
 		notice_test(a_probe_of_it_is_told),

@@ -308,6 +308,25 @@ static void the_least_and_the_most_are_kept(void **state)
 	assert_int_equal(server->rtt_max_ns, 800 * US);
 }
 
+static void a_smaller_one_does_not_lower_the_most(void **state)
+{
+	(void)state;
+	two_samples();
+	send(CLIENT, seq(1200), ack(5000), bytes(100), at_us(3000));
+	send(SERVER, seq(5000), ack(1300), at_us(3500));
+	assert_int_equal(server->rtt_max_ns, 800 * US);
+}
+
+static void longer_than_four_seconds_is_smoothed_as_the_longest(void **state)
+{
+	(void)state;
+	connect_and_count_anew();
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_s(1));
+	send(SERVER, seq(5000), ack(1100), at_s(11));
+	assert_int_equal(server->rtt_max_ns, 10 * S);
+	assert_int_equal(server->rtt_smoothed_ns, ~0u);
+}
+
 static void the_sum_gives_the_mean(void **state)
 {
 	(void)state;
@@ -351,6 +370,8 @@ int main(void)
 		core_test(a_retransmission_names_itself_by_its_tsval),
 		core_test(the_echo_of_the_original_is_a_sample_in_spite_of_a_repeat),
 		core_test(the_least_and_the_most_are_kept),
+		core_test(a_smaller_one_does_not_lower_the_most),
+		core_test(longer_than_four_seconds_is_smoothed_as_the_longest),
 		core_test(the_sum_gives_the_mean),
 		core_test(smoothing_takes_an_eighth_of_the_new),
 	};

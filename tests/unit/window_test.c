@@ -211,6 +211,30 @@ static void episodes_add_up(void **state)
 	assert_int_equal(server->zero_window_ns, 15 * MS);
 }
 
+static void each_needless_range_counts(void **state)
+{
+	(void)state;
+	connect_with(1000, 5000);
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(1));
+	send(CLIENT, seq(1100), ack(5000), bytes(100), at_ms(1));
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(300));
+	send(CLIENT, seq(1100), ack(5000), bytes(100), at_ms(301));
+	send(SERVER, seq(5000), ack(1200), sack(1000, 1100), at_ms(302));
+	send(SERVER, seq(5000), ack(1200), sack(1100, 1200), at_ms(303));
+	assert_int_equal(server->dsacks, 2);
+	assert_int_equal(server->dsack_spurious, 2);
+}
+
+static void a_window_that_opens_before_it_closed_was_not_closed(void **state)
+{
+	(void)state; /* captured in the wrong order */
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1200), window(0), at_ms(10));
+	send(SERVER, seq(5000), ack(1200), window(500), at_ms(5));
+	assert_int_equal(server->zero_windows, 1);
+	assert_int_equal(server->zero_window_ns, 0);
+}
+
 static void a_sack_of_what_was_never_sent_asks_for_nothing(void **state)
 {
 	(void)state;
@@ -349,6 +373,8 @@ int main(void)
 		core_test(a_closed_window_is_an_episode_until_it_opens),
 		core_test(a_closed_window_repeated_is_the_same_episode),
 		core_test(episodes_add_up),
+		core_test(each_needless_range_counts),
+		core_test(a_window_that_opens_before_it_closed_was_not_closed),
 		core_test(a_sack_of_what_was_never_sent_asks_for_nothing),
 		core_test(what_was_sacked_is_forgotten_when_it_is_acknowledged),
 		core_test(the_window_of_an_older_ack_is_ignored),
