@@ -45,7 +45,7 @@ static const char *const always[] = {
 	"brk", "mmap", "munmap", "mremap", "mprotect", "madvise", "membarrier",
 	/* files: the output and the labels are opened again, captures are read */
 	"read", "readv", "pread64", "write", "writev", "pwrite64", "lseek", "close", "open", "openat",
-	"fstat", "stat", "lstat", "newfstatat", "fstatat64", "statx", "readlink", "readlinkat", "access",
+	"fchmod", "fstat", "stat", "lstat", "newfstatat", "fstatat64", "statx", "readlink", "readlinkat", "access",
 	"faccessat", "faccessat2", "fcntl", "fsync", "fdatasync", "ftruncate", "fallocate", "fadvise64",
 	"flock", "getdents64", "getcwd", "dup", "dup2", "dup3", "pipe2", "umask", "rename", "renameat",
 	"renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "statfs", "fstatfs",

@@ -287,6 +287,37 @@ static int csv_row(struct sink *sink, const struct row *row)
 	return err;
 }
 
+/*
+ * Counts that may be added to those of another host or capture: [k, count], where bucket k ends at
+ * 2^(k/32) s and begins where k - 1 ends; what is at most 2^-20 s is "zero".
+ */
+static void ndjson_histogram(struct sink *sink, const struct row *row, int histogram)
+{
+	static const char *const names[PAIR_HISTOGRAMS] = {
+		"connect", "opener_handshake", "responder_handshake", "opener_rtt", "responder_rtt",
+		"response"};
+	const struct pair *pair = row->pair;
+	size_t at = pair->first[histogram], end = pair->first[histogram + 1];
+	const struct bucket *buckets = row->pairs->buckets;
+	bool has_zero = at < end && !buckets[at].number;
+	char text[128];
+
+	if (!pair->samples[histogram])
+		return;
+	snprintf(text, sizeof(text), ",\"%s_histogram\":{\"sum_ns\":%llu,\"zero\":%llu,\"buckets\":[",
+		 names[histogram], (unsigned long long)pair->counters.sum_ns[histogram],
+		 (unsigned long long)(has_zero ? buckets[at].count : 0));
+	sink_text(sink, text);
+	at += has_zero;
+	for (size_t i = at; i < end; i++) {
+		snprintf(text, sizeof(text), "%s[%d,%llu]", i > at ? "," : "",
+			 (int)buckets[i].number - (20 << FINE_SCALE),
+			 (unsigned long long)buckets[i].count);
+		sink_text(sink, text);
+	}
+	sink_text(sink, "]}");
+}
+
 static int ndjson_row(struct sink *sink, const struct row *row)
 {
 	const char *separator = "{\"";
@@ -303,6 +334,8 @@ static int ndjson_row(struct sink *sink, const struct row *row)
 		separator = ",\"";
 		err = write_cell(sink, &cell, escape_json);
 	}
+	for (int i = 0; i < PAIR_HISTOGRAMS; i++)
+		ndjson_histogram(sink, row, i);
 	sink_text(sink, "}\n");
 	return err;
 }

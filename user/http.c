@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,21 +209,20 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 
 /* Public */
 
-static void on_input(void *context)
-{
-	struct http *http = context;
-
-	MHD_run(http->daemon);
-}
-
 static int start(struct http *http, int fd)
 {
+	sigset_t all, before;
+
+	/* Signals are the loop's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	http->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL, 0, NULL, NULL, on_request, http,
+		MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, on_request, http,
 		MHD_OPTION_LISTEN_SOCKET, fd,
 		MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES_MAX,
 		MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_SECONDS_MAX, MHD_OPTION_END);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (!http->daemon)
 		close(fd);
 	return http->daemon ? 0 : -ENOMEM;
@@ -249,11 +249,10 @@ int http_listen(const char *address, char *ret_error, size_t error_size)
 	return fd;
 }
 
-int http_open(struct http **ret_http, struct loop *loop, int fd, const char *address,
-	      http_metrics_fn metrics, void *context, char *ret_error, size_t error_size)
+int http_open(struct http **ret_http, int fd, const char *address, http_metrics_fn metrics, void *context,
+	      char *ret_error, size_t error_size)
 {
 	struct http *http = calloc(1, sizeof(*http));
-	const union MHD_DaemonInfo *info;
 	int err = http ? 0 : -ENOMEM;
 
 	if (err) {
@@ -266,22 +265,12 @@ int http_open(struct http **ret_http, struct loop *loop, int fd, const char *add
 		err = start(http, fd);
 	}
 	if (!err) {
-		info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-		err = info ? loop_on_input(loop, info->epoll_fd, on_input, http) : -EINVAL;
-	}
-	if (!err) {
 		*ret_http = http;
 		return 0;
 	}
 	snprintf(ret_error, error_size, "--listen %s: %s", address, strerror(-err));
 	http_close(http);
 	return err;
-}
-
-void http_check(struct http *http)
-{
-	if (http)
-		MHD_run(http->daemon);
 }
 
 void http_close(struct http *http)

@@ -6,12 +6,11 @@
 #include <stddef.h>
 
 #include "buffer.h"
-#include "loop.h"
 #include "metrics.h"
 
 struct http;
 
-/* Fills the buffer with all metrics in this format. 0 or -errno. */
+/* Fills the buffer with all metrics in this format, from a thread of the server. 0 or -errno. */
 typedef int (*http_metrics_fn)(void *context, enum metrics_format format, struct buffer *buffer);
 
 /*
@@ -21,14 +20,13 @@ typedef int (*http_metrics_fn)(void *context, enum metrics_format format, struct
 int http_listen(const char *address, char *ret_error, size_t error_size);
 
 /*
- * Answers at that socket, and takes it over, also when it fails: from the loop, without a thread. Needs
- * accept4, recv, send(msg), epoll and close. On failure -errno and one sentence.
+ * Answers at that socket, and takes it over, also when it fails: from a thread of its own, for ten thousand
+ * pairs take a second. Needs accept4, recv, send(msg), epoll and close. On failure -errno and one sentence.
  */
-int http_open(struct http **ret_http, struct loop *loop, int fd, const char *address,
-	      http_metrics_fn metrics, void *context, char *ret_error, size_t error_size);
+int http_open(struct http **ret_http, int fd, const char *address, http_metrics_fn metrics, void *context,
+	      char *ret_error, size_t error_size);
 
-/* Now and then, at least each second: those who wait too long are let go. */
-void http_check(struct http *http);
-void http_close(struct http *http); /* before the loop goes; accepts NULL */
+/* Waits for the answer under way, which must not wait for the caller; accepts NULL. */
+void http_close(struct http *http);
 
 #endif

@@ -694,6 +694,30 @@ void labels_close(struct labels *labels)
 	free(labels);
 }
 
+struct labels *labels_groups_now(const struct labels *labels)
+{
+	struct labels *copy = calloc(1, sizeof(*copy));
+	size_t bytes = labels->groups.count * sizeof(*labels->groups.entries);
+
+	if (!copy)
+		return NULL;
+	copy->groups.count = labels->groups.count;
+	copy->groups.entries = malloc(bytes);
+	if (!copy->groups.entries) {
+		free(copy);
+		return NULL;
+	}
+	memcpy(copy->groups.entries, labels->groups.entries, bytes);
+	return copy;
+}
+
+void labels_groups_free(struct labels *groups)
+{
+	if (groups)
+		free(groups->groups.entries);
+	free(groups);
+}
+
 bool labels_has_file(const struct labels *labels)
 {
 	return labels->path;

@@ -54,6 +54,13 @@ uint32_t labels_prefix_count(const struct labels *labels);
 const struct label *labels_find(const struct labels *labels, const struct ip_addr *addr,
 				uint16_t port);
 
+/*
+ * The groups as they are now, for another thread, which may ask for labels_group() and nothing else: the
+ * texts are those of `labels`, which lives longer. NULL: no memory.
+ */
+struct labels *labels_groups_now(const struct labels *labels);
+void labels_groups_free(struct labels *groups); /* accepts NULL */
+
 const struct label_group *labels_group(const struct labels *labels, uint32_t group);
 uint32_t labels_group_count(const struct labels *labels);
 

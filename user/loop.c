@@ -12,6 +12,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 struct watcher {
 	struct watcher *next;
 	loop_fn fn;
@@ -24,6 +26,7 @@ struct loop {
 	struct watcher *watchers;
 	int epoll_fd;
 	bool stopped;
+	uint64_t longest_turn_ns;
 };
 
 int loop_open(struct loop **ret_loop)
@@ -166,6 +169,7 @@ int loop_run(struct loop *loop)
 	while (!loop->stopped) {
 		struct epoll_event event;
 		struct watcher *watcher;
+		uint64_t begin_ns, turn_ns;
 		int n = epoll_wait(loop->epoll_fd, &event, 1, -1);
 
 		if (n < 0 && errno != EINTR)
@@ -173,11 +177,20 @@ int loop_run(struct loop *loop)
 		if (n <= 0)
 			continue;
 		watcher = event.data.ptr;
+		begin_ns = clock_monotonic_ns();
 		if (!watcher->is_borrowed)
 			drain(watcher->fd);
 		watcher->fn(watcher->context);
+		turn_ns = clock_monotonic_ns() - begin_ns;
+		if (turn_ns > loop->longest_turn_ns)
+			loop->longest_turn_ns = turn_ns;
 	}
 	return 0;
+}
+
+uint64_t loop_longest_turn_ns(const struct loop *loop)
+{
+	return loop->longest_turn_ns;
 }
 
 void loop_stop(struct loop *loop)

@@ -26,6 +26,9 @@ int loop_on_input(struct loop *loop, int fd, loop_fn fn, void *context);
 /* Serves until loop_stop(). 0 or -errno. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+
+/* The longest that it served one of them at a stretch: so long all others waited. */
+uint64_t loop_longest_turn_ns(const struct loop *loop);
 void loop_close(struct loop *loop); /* accepts NULL */
 
 #endif

@@ -296,6 +296,36 @@ static void write_series(struct metrics_writer *writer)
 	writer->end(writer);
 }
 
+static void put_exports(struct metrics_writer *writer, const char *to, const struct metrics_exports *exports)
+{
+	struct metric_labels labels = {.count = 0};
+
+	add_label(&labels, "to", to);
+	add_label(&labels, "result", "ok");
+	writer->value(writer, &labels, (double)exports->ok);
+	labels.count = 1;
+	add_label(&labels, "result", "failed");
+	writer->value(writer, &labels, (double)exports->failed);
+}
+
+static void write_work(struct metrics_writer *writer)
+{
+	static const struct metric_family exports = {
+		"ackmon_exports_total", METRIC_COUNTER, "",
+		"Times these metrics were pushed or written, by where to (otlp, textfile) and whether it worked."};
+	static const struct metric_family turn = {
+		"ackmon_longest_turn_seconds", METRIC_GAUGE, "seconds",
+		"The longest that the reader did one thing at a stretch; the ring buffer has to hold what comes meanwhile."};
+
+	begin(writer, &exports);
+	put_exports(writer, "otlp", &writer->metrics->otlp);
+	put_exports(writer, "textfile", &writer->metrics->textfile);
+	writer->end(writer);
+	begin(writer, &turn);
+	put_value(writer, NULL, NULL, (double)writer->metrics->longest_turn_ns / 1e9);
+	writer->end(writer);
+}
+
 static void write_self(struct metrics_writer *writer)
 {
 	static const struct metric_family hooks = {
@@ -350,6 +380,7 @@ int metrics_write(const struct metrics *metrics, enum metrics_format format, str
 	write_flows(&writer);
 	write_frames(&writer);
 	write_series(&writer);
+	write_work(&writer);
 	write_self(&writer);
 	if (writer.close)
 		writer.close(&writer);

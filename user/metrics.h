@@ -26,6 +26,11 @@ struct metrics {
 	uint64_t flows;     /* in the flow table */
 	uint64_t half_open; /* in the room before it */
 	uint64_t series_max;
+	struct metrics_exports {
+		uint64_t ok;
+		uint64_t failed;
+	} otlp, textfile;
+	uint64_t longest_turn_ns; /* of the reader, see loop_longest_turn_ns() */
 	const struct metrics_hook *hooks;
 	size_t hook_count;
 	uint64_t start_wall_ns; /* counters begin */

@@ -22,6 +22,7 @@ struct metrics_source {
 	const struct attach *attach;
 	struct labels *labels;
 	struct reader *reader;
+	struct loop *loop;
 	int listen_fd; /* of --listen, taken over; -1: not listening yet */
 	void (*summary)(void *context, struct summary *ret_summary);
 	void *context;
@@ -34,8 +35,8 @@ bool metrics_are_wanted(const struct options *options);
 void metrics_configure(const struct options *options, struct monitor_config *config);
 
 /* After. On failure -errno and one sentence. */
-int metrics_live_open(struct metrics_live **ret_live, struct loop *loop,
-		      const struct metrics_source *source, char *ret_error, size_t error_size);
+int metrics_live_open(struct metrics_live **ret_live, const struct metrics_source *source,
+		      char *ret_error, size_t error_size);
 
 /* The labels are others now. */
 int metrics_live_labels(struct metrics_live *live);
@@ -43,6 +44,7 @@ int metrics_live_labels(struct metrics_live *live);
 /* A flow that the reader has taken out. */
 void metrics_live_leaving(struct metrics_live *live, const struct flow_key *key, struct flow *flow);
 
+/* At the end: nobody is answered any more. */
 int metrics_live_pairs(struct metrics_live *live, struct pairs *ret_pairs);
 
 /* A last push and a last file; then nobody is answered any more. Accepts NULL. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Metrics as text: Prometheus 0.0.4 and OpenMetrics 1.0, which differ in names, units and their end. */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -127,19 +128,28 @@ static void text_value(struct metrics_writer *writer, const struct metric_labels
 
 #define EDGE_COUNT (EDGE_LAST - EDGE_FIRST + 1)
 
-/* 2^exponent each; OpenMetrics wants a point in it. Made once: there are millions of lines. */
+static char edge_texts[2][EDGE_COUNT][32]; /* by is_openmetrics, which wants a point in them */
+
+/* 2^exponent each. Made once: there are millions of lines, and several threads that write them. */
+static void make_edge_texts(void)
+{
+	for (int exponent = EDGE_FIRST; exponent <= EDGE_LAST; exponent++) {
+		char *plain = edge_texts[0][exponent - EDGE_FIRST];
+		char *open = edge_texts[1][exponent - EDGE_FIRST];
+
+		if (exponent >= 0) {
+			sprintf(plain, "%u", 1u << exponent);
+			sprintf(open, "%u.0", 1u << exponent);
+		} else {
+			sprintf(plain, "%.17g", 1.0 / (double)(1u << -exponent));
+			strcpy(open, plain);
+		}
+	}
+}
+
 static const char *edge_text(int exponent, bool is_openmetrics)
 {
-	static char texts[2][EDGE_COUNT][32];
-	char *text = texts[is_openmetrics][exponent - EDGE_FIRST];
-
-	if (*text)
-		return text;
-	if (exponent >= 0)
-		sprintf(text, is_openmetrics ? "%u.0" : "%u", 1u << exponent);
-	else
-		sprintf(text, "%.17g", 1.0 / (double)(1u << -exponent));
-	return text;
+	return edge_texts[is_openmetrics][exponent - EDGE_FIRST];
 }
 
 static void text_histogram(struct metrics_writer *writer, const struct metric_labels *labels,
@@ -176,6 +186,9 @@ static void text_close(struct metrics_writer *writer)
 
 void metrics_text_writer(struct metrics_writer *writer)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, make_edge_texts);
 	writer->begin = text_begin;
 	writer->value = text_value;
 	writer->histogram = text_histogram;

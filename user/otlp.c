@@ -25,6 +25,7 @@ struct otlp {
 	char *url;
 	CURL *curl; /* the thread's alone, as the next */
 	struct curl_slist *headers;
+	_Atomic uint64_t ok, failed;
 	bool was_failing; /* a collector that is away is worth one sentence, not one each time */
 };
 
@@ -48,8 +49,10 @@ static void push(struct otlp *otlp, const struct buffer *body)
 		if (otlp->was_failing)
 			log_info("--otlp %s: takes the metrics again", otlp->url);
 		otlp->was_failing = false;
+		otlp->ok++;
 		return;
 	}
+	otlp->failed++;
 	if (!otlp->was_failing && result != CURLE_OK)
 		log_error("--otlp %s: %s; the next push has everything", otlp->url,
 			  curl_easy_strerror(result));
@@ -156,6 +159,12 @@ void otlp_push(struct otlp *otlp, struct buffer *body)
 	pthread_cond_signal(&otlp->changed);
 	pthread_mutex_unlock(&otlp->lock);
 	*body = (struct buffer){0};
+}
+
+void otlp_counts(const struct otlp *otlp, uint64_t *ret_ok, uint64_t *ret_failed)
+{
+	*ret_ok = otlp->ok;
+	*ret_failed = otlp->failed;
 }
 
 void otlp_close(struct otlp *otlp)

@@ -4,6 +4,7 @@
 #define ACKMON_OTLP_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "buffer.h"
 
@@ -18,6 +19,9 @@ int otlp_open(struct otlp **ret_otlp, const char *url, char *ret_error, size_t e
 
 /* Takes the bytes over. While one push is under way the newest waits, and replaces one that waits already. */
 void otlp_push(struct otlp *otlp, struct buffer *body);
+
+/* Pushes that arrived, and those that did not. */
+void otlp_counts(const struct otlp *otlp, uint64_t *ret_ok, uint64_t *ret_failed);
 
 /* Waits for what is under way, five seconds at most; accepts NULL. */
 void otlp_close(struct otlp *otlp);

@@ -1063,9 +1063,16 @@ static int count_any(struct reader *reader, const struct flow_key *key, const vo
 
 void reader_flows(struct reader *reader, uint64_t *ret_flows, uint64_t *ret_half_open)
 {
+	struct batch flows = {.value_bytes = sizeof(struct flow)};
+	struct batch half_open = {.value_bytes = sizeof(struct half_open)};
+
 	*ret_flows = *ret_half_open = 0;
-	walk_flows(reader, count_any, ret_flows);
-	walk_half_open(reader, count_any, ret_half_open);
+	if (!batch_resize(&flows, BATCH_ENTRIES))
+		walk_map(reader, reader->flows_fd, &flows, count_any, ret_flows);
+	if (!batch_resize(&half_open, BATCH_ENTRIES))
+		walk_map(reader, reader->half_open_fd, &half_open, count_any, ret_half_open);
+	batch_free(&flows);
+	batch_free(&half_open);
 }
 
 /* A copy: memory that is shared with the one who reads takes the right to write. */

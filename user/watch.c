@@ -508,6 +508,7 @@ static int open_metrics(struct watcher *watcher)
 		.labels = watcher->labels,
 		.reader = watcher->reader,
 		.listen_fd = watcher->listen_fd,
+		.loop = watcher->loop,
 		.summary = summary_of,
 		.context = watcher,
 	};
@@ -518,7 +519,7 @@ static int open_metrics(struct watcher *watcher)
 	if (attach_only_looks(watcher->attach) ||
 	    (!metrics_are_wanted(watcher->options) && !attach_config(watcher->attach)->aggregate))
 		return 0;
-	err = metrics_live_open(&watcher->metrics, watcher->loop, &source, error, sizeof(error));
+	err = metrics_live_open(&watcher->metrics, &source, error, sizeof(error));
 	if (err)
 		log_error("%s", error);
 	return err;
