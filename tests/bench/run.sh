@@ -139,6 +139,15 @@ bench_labels() {
 	$out/labels_bench
 }
 
+bench_pairs() {
+	if [ "$(id -u)" != 0 ] || [ ! -x build/tests/flood ]; then
+		say "Pairs of labels: skipped, needs root and make test-programs"
+		return
+	fi
+	say "Pairs of labels"
+	tests/bench/pairs_bench.py
+}
+
 facts
 case $only in
 '' | kernel) bench_kernel ;;
@@ -151,4 +160,7 @@ case $only in
 esac
 case $only in
 '' | sweep) bench_sweep ;;
+esac
+case $only in
+'' | pairs) bench_pairs ;;
 esac

@@ -15,13 +15,44 @@ __u32 next = 0;
 #define SYN 0x02
 #define RST_ACK 0x14
 #define ACK 0x10
+#define SYN_ACK 0x12
+#define FIN_ACK 0x11
 
 struct step {
 	__u32 src, dst;
 	__u16 src_port, dst_port;
 	__u32 seq;
+	__u32 ack;
 	__u8 flags;
 };
+
+#define ISN 1000u
+
+/* SYN, SYN-ACK, ACK, FIN, FIN, ACK; /24s of the opener are its namespaces. */
+static __always_inline struct step step_of_churn(__u32 number)
+{
+	__u32 connection = number / FLOOD_CHURN_FRAMES, at = number % FLOOD_CHURN_FRAMES;
+	int answers = at == 1 || at == 4;
+	struct step step = {
+		.src = 0xc6120000 + (connection & 0x1ffff),
+		.dst = 0xcb007100 + (connection & 15),
+		.src_port = 1024 + (connection >> 17),
+		.dst_port = 443,
+		.seq = ISN + (at > 1) + (at == 5),
+		.ack = at ? ISN + 1 + (at == 4 || at == 5) : 0,
+		.flags = !at ? SYN : at == 1 ? SYN_ACK : at == 3 || at == 4 ? FIN_ACK : ACK,
+	};
+
+	if (answers) {
+		__u32 src = step.src;
+
+		step.src = step.dst;
+		step.dst = src;
+		step.dst_port = step.src_port;
+		step.src_port = 443;
+	}
+	return step;
+}
 
 /* 198.18.0.0/15 and 203.0.113.0/24 are for benchmarks and documentation (RFC 2544, RFC 5737). */
 static __always_inline struct step step_of(__u32 number)
@@ -36,6 +67,9 @@ static __always_inline struct step step_of(__u32 number)
 	};
 	__u32 pair = number / 2, second = number & 1;
 
+	if (mode == FLOOD_CHURN)
+		return step_of_churn(number);
+	step.ack = 5000;
 	switch (mode) {
 	case FLOOD_SCAN:
 		step.src = second ? 0xcb007100 + (pair & 255) : 0xc6120001;
@@ -80,7 +114,7 @@ int flood(struct xdp_md *ctx)
 	tcp->source = bpf_htons(step.src_port);
 	tcp->dest = bpf_htons(step.dst_port);
 	tcp->seq = bpf_htonl(step.seq);
-	tcp->ack_seq = bpf_htonl(step.flags == SYN ? 0 : 5000);
+	tcp->ack_seq = bpf_htonl(step.flags == SYN ? 0 : step.ack);
 	((__u8 *)tcp)[13] = step.flags;
 	return mode == FLOOD_KNOWN ? XDP_TX : XDP_PASS;
 }

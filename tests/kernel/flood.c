@@ -25,7 +25,7 @@
 #define NS_PER_S 1000000000ull
 #define BURST 65536u
 
-static const char usage[] = "usage: flood syn|scan|data|reuse|known IFACE FRAMES [FRAMES_PER_SECOND]\n"
+static const char usage[] = "usage: flood syn|scan|data|reuse|known|churn IFACE FRAMES [FRAMES_PER_SECOND]\n"
 			    "Says how many frames it sent, and in how many ms.\n";
 
 /* To an Ethernet address that is nobody's: the stack throws it away behind every hook. */
@@ -74,6 +74,7 @@ static bool find_mode(const char *name, __u32 *ret_mode)
 	static const char *const names[] = {
 		[FLOOD_SYN] = "syn", [FLOOD_SCAN] = "scan", [FLOOD_DATA] = "data",
 		[FLOOD_REUSE] = "reuse", [FLOOD_KNOWN] = "known",
+		[FLOOD_CHURN] = "churn",
 	};
 
 	for (__u32 i = 0; i < sizeof(names) / sizeof(*names); i++) {

@@ -9,7 +9,10 @@ enum flood_mode {
 	FLOOD_DATA,  /* two ordinary segments of ever another connection */
 	FLOOD_REUSE, /* SYNs of few tuples, each of another connection */
 	FLOOD_KNOWN, /* data of FLOOD_FLOWS connections in turn, out of the interface */
+	FLOOD_CHURN, /* whole connections: opened and closed again, six frames each */
 };
+
+#define FLOOD_CHURN_FRAMES 6
 
 #define FLOOD_BYTES 54 /* Ethernet, IPv4, TCP */
 #define FLOOD_FLOWS 16384
