@@ -4,7 +4,7 @@
 
 usage: pairs_bench.py [CONNECTIONS]      needs root; make test-programs builds what it uses
 Frames of whole connections, six each, come in on a veth as fast as BPF_PROG_RUN makes them (live frames through XDP),
-pass TC, where ackmon counts them in 16 pairs of 512 namespaces, and are thrown away by the stack. Beside it the same
+pass TC, where ackmon counts them in 256 pairs of labels, and are thrown away by the stack. Beside it the same
 frames with nobody there, and with ackmon that counts no pairs. The reader writes a record for each meanwhile.
 """
 import json

@@ -1099,6 +1099,53 @@ static void a_flow_the_full_table_refused_counts_too(void **state)
 	assert_int_equal(samples(PAIR_FIRST, PAIR_CONNECT), 1);
 }
 
+static struct pair_counters sum_of_pairs(void)
+{
+	struct pair_counters sum = {};
+
+	for (uint32_t pair = PAIR_FIRST; pair < pair_count; pair++) {
+		sum.segments += pair_counters[pair].segments;
+		sum.payload_bytes += pair_counters[pair].payload_bytes;
+		sum.outcomes[OUTCOME_ESTABLISHED] += pair_counters[pair].outcomes[OUTCOME_ESTABLISHED];
+	}
+	return sum;
+}
+
+/* A question each minute; who looks each hour finds sixty more, whatever the labels are called by then. */
+static void a_flow_open_for_a_day_is_in_every_hour_and_never_twice(void **state)
+{
+	struct pair_counters now, before;
+	uint32_t minute;
+
+	(void)state;
+	config.aggregate = 1;
+	connect_port(1, 10);
+	before = sum_of_pairs();
+	assert_int_equal(before.outcomes[OUTCOME_ESTABLISHED], 1);
+	for (minute = 1; minute <= 24 * 60; minute++) {
+		pass(CLIENT, .client_port = 1, seq(1000 + 100 * (minute - 1)), ack(5000), bytes(100),
+		     at_s(60ull * minute));
+		if (minute % 60)
+			continue;
+		now = sum_of_pairs();
+		assert_int_equal(now.segments - before.segments, 60);
+		assert_int_equal(now.payload_bytes - before.payload_bytes, 6000);
+		before = now;
+		if (minute == 5 * 60 || minute == 17 * 60) { /* new labels; the first two pairs come again */
+			generation++;
+			group_shift = group_shift ? 0 : 10;
+		}
+	}
+	assert_int_equal(pair_count, PAIR_FIRST + 2);
+	pass(SERVER, .client_port = 1, seq(5000), ack(1000), flags(RST_ACK), at_s(60ull * minute));
+	pass(CLIENT, .client_port = 1, seq(70000999), flags(TCP_SYN), at_s(60ull * minute + 30));
+	assert_int_equal(posted_count, 1);
+	now = sum_of_pairs();
+	assert_int_equal(now.segments, 3 + 24 * 60 + 1);
+	assert_int_equal(now.outcomes[OUTCOME_ESTABLISHED], 1);
+	assert_int_equal(samples(PAIR_FIRST, PAIR_CONNECT) + samples(PAIR_FIRST + 1, PAIR_CONNECT), 1);
+}
+
 static void new_labels_move_a_flow_and_count_nothing_twice(void **state)
 {
 	(void)state;
@@ -1196,6 +1243,7 @@ int main(void)
 		hall_test(what_never_opened_counts_when_it_leaves),
 		hall_test(what_opened_counts_no_second_time_when_it_leaves),
 		hall_test(a_flow_the_full_table_refused_counts_too),
+		hall_test(a_flow_open_for_a_day_is_in_every_hour_and_never_twice),
 		hall_test(new_labels_move_a_flow_and_count_nothing_twice),
 		hall_test(pairs_without_room_are_the_other_one),
 		hall_test(a_flow_that_another_interface_claimed_counts_nowhere),
