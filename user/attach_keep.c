@@ -1197,8 +1197,9 @@ int attach_keep(const struct options *options, const struct monitor_config *conf
 	kept.several = 1; /* others may come */
 	kept.owners = 1;
 	kept.transit = options->transit;
-	if (options->labels_path)
-		err = labels_open(&labels, options->labels_path, error, sizeof(error));
+	if (options_label(options))
+		err = labels_open_geoip(&labels, options->labels_path, options->geoip,
+					options->geoip_count, error, sizeof(error));
 	if (!err)
 		err = attach_open(&attach, &kept, error, sizeof(error));
 	if (!err)

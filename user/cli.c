@@ -59,6 +59,8 @@ static const char help_text[] =
 	"  -n                addresses and ports as numbers\n"
 	"  --labels FILE     CSV: prefix,name,namespace,region,zone,external[,port]; SIGHUP and a\n"
 	"                    new file of that name are read again\n"
+	"  --geoip FILE      region (or, of autonomous systems, namespace) of public addresses\n"
+	"                    from a MaxMind database; twice for both\n"
 	"\n"
 	"How much to remember\n"
 	"  --flows N         connections at a time (131072), 1 kB each, taken as they come\n"
@@ -96,6 +98,7 @@ enum { /* options without a letter */
 	OPTION_GROUP,
 	OPTION_LOOK,
 	OPTION_LABELS,
+	OPTION_GEOIP,
 	OPTION_DECAP,
 	OPTION_NETNS,
 	OPTION_TRANSIT,
@@ -133,6 +136,7 @@ static const struct option long_options[] = {
 	{ "group", required_argument, NULL, OPTION_GROUP },
 	{ "look", no_argument, NULL, OPTION_LOOK },
 	{ "labels", required_argument, NULL, OPTION_LABELS },
+	{ "geoip", required_argument, NULL, OPTION_GEOIP },
 	{ "decap", required_argument, NULL, OPTION_DECAP },
 	{ "netns", required_argument, NULL, OPTION_NETNS },
 	{ "transit", no_argument, NULL, OPTION_TRANSIT },
@@ -391,6 +395,16 @@ static void set_max_series(struct reading *reading, const char *text)
 		reading->options->max_series = (uint32_t)max;
 }
 
+static void add_geoip(struct reading *reading, const char *path)
+{
+	struct options *options = reading->options;
+
+	if (options->geoip_count == GEOIP_MAX)
+		USAGE(reading, "--geoip: at most %u, one of places and one of autonomous systems", GEOIP_MAX);
+	else
+		options->geoip[options->geoip_count++] = path;
+}
+
 static void set_time(struct reading *reading, const char *option, const char *text,
 		     uint64_t *ret_ns)
 {
@@ -583,6 +597,9 @@ static void take_option(struct reading *reading, int option, char **fields)
 		break;
 	case OPTION_LABELS:
 		options->labels_path = optarg;
+		break;
+	case OPTION_GEOIP:
+		add_geoip(reading, optarg);
 		break;
 	case OPTION_TRANSIT:
 		options->transit = true;

@@ -47,6 +47,8 @@ struct room_sizes {
 	uint32_t histograms; /* --histograms */
 };
 
+#define GEOIP_MAX 2
+
 struct options {
 	enum verb verb;
 	const char *bpffs; /* --bpffs; NULL: $ACKMON_BPFFS, or the usual place */
@@ -74,6 +76,8 @@ struct options {
 	const char *otlp_url;
 	uint64_t export_interval_ns;  /* --export-interval, of the last two */
 	const char *labels_path;      /* --labels; NULL: none */
+	const char *geoip[GEOIP_MAX]; /* --geoip */
+	size_t geoip_count;
 	bool events;                  /* --events: what happened, as NDJSON, instead of records */
 	uint32_t decap;               /* --decap: TUNNEL_BIT() each */
 	struct room_sizes rooms;
@@ -87,6 +91,12 @@ struct options {
 	int verbosity;                /* -v adds one, -q sets -1 */
 	char *filter;                 /* words after the options joined by blanks; NULL: none */
 };
+
+/* Do addresses have names, from a file or a database? */
+static inline bool options_label(const struct options *options)
+{
+	return options->labels_path || options->geoip_count;
+}
 
 /*
  * Reads argv. Returns -1 when the program should go on with *ret_options, else the exit code it

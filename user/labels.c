@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/labels.h"
+#include "geoip.h"
 #include "labels_file.h"
 
 #define NONE UINT32_MAX
@@ -22,6 +23,7 @@ struct node {
 	struct label_prefix prefix;
 	uint32_t label; /* index of a rule; NONE: as its kind of address */
 	uint32_t ports; /* index of label_ports and port_labels; 0: none */
+	bool is_geoip;  /* no file speaks of it */
 };
 
 struct port_labels {
@@ -76,6 +78,8 @@ struct groups {
 
 struct labels {
 	char *path;
+	const char *const *geoip;
+	size_t geoip_count;
 	struct table table;
 	struct groups groups;
 	struct label plain[2]; /* of GROUP_INTERNAL and GROUP_EXTERNAL */
@@ -434,8 +438,11 @@ static int make_node(struct building *building, uint32_t first, uint32_t end,
 
 		rule = &rules[label];
 		if (previous && previous->port_first == rule->port_first &&
-		    previous->port_last == rule->port_last)
+		    previous->port_last == rule->port_last) {
+			if (rule->line == LABEL_LINE_GEOIP)
+				continue;
 			return same_as_before(building, rule, previous);
+		}
 		if (!rule_has_port(rule)) {
 			node.label = label;
 			continue;
@@ -480,6 +487,7 @@ static int make_nodes(struct building *building)
 	while (!err && i < table->file.count) {
 		const struct label_prefix *prefix = &rules[building->order[i]].prefix;
 		const struct node *outer = NULL;
+		bool is_geoip;
 
 		for (end = i + 1; end < table->file.count; end++) {
 			if (compare_prefixes(&rules[building->order[end]].prefix, prefix))
@@ -490,8 +498,15 @@ static int make_nodes(struct building *building)
 			depth--;
 		if (depth && reaches_into(&table->nodes[around[depth - 1]].prefix, prefix))
 			outer = &table->nodes[around[depth - 1]];
-		err = make_node(building, i, end, outer, &table->nodes[table->node_count]);
-		around[depth++] = table->node_count++;
+		is_geoip = rules[building->order[i]].line == LABEL_LINE_GEOIP;
+		/* Where the file says something, what a database knows more closely is not asked. */
+		if (!is_geoip || !outer || outer->is_geoip) {
+			struct node *node = &table->nodes[table->node_count];
+
+			err = make_node(building, i, end, outer, node);
+			node->is_geoip = is_geoip;
+			around[depth++] = table->node_count++;
+		}
 		i = end;
 	}
 	return err;
@@ -586,16 +601,18 @@ static int table_build(struct building *building, struct groups *groups)
 	return err;
 }
 
-static int table_open(struct table *ret_table, const char *path, struct groups *groups, char *error,
-		      size_t error_size)
+static int table_open(struct table *ret_table, struct labels *labels, char *error, size_t error_size)
 {
+	const char *path = labels->path;
 	struct table table = {0};
 	struct building building = {.table = &table, .path = path ? path : "labels",
 				    .error = error, .error_size = error_size};
 	int err = path ? labels_file_read(&table.file, path, error, error_size) : 0;
 
+	if (!err && labels->geoip_count)
+		err = geoip_read(&table.file, labels->geoip, labels->geoip_count, error, error_size);
 	if (!err)
-		err = table_build(&building, groups);
+		err = table_build(&building, &labels->groups);
 	if (err)
 		table_close(&table);
 	else
@@ -620,17 +637,25 @@ static int open_plain_groups(struct labels *labels)
 
 int labels_open(struct labels **ret_labels, const char *path, char *error, size_t error_size)
 {
+	return labels_open_geoip(ret_labels, path, NULL, 0, error, error_size);
+}
+
+int labels_open_geoip(struct labels **ret_labels, const char *path, const char *const *geoip, size_t geoip_count,
+		      char *error, size_t error_size)
+{
 	struct labels *labels = calloc(1, sizeof(*labels));
 	int err = -ENOMEM;
 
 	if (labels) {
+		labels->geoip = geoip;
+		labels->geoip_count = geoip_count;
 		labels->path = path ? strdup(path) : NULL;
 		err = path && !labels->path ? -ENOMEM : open_plain_groups(labels);
 	}
 	if (err)
 		snprintf(error, error_size, "labels: %s", strerror(-err));
 	else
-		err = table_open(&labels->table, path, &labels->groups, error, error_size);
+		err = table_open(&labels->table, labels, error, error_size);
 	if (err)
 		labels_close(labels);
 	else
@@ -641,7 +666,7 @@ int labels_open(struct labels **ret_labels, const char *path, char *error, size_
 int labels_reload(struct labels *labels, char *error, size_t error_size)
 {
 	struct table table;
-	int err = table_open(&table, labels->path, &labels->groups, error, error_size);
+	int err = table_open(&table, labels, error, error_size);
 
 	if (err)
 		return err;
@@ -720,12 +745,12 @@ void labels_groups_free(struct labels *groups)
 
 bool labels_has_file(const struct labels *labels)
 {
-	return labels->path;
+	return labels->path || labels->geoip_count;
 }
 
 const char *labels_path(const struct labels *labels)
 {
-	return labels->path;
+	return labels->path ? labels->path : labels->geoip_count ? labels->geoip[0] : "labels";
 }
 
 uint32_t labels_prefix_count(const struct labels *labels)

@@ -36,6 +36,10 @@ struct label {
  */
 int labels_open(struct labels **ret_labels, const char *path, char *error, size_t error_size);
 
+/* With MaxMind databases beside it, see geoip.h, whose paths live as long as the labels: the file goes before them. */
+int labels_open_geoip(struct labels **ret_labels, const char *path, const char *const *geoip, size_t geoip_count,
+		      char *error, size_t error_size);
+
 /*
  * Numbers groups as they were numbered by somebody before: `before` come first, in their order, and
  * what is new here follows.

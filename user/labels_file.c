@@ -503,6 +503,9 @@ int labels_file_read(struct labels_file *ret_file, const char *path, char *error
 
 void labels_file_close(struct labels_file *file)
 {
+	for (size_t i = 0; i < file->text_slots; i++)
+		free(file->texts[i]);
+	free(file->texts);
 	free(file->rules);
 	free(file->text);
 	*file = (struct labels_file){0};

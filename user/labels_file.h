@@ -9,6 +9,8 @@
 
 #include "abi/aggregate.h"
 
+#define LABEL_LINE_GEOIP UINT32_MAX /* of rules that come from geoip.h; a line of a file goes before them */
+
 /* One line: a prefix, the ports it is about, and what it says of them. */
 struct label_rule {
 	struct label_prefix prefix; /* nothing set behind bits */
@@ -26,7 +28,10 @@ struct labels_file {
 	struct label_rule *rules;
 	size_t count;
 	size_t room;
-	char *text; /* the file; the rules' texts point into it */
+	char *text; /* the file; the rules' texts point into it, or they are among these: */
+	char **texts; /* a hash table */
+	size_t text_slots;
+	size_t text_count;
 };
 
 /* On failure -errno and one sentence; then nothing is left to close. */

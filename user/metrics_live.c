@@ -64,7 +64,7 @@ bool metrics_are_wanted(const struct options *options)
 
 void metrics_configure(const struct options *options, struct monitor_config *config)
 {
-	if (!metrics_are_wanted(options) && !(options->verb == VERB_ATTACH && options->labels_path))
+	if (!metrics_are_wanted(options) && !(options->verb == VERB_ATTACH && options_label(options)))
 		return;
 	config->aggregate = 1;
 	config->pairs_max = PAIR_FIRST + options->max_series;
@@ -375,7 +375,7 @@ int metrics_live_open(struct metrics_live **ret_live, const struct metrics_sourc
 	if (!err)
 		err = pair_maps_adopt_names(live->maps, source->labels);
 	/* Where programs go on, so do their labels, unless we are told others. */
-	if (!err && (source->options->labels_path || !attach_has_kept(source->attach)))
+	if (!err && (options_label(source->options) || !attach_has_kept(source->attach)))
 		err = metrics_live_labels(live);
 	if (!err) {
 		err = open_exports(live, ret_error, error_size);

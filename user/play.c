@@ -204,12 +204,13 @@ static uint64_t captures_size(const struct options *options)
 
 static int open_labels(struct player *player)
 {
-	const char *path = player->options->labels_path;
+	const struct options *options = player->options;
 	char error[512];
 
-	if (!path && !player->options->pairs)
+	if (!options_label(options) && !options->pairs)
 		return EXIT_DONE;
-	if (!labels_open(&player->labels, path, error, sizeof(error)))
+	if (!labels_open_geoip(&player->labels, options->labels_path, options->geoip, options->geoip_count, error,
+			       sizeof(error)))
 		return EXIT_DONE;
 	log_error("%s", error);
 	return EXIT_FAILED;

@@ -117,7 +117,7 @@ static void on_flow(void *context, const struct flow_key *key, const struct flow
 		.iface = iface_name(watcher, key->ifindex),
 		.netns = roster_netns(watcher->roster, key->ifindex),
 		.also_ifaces = also_names(watcher, key, flow),
-		.labels = watcher->options->labels_path ? watcher->labels : NULL,
+		.labels = options_label(watcher->options) ? watcher->labels : NULL,
 	};
 
 	find_owners(watcher, &record);
@@ -320,11 +320,11 @@ static void on_hangup(void *context)
 {
 	struct watcher *watcher = context;
 
-	if (watcher->options->labels_path)
+	if (options_label(watcher->options))
 		on_labels(watcher);
 	if (watcher->options->output_path)
 		output_reopen(&watcher->output);
-	else if (!watcher->options->labels_path && !watcher->options->listen)
+	else if (!options_label(watcher->options) && !watcher->options->listen)
 		loop_stop(watcher->loop);
 }
 
@@ -664,8 +664,9 @@ int watch(const struct options *options)
 	metrics_configure(options, &config);
 	if (options->verb == VERB_ATTACH)
 		return attach_keep(options, &config);
-	if ((options->labels_path || config.aggregate) &&
-	    labels_open(&watcher.labels, options->labels_path, error, sizeof(error))) {
+	if ((options_label(options) || config.aggregate) &&
+	    labels_open_geoip(&watcher.labels, options->labels_path, options->geoip, options->geoip_count,
+			      error, sizeof(error))) {
 		log_error("%s", error);
 		return EXIT_FAILED;
 	}

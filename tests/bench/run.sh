@@ -127,14 +127,14 @@ bench_sweep() {
 	fi
 	# shellcheck disable=SC2046,SC2086
 	$CC $flags $bench/sweep_bench.c -o $out/sweep_bench build/libackmon.a \
-		$(pkg-config --libs libbpf libxdp libpcap libelf zlib libzstd libmd) -lm
+		$(pkg-config --libs libbpf libxdp libpcap libelf zlib libzstd libmd libmaxminddb) -lm
 	say "Sweeping the tables: CPU time of the reader"
 	$out/sweep_bench 1000000
 }
 
 bench_labels() {
 	# shellcheck disable=SC2086
-	$CC $flags $bench/labels_bench.c build/libackmon.a -o $out/labels_bench
+	$CC $flags $bench/labels_bench.c build/libackmon.a -o $out/labels_bench -lmaxminddb
 	say "Labels"
 	$out/labels_bench
 }

@@ -21,7 +21,7 @@
 #define S 1000000000ull
 
 static struct options options;
-static char said[4096]; /* on both outputs, by the last command line */
+static char said[16384]; /* on both outputs, by the last command line */
 
 static int redirect(int fd, int to)
 {

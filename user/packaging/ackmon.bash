@@ -12,7 +12,7 @@ _ackmon() {
 	--netns) words=$(ls /run/netns 2>/dev/null) ;;
 	-Z | --relinquish-privileges) words=$(compgen -u) ;;
 	--group) words=$(compgen -g) ;;
-	-r | --read | -w | --write | --labels | --textfile | --bpffs)
+	-r | --read | -w | --write | --labels | --geoip | --textfile | --bpffs)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
@@ -21,7 +21,7 @@ _ackmon() {
 		if [[ $cur == -* ]]; then
 			words='-i -r -o -j -H -e -w -I -c -m -n -D -Z -v -q -V -h
 				--interface --read --output --ndjson --no-header --fields --write --interval --count --mode
-				--numeric --list-interfaces --relinquish-privileges --duration --events --bpffs --group --look --labels
+				--numeric --list-interfaces --relinquish-privileges --duration --events --bpffs --group --look --labels --geoip
 				--decap --netns --transit --flows --half-open --holes --histograms --idle-timeout
 				--half-open-timeout --closed-timeout --max-series --listen --textfile --otlp --export-interval
 				--verbose --quiet --version --help'
