@@ -65,6 +65,7 @@ static __always_inline int tc_monitor(struct __sk_buff *skb, __u8 door)
 		host_rehearse(&frame);
 	else
 		frame.time_ns = bpf_ktime_get_ns();
+	host_enter(door);
 	monitor_frame(&frame, pkt);
 	if (config.transit && pkt->of_proven)
 		host_transit(pkt, door);

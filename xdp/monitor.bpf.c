@@ -51,6 +51,7 @@ int ackmon_xdp(struct xdp_md *ctx)
 		host_rehearse(&frame);
 	else
 		frame.time_ns = bpf_ktime_get_ns();
+	host_enter(DOOR_XDP);
 	monitor_frame(&frame, pkt);
 	if (config.transit && pkt->of_proven)
 		host_transit(pkt, DOOR_XDP);

@@ -27,10 +27,10 @@ static __u32 host_pair_chunk(__u32 pair, __u32 place);
 static struct chunk *host_chunk(__u32 chunk);
 
 /* A packet of a proven flow, once it has been tracked. */
-core_apart int aggregate_packet(struct flow *flow, const struct packet *pkt);
+core_cut int aggregate_packet(struct flow *flow, const struct packet *pkt);
 
 /* A flow leaves, proven or not; flow->close is set. */
-core_apart int aggregate_leaving(const struct flow_key *key, struct flow *flow);
+core_cut int aggregate_leaving(const struct flow_key *key, struct flow *flow);
 
 /*
  * The pair of a flow. The labels may have changed since it was looked up: then the flow is counted under
@@ -48,12 +48,12 @@ core_inline __u32 aggregate_pair(struct flow *flow, const struct flow_key *key)
 	groups[1] = host_group(&key->addr[!opener], be16_to_host(key->port_be16[!opener]));
 	/* Both directions may be here at once; they find the same. Who is late does it again. */
 	WRITE_ONCE(flow->pair, (__u16)host_pair(groups[0], groups[1]));
-	__sync_val_compare_and_swap(&flow->counted, counted,
-				    (counted & COUNTED_BITS) | generation << COUNTED_GENERATION_SHIFT);
+	atomic_change(&flow->counted, counted,
+		      (counted & COUNTED_BITS) | generation << COUNTED_GENERATION_SHIFT);
 	return flow->pair;
 }
 
-core_apart int aggregate_sample(__u32 number, __u32 histogram, __u64 ns)
+core_numbers int aggregate_sample(__u32 number, __u32 histogram, __u64 ns)
 {
 	__u32 bucket = histogram_fine_bucket(ns);
 	__u32 at = host_pair_chunk(number, histogram * PAIR_CHUNKS + bucket / CHUNK_BUCKETS);
@@ -73,7 +73,7 @@ core_inline int aggregate_takes(struct flow *flow, __u32 bit)
 {
 	if (READ_ONCE(flow->counted) & bit)
 		return 0;
-	return !(__sync_fetch_and_or(&flow->counted, bit) & bit);
+	return !(atomic_or(&flow->counted, bit) & bit);
 }
 
 /* What the opening, and the first answer, give. */
@@ -139,7 +139,7 @@ core_inline void aggregate_class(struct pair_counters *pair, const struct packet
 	}
 }
 
-core_apart int aggregate_packet(struct flow *flow, const struct packet *pkt)
+core_cut int core_body(aggregate_packet)(struct flow *flow, const struct packet *pkt)
 {
 	struct pair_counters *pair;
 	__u32 number, leg;
@@ -170,7 +170,7 @@ core_apart int aggregate_packet(struct flow *flow, const struct packet *pkt)
 	return 0;
 }
 
-core_apart int aggregate_leaving(const struct flow_key *key, struct flow *flow)
+core_cut int core_body(aggregate_leaving)(const struct flow_key *key, struct flow *flow)
 {
 	struct pair_counters *pair;
 

@@ -31,14 +31,60 @@ core_inline __u32 verifier_joins(__u32 *memory, __u32 value)
 #endif
 }
 
+/* The compiler may know nothing of this number: else it makes a branch of what was written without one. */
+#define compiler_forgets(x) __asm__("" : "+r"(x))
+
 /*
  * Functions the verifier walks once, apart from their callers: it then knows nothing of their
- * arguments but types, so pointers are checked for NULL and paths do not multiply. Needs kernel 5.12.
+ * arguments but types, so pointers are checked for NULL and paths do not multiply.
+ *
+ * Before Linux 5.12 such functions take numbers alone. The programs for those kernels (ACKMON_OLDER) call
+ * core_apart functions as part of their caller, which is walked at every call. Where that would be too
+ * much, a core_cut function has a body with a name of its own, and kern/older.h calls it through a
+ * function of numbers, which finds what the pointers pointed to again (core_cut_inline: and is inline for
+ * newer ones). core_numbers functions have no pointers and are apart in either form.
  */
-#ifdef __bpf__
+#if defined(__bpf__) && defined(ACKMON_OLDER)
+#define core_apart static __attribute__((noinline, unused))
+#define core_cut core_inline
+#define core_cut_inline core_inline
+#define core_body(name) name##_body
+#define core_numbers __attribute__((noinline, weak))
+#elif defined(__bpf__)
 #define core_apart __attribute__((noinline, weak))
+#define core_cut core_apart
+#define core_cut_inline core_inline
+#define core_body(name) name
+#define core_numbers core_apart
 #else
 #define core_apart static inline __attribute__((unused))
+#define core_cut core_apart
+#define core_cut_inline core_inline
+#define core_body(name) name
+#define core_numbers core_apart
+#endif
+
+/*
+ * What stood there before; atomic_change() writes only where `before` stands. Before 5.12 no BPF
+ * instruction does that: kern/older.h takes a lock, which is good enough for what is rare.
+ */
+#if defined(__bpf__) && defined(ACKMON_OLDER)
+core_inline __u32 atomic_add(__u32 *at, __u32 value);
+core_inline __u32 atomic_or(__u32 *at, __u32 bits);
+core_inline __u32 atomic_change(__u32 *at, __u32 before, __u32 after);
+#else
+core_inline __u32 atomic_add(__u32 *at, __u32 value)
+{
+	return __sync_fetch_and_add(at, value);
+}
+core_inline __u32 atomic_or(__u32 *at, __u32 bits)
+{
+	return __sync_fetch_and_or(at, bits);
+}
+core_inline __u32 atomic_change(__u32 *at, __u32 before, __u32 after)
+{
+	return __sync_val_compare_and_swap(at, before, after);
+}
 #endif
 
 #define likely(x) __builtin_expect(!!(x), 1)

@@ -187,36 +187,41 @@ core_inline __u64 evidence_soon_ns(const struct side *side, const struct side *p
 	return evidence_rtt_min_ns(side, peer);
 }
 
+/* Is it the delayed original of what was filled by this one? */
+core_apart int evidence_is_original(const struct side *side, const struct packet *pkt,
+				    const struct fill *fill, __u64 soon_ns, __u32 end)
+{
+	if (!side || !pkt || !fill)
+		return 0;
+	if (fill->start == fill->end || fill->original_came ||
+	    seq_before(pkt->seq, fill->start) || seq_after(end, fill->end))
+		return 0;
+	switch (evidence_order(side, pkt, fill->has_ts, fill->tsval, fill->ip_id)) {
+	case SENT_BEFORE:
+		return 1;
+	case SENT_AFTER:
+		return 0;
+	default:
+		break;
+	}
+	/* Of that tick, and newer ones were seen; or it came sooner than one could be sent. */
+	return (fill->has_ts & pkt->has_ts && seq_after(side->tsval, pkt->tsval)) ||
+	       evidence_us(pkt->now_ns) - fill->time_us < evidence_us(soon_ns);
+}
+
 /* The delayed original of something that was lost, as we thought, and came again. */
 core_apart int evidence_is_late(const struct side *side, const struct packet *pkt,
 				struct holes *holes, __u64 soon_ns, __u32 end)
 {
-	__u32 i, start;
+	__u32 i;
 
 	if (!side || !pkt || !holes)
 		return 0;
-	start = pkt->seq;
 	for (i = 0; i < FILLS_MAX && i < holes->fills; i++) {
-		struct fill *fill = &holes->fill[i];
-
-		if (fill->start == fill->end || fill->original_came ||
-		    seq_before(start, fill->start) || seq_after(end, fill->end))
-			continue;
-		switch (evidence_order(side, pkt, fill->has_ts, fill->tsval, fill->ip_id)) {
-		case SENT_BEFORE:
-			fill->original_came = 1;
+		if (evidence_is_original(side, pkt, &holes->fill[i], soon_ns, end)) {
+			holes->fill[i].original_came = 1;
 			return 1;
-		case SENT_AFTER:
-			continue;
-		default:
-			break;
 		}
-		/* Of that tick, and newer ones were seen; or it came sooner than one could be sent. */
-		if (!(fill->has_ts & pkt->has_ts && seq_after(side->tsval, pkt->tsval)) &&
-		    evidence_us(pkt->now_ns) - fill->time_us >= evidence_us(soon_ns))
-			continue;
-		fill->original_came = 1;
-		return 1;
 	}
 	return 0;
 }
@@ -228,6 +233,7 @@ enum evidence_twin {
 	TWIN_COPY,   /* this very packet did */
 	TWIN_BEFORE, /* another packet did, and was sent before this one */
 	TWIN_AFTER,  /* ... after this one */
+	TWIN_UNLIKE, /* one of those that passed says nothing */
 };
 
 core_inline __u16 evidence_shape(const struct packet *pkt)
@@ -326,30 +332,40 @@ core_inline int evidence_twin_order(const struct side *side, const struct packet
 	}
 }
 
-core_apart int evidence_find_twin(const struct side *side, const struct side *peer,
-				  struct packet *pkt, __u32 end)
+/* What one of the recent segments is to this one. */
+core_apart int evidence_twin_of(const struct side *side, const struct side *peer,
+				struct packet *pkt, __u32 index, __u32 end)
 {
-	int found = TWIN_NONE;
-	__u32 i;
+	const struct recent *recent;
 
-	if (!side || !peer || !pkt)
-		return TWIN_NONE;
-	for (i = 0; i < RECENT_SEGMENTS; i++) {
-		const struct recent *recent = &side->recent[i];
+	if (!side || !peer || !pkt || index >= RECENT_SEGMENTS)
+		return TWIN_UNLIKE;
+	recent = &side->recent[index];
+	if (recent->seq != pkt->seq || recent->shape != evidence_shape(pkt) ||
+	    !(recent->seq | recent->shape))
+		return TWIN_UNLIKE;
+	if (recent->ip_id != evidence_mark(pkt) || recent->tsval != pkt->tsval)
+		return evidence_twin_order(side, pkt, recent);
+	pkt->verdict.familiar = 1;
+	return evidence_is_copy_of(side, peer, pkt, recent, index + 1 == side->recent_next, end)
+		       ? TWIN_COPY
+		       : TWIN_UNLIKE;
+}
 
-		if (recent->seq != pkt->seq || recent->shape != evidence_shape(pkt) ||
-		    !(recent->seq | recent->shape))
-			continue;
-		if (recent->ip_id != evidence_mark(pkt) || recent->tsval != pkt->tsval) {
-			found = evidence_twin_order(side, pkt, recent);
-			continue;
-		}
-		pkt->verdict.familiar = 1;
-		if (evidence_is_copy_of(side, peer, pkt, recent, i + 1 == side->recent_next,
-					end))
-			return TWIN_COPY;
+core_inline int evidence_find_twin(const struct side *side, const struct side *peer,
+				   struct packet *pkt, __u32 end)
+{
+	__u32 found = TWIN_NONE, i;
+
+	for (i = 0; i < RECENT_SEGMENTS && found != TWIN_COPY; i++) {
+		__u32 twin = verifier_joins(&pkt->joint,
+					    (__u32)evidence_twin_of(side, peer, pkt, i, end));
+
+		if (twin != TWIN_UNLIKE)
+			found = twin;
+		found = verifier_joins(&pkt->joint, found);
 	}
-	return found;
+	return (int)found;
 }
 
 /*

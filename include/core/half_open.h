@@ -540,7 +540,9 @@ core_inline int half_open_has_step(const struct half_open *entry, __u32 step)
 }
 
 /* work->past becomes the segment of this step. 0: there is none. */
-core_apart int half_open_recall(struct half_open_work *work, __u32 step)
+core_cut int half_open_recall(struct half_open_work *work, __u32 step);
+
+core_cut int core_body(half_open_recall)(struct half_open_work *work, __u32 step)
 {
 	const struct half_open *entry;
 	struct packet *past;
@@ -622,7 +624,9 @@ core_inline void half_open_set_ip_ids(const struct half_open *entry, struct flow
 }
 
 /* What tracking the segment of this step could not know. */
-core_apart int half_open_amend(struct half_open_work *work, __u32 step)
+core_cut int half_open_amend(struct half_open_work *work, __u32 step);
+
+core_cut int core_body(half_open_amend)(struct half_open_work *work, __u32 step)
 {
 	if (!work || work->entry.kind != HALF_OPEN_PAIR || step == HALF_OPEN_RST)
 		return 0;

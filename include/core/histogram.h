@@ -139,40 +139,51 @@ core_inline __u64 histogram_middle_ns(__u32 bucket)
 
 core_apart __u32 histogram_sum(const struct histogram *histogram, __u32 first)
 {
+	const __u32 *part;
 	__u32 sum = 0, i;
 
 	if (!histogram || first > HISTOGRAM_BUCKETS - HISTOGRAM_PART)
 		return 0;
+	part = histogram->count + first;
 	for (i = 0; i < HISTOGRAM_PART; i++)
-		sum += histogram->count[first + i];
+		sum += part[i];
 	return sum;
 }
 
-core_apart __u32 histogram_count(const struct histogram *histogram, __u32 bucket)
+/* The same where the compiler would make a branch of it. */
+core_inline __u32 histogram_exceeds(__u64 x, __u64 limit)
 {
-	return histogram && bucket < HISTOGRAM_BUCKETS ? histogram->count[bucket] : 0;
+	__u64 room = limit - x;
+
+	compiler_forgets(room);
+	return (__u32)(room >> 63);
 }
 
-/* The bucket with the wanted sample, in the order of their size; a power of two is stepped over at once. */
+/* The bucket with the wanted sample, in the order of their size: first its power of two, then its part. */
 core_apart __u32 histogram_find(const struct histogram *histogram, __u32 wanted)
 {
-	__u32 below = 0, first, i;
+	__u32 below = 0, found = 0, more = 0, less = 1, i;
+	const __u32 *part;
 
 	if (!histogram)
 		return 0;
-	for (first = 0; first < HISTOGRAM_BUCKETS - HISTOGRAM_PART; first += HISTOGRAM_PART) {
-		__u32 sum = histogram_sum(histogram, first);
+	for (i = 0; i < HISTOGRAM_OCTAVES - 1; i++) {
+		__u32 sum = histogram_sum(histogram, i * HISTOGRAM_PART);
 
-		if (below + sum >= wanted)
-			break;
-		below += sum;
+		less &= histogram_exceeds(wanted, below + sum);
+		below += sum * less;
+		found += HISTOGRAM_PART * less;
 	}
+	if (found > HISTOGRAM_BUCKETS - HISTOGRAM_PART) /* never, but for the verifier */
+		return 0;
+	part = histogram->count + found;
+	less = 1;
 	for (i = 0; i < HISTOGRAM_PART - 1; i++) {
-		below += histogram_count(histogram, first + i);
-		if (below >= wanted)
-			break;
+		below += part[i];
+		less &= histogram_exceeds(wanted, below);
+		more += less;
 	}
-	return first + i;
+	return found + more;
 }
 
 core_inline struct percentiles histogram_percentiles(const struct histogram *histogram)

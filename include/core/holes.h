@@ -14,14 +14,12 @@
  */
 
 /* Octets of the holes that the other end acknowledged all the same: never seen here, not lost. */
-core_apart __u32 holes_acked_of(const struct holes *holes, __u32 index, __u32 acked)
+core_inline __u32 holes_acked_of(const struct holes *holes, __u32 index, __u32 acked)
 {
-	const struct hole *hole;
+	const struct hole *hole = &holes->slot[index & (HOLES_MAX - 1)];
 
-	if (!holes)
-		return 0;
-	hole = &holes->slot[index & (HOLES_MAX - 1)];
-	return seq_after(acked, hole->start) ? seq_min(acked, hole->end) - hole->start : 0;
+	/* Without a branch: nothing when `acked` lies below the hole. */
+	return (seq_min(acked, hole->end) - hole->start) & ~(__u32)(seq_distance(hole->start, acked) >> 31);
 }
 
 core_apart __u64 holes_acked_bytes(const struct holes *holes, __u32 acked)
@@ -36,41 +34,49 @@ core_apart __u64 holes_acked_bytes(const struct holes *holes, __u32 acked)
 	return bytes;
 }
 
-core_apart int holes_is_free(const struct holes *holes, __u32 index)
+core_inline int holes_is_free(const struct holes *holes, __u32 index)
 {
-	return holes && (index >= holes->used || holes->slot[index & (HOLES_MAX - 1)].start ==
-							 holes->slot[index & (HOLES_MAX - 1)].end);
+	return index >= holes->used || holes->slot[index & (HOLES_MAX - 1)].start ==
+						holes->slot[index & (HOLES_MAX - 1)].end;
 }
 
-core_apart int holes_is_older(const struct holes *holes, __u32 index, __u32 than)
+/* Without a branch, as above. */
+core_apart __u32 holes_oldest(const struct holes *holes)
 {
-	return holes && holes->slot[index & (HOLES_MAX - 1)].opened_ns <
-				holes->slot[than & (HOLES_MAX - 1)].opened_ns;
+	__u64 oldest_ns;
+	__u32 oldest = 0, i;
+
+	if (!holes)
+		return 0;
+	oldest_ns = holes->slot[0].opened_ns;
+	for (i = 1; i < HOLES_MAX; i++) {
+		__s64 later_ns = (__s64)(holes->slot[i].opened_ns - oldest_ns);
+
+		compiler_forgets(later_ns);
+		oldest += (i - oldest) & (__u32)(later_ns >> 63);
+		oldest_ns += (__u64)(later_ns & later_ns >> 63);
+	}
+	return oldest;
 }
 
 /* Remembers [start, end) as passed by. Without a free slot the oldest hole is given up. */
 core_apart int holes_add(struct holes *holes, struct side *side, __u32 acked,
 			 const struct hole *wanted)
 {
-	__u32 i, slot = HOLES_MAX, oldest = 0;
+	__u32 slot;
 	struct hole *hole;
 
 	if (!holes || !side || !wanted)
 		return 0;
 	if (!side->holes) /* what the list still holds is of a stream that moved away */
 		holes->used = 0;
-	for (i = 0; i < HOLES_MAX; i++) {
-		if (holes_is_free(holes, i)) {
-			slot = i;
+	for (slot = 0; slot < HOLES_MAX; slot++) {
+		if (holes_is_free(holes, slot))
 			break;
-		}
-		if (holes_is_older(holes, i, oldest))
-			oldest = i;
-		oldest = verifier_joins(&holes->joint, oldest);
 	}
 	slot = verifier_joins(&holes->joint, slot);
 	if (slot == HOLES_MAX) {
-		slot = oldest & (HOLES_MAX - 1);
+		slot = holes_oldest(holes) & (HOLES_MAX - 1);
 		hole = &holes->slot[slot];
 		if ((side->bits & SIDE_SEQ) && !seq_after(hole->end, acked))
 			side->gap_bytes += hole->end - hole->start;
@@ -135,8 +141,8 @@ core_apart __u32 holes_fill(struct holes *holes, struct side *side, __u32 acked,
 	for (i = 0; i < HOLES_MAX && i < holes->used; i++) {
 		__u64 of_one = holes_fill_one(holes, side, i, start, end);
 
-		filled += (__u32)of_one;
-		split |= (__u32)(of_one >> 32);
+		filled = verifier_joins(&holes->joint, filled + (__u32)of_one);
+		split = verifier_joins(&holes->joint, split | (__u32)(of_one >> 32));
 	}
 	if (split) {
 		right = holes->filled;

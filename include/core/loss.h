@@ -72,8 +72,12 @@ core_inline __u32 loss_acked(const struct side *side, const struct side *peer)
 	return side->next - SEQ_WINDOW_MAX / 4 * 7;
 }
 
-core_inline void loss_gap(struct side *side, const struct side *peer, const struct packet *pkt,
-			  struct holes *holes, __u32 start, __u32 end, __u8 before_start)
+core_cut_inline int loss_gap(struct side *side, const struct side *peer, const struct packet *pkt,
+			     struct holes *holes, __u32 start, __u32 end, __u32 before_start);
+
+core_cut_inline int core_body(loss_gap)(struct side *side, const struct side *peer,
+					const struct packet *pkt, struct holes *holes, __u32 start,
+					__u32 end, __u32 before_start)
 {
 	struct hole hole = {
 		.start = start,
@@ -82,13 +86,14 @@ core_inline void loss_gap(struct side *side, const struct side *peer, const stru
 		.tsval = pkt->tsval,
 		.ip_id = pkt->ip_id,
 		.has_ts = pkt->has_ts,
-		.before_start = before_start,
+		.before_start = (__u8)before_start,
 	};
 
 	if (holes)
 		holes_add(holes, side, loss_acked(side, peer), &hole);
 	else
 		side->holes_dropped++;
+	return 0;
 }
 
 core_inline void loss_advance(struct side *side, __u32 end)
@@ -133,8 +138,13 @@ core_inline enum segment_class loss_classify_empty(struct side *side, const stru
 }
 
 /* Octets of [start, end) below next that were never seen; they are marked as seen. */
-core_inline __u32 loss_fill(struct side *side, const struct side *peer, const struct packet *pkt,
-			    struct holes *holes, __u32 start, __u32 end)
+core_cut_inline __u32 loss_fill(struct side *side, const struct side *peer,
+				const struct packet *pkt, struct holes *holes, __u32 start,
+				__u32 end);
+
+core_cut_inline __u32 core_body(loss_fill)(struct side *side, const struct side *peer,
+					   const struct packet *pkt, struct holes *holes,
+					   __u32 start, __u32 end)
 {
 	__u32 acked = loss_acked(side, peer), filled = 0;
 
@@ -178,15 +188,19 @@ core_inline __u32 loss_segments(const struct side *side, const struct side *peer
  * The class of octets that were seen before. What TCP itself sent again may come in any order, so
  * being slow says nothing of it.
  */
-core_apart int loss_classify_seen(const struct side *side, const struct side *peer,
-				  struct packet *pkt, struct holes *holes, __u32 end)
+core_cut int loss_classify_seen(const struct side *side, const struct side *peer,
+				struct packet *pkt, struct holes *holes, __u32 end);
+
+core_cut int core_body(loss_classify_seen)(const struct side *side, const struct side *peer,
+					   struct packet *pkt, struct holes *holes, __u32 end)
 {
 	int twin, repaired;
 
 	if (!side || !peer || !pkt)
 		return SEGMENT_RETRANSMITTED;
-	twin = evidence_find_twin(side, peer, pkt, end);
+	twin = (int)verifier_joins(&pkt->joint, (__u32)evidence_find_twin(side, peer, pkt, end));
 	repaired = evidence_is_repaired(side, peer, holes, end);
+	repaired = (int)verifier_joins(&pkt->joint, (__u32)repaired);
 	if (twin == TWIN_COPY)
 		return SEGMENT_COPY;
 	if (evidence_is_late(side, pkt, holes, evidence_soon_ns(side, peer, end), end))
@@ -222,8 +236,11 @@ core_apart int loss_classify_fill(const struct flow *flow, const struct packet *
 }
 
 /* Sent again, before next moves: why, and was it needed? */
-core_apart int loss_note_again(struct side *side, const struct side *peer, struct packet *pkt,
-			       struct holes *holes, __u32 end)
+core_cut int loss_note_again(struct side *side, const struct side *peer, struct packet *pkt,
+			     struct holes *holes, __u32 end);
+
+core_cut int core_body(loss_note_again)(struct side *side, const struct side *peer,
+					struct packet *pkt, struct holes *holes, __u32 end)
 {
 	__u32 segments;
 
@@ -363,17 +380,21 @@ core_inline void loss_begin(struct side *side, __u32 seq)
 }
 
 /* The stream moved: what was remembered of it is settled and forgotten. */
-core_inline void loss_move(struct side *side, const struct side *peer, struct holes *holes,
-			   __u32 seq)
+core_cut_inline int loss_move(struct side *side, const struct side *peer, const struct packet *pkt,
+			      struct holes *holes);
+
+core_cut_inline int core_body(loss_move)(struct side *side, const struct side *peer,
+					 const struct packet *pkt, struct holes *holes)
 {
 	if (holes && side->holes)
 		side->gap_bytes += holes_acked_bytes(holes, loss_acked(side, peer));
 	if (holes)
 		holes->used = 0;
-	side->next = seq;
+	side->next = pkt->seq;
 	side->bits &= ~(SIDE_FLOOR | SIDE_PROBE_PENDING | SIDE_REPAIR);
 	side->holes = 0;
 	side->suspect_run = 0;
+	return 0;
 }
 
 /* Far outside: not ours, until several in a row show that the stream really moved. */
@@ -387,7 +408,20 @@ core_inline int loss_is_suspect(struct side *side, const struct side *peer,
 	side->suspects++;
 	if (pkt->flags & TCP_RST || ++side->suspect_run < LOSS_SUSPECTS_MAX)
 		return 1;
-	loss_move(side, peer, holes, pkt->seq);
+	loss_move(side, peer, pkt, holes);
+	return 0;
+}
+
+/* Before the list is used: what it holds may be of long ago. */
+core_cut_inline int loss_look_through(struct side *side, const struct side *peer,
+				      const struct packet *pkt, struct holes *holes);
+
+core_cut_inline int core_body(loss_look_through)(struct side *side, const struct side *peer,
+						 const struct packet *pkt, struct holes *holes)
+{
+	(void)pkt;
+	holes_forget_old(holes, side, loss_acked(side, peer));
+	side->holes_checked = side->next;
 	return 0;
 }
 
@@ -403,10 +437,8 @@ core_inline void loss_place(const struct flow *flow, struct side *side, const st
 		return;
 	if (holes) {
 		holes->filled.end = holes->filled.start;
-		if (!(side->bits & SIDE_HOLES) || loss_holes_are_old(side)) {
-			holes_forget_old(holes, side, loss_acked(side, peer));
-			side->holes_checked = side->next;
-		}
+		if (!(side->bits & SIDE_HOLES) || loss_holes_are_old(side))
+			loss_look_through(side, peer, pkt, holes);
 	}
 	if (!len)
 		pkt->verdict.class = (__u8)loss_classify_empty(side, peer, pkt, holes);

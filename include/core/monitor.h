@@ -334,7 +334,9 @@ core_inline int monitor_is_refused(const struct packet *pkt, const struct half_o
 	       !half_open_is_over(entry, host_config(), pkt->now_ns);
 }
 
-core_apart int monitor_find(const struct packet *pkt, __u32 door)
+core_cut int monitor_find(const struct packet *pkt, __u32 door);
+
+core_cut int core_body(monitor_find)(const struct packet *pkt, __u32 door)
 {
 	struct half_open_work *work = host_half_open_work((__u8)door);
 	struct half_open *entry;
@@ -409,7 +411,9 @@ core_inline int monitor_waits_beside(const struct half_open_work *work)
 }
 
 /* The work holds the entry, and the flow it stands for. */
-core_apart int monitor_judge(const struct packet *pkt, __u32 door)
+core_cut int monitor_judge(const struct packet *pkt, __u32 door);
+
+core_cut int core_body(monitor_judge)(const struct packet *pkt, __u32 door)
 {
 	struct half_open_work *work = host_half_open_work((__u8)door);
 	enum room_answer answer;
@@ -465,7 +469,9 @@ core_inline void monitor_refuse(__u8 door, const struct packet *pkt, struct half
 }
 
 /* The packet was tracked in the work. */
-core_apart int monitor_settle(const struct packet *pkt, __u32 door, __u32 way)
+core_cut int monitor_settle(const struct packet *pkt, __u32 door, __u32 way);
+
+core_cut int core_body(monitor_settle)(const struct packet *pkt, __u32 door, __u32 way)
 {
 	struct half_open_work *work = host_half_open_work((__u8)door);
 	enum room_answer answer;

@@ -84,7 +84,9 @@ core_inline void option_parse(struct packet *pkt, __u32 offset, __u32 size)
 /* One option of the copy in pkt->options: where the next one begins, or OPTIONS_OVER. */
 #define OPTIONS_OVER 255u
 
-core_apart __u32 options_step(struct packet *pkt, __u32 offset)
+core_cut __u32 options_step(struct packet *pkt, __u32 offset);
+
+core_cut __u32 core_body(options_step)(struct packet *pkt, __u32 offset)
 {
 	__u32 size;
 

@@ -184,21 +184,33 @@ core_inline void track_response(struct flow *flow, struct side *side, const stru
 	}
 }
 
-core_apart int track_segment(struct flow *flow, struct packet *pkt, struct holes *holes,
-			     const struct holes *peer_holes)
-{
-	const struct side *peer;
-	struct side *side;
+/* What it is. */
+core_cut_inline int track_place(struct flow *flow, struct packet *pkt, struct holes *holes);
 
-	if (!flow || !pkt)
-		return SEGMENT_PLAIN;
-	side = &flow->side[pkt->direction & 1];
-	peer = &flow->side[!(pkt->direction & 1)];
+core_cut_inline int core_body(track_place)(struct flow *flow, struct packet *pkt,
+					   struct holes *holes)
+{
+	struct side *side = &flow->side[pkt->direction & 1];
+	const struct side *peer = &flow->side[!(pkt->direction & 1)];
+
 	if (pkt->now_ns < flow->start_ns)
 		flow->start_ns = pkt->now_ns;
 	track_options(side, pkt);
 	track_count(side, peer, pkt);
 	loss_classify(flow, side, peer, pkt, holes);
+	return 0;
+}
+
+/* What it says. */
+core_cut_inline int track_learn(struct flow *flow, struct packet *pkt,
+				const struct holes *peer_holes);
+
+core_cut_inline int core_body(track_learn)(struct flow *flow, struct packet *pkt,
+					   const struct holes *peer_holes)
+{
+	struct side *side = &flow->side[pkt->direction & 1];
+	const struct side *peer = &flow->side[!(pkt->direction & 1)];
+
 	if (pkt->verdict.class != SEGMENT_COPY) /* of a SYN: nobody sent it twice */
 		handshake_note(flow, pkt);
 	if (pkt->verdict.class != SEGMENT_SUSPECT) {
@@ -211,6 +223,16 @@ core_apart int track_segment(struct flow *flow, struct packet *pkt, struct holes
 			side->orderly++;
 		side->flags |= pkt->flags; /* not of a suspect: its FIN or RST closes nothing (RFC 5961, 3.2) */
 	}
+	return 0;
+}
+
+core_apart int track_segment(struct flow *flow, struct packet *pkt, struct holes *holes,
+			     const struct holes *peer_holes)
+{
+	if (!flow || !pkt)
+		return SEGMENT_PLAIN;
+	track_place(flow, pkt, holes);
+	track_learn(flow, pkt, peer_holes);
 	return pkt->verdict.class;
 }
 

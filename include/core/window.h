@@ -66,8 +66,11 @@ core_inline void window_set(struct side *side, struct packet *pkt)
  * Does it call needless what was sent again and not known to be so? As often as that was sent again
  * and no oftener: an ACK that was copied on its way says the same once more.
  */
-core_inline void window_note_dsack(struct side *side, struct packet *pkt,
-				   const struct holes *peer_holes)
+core_cut_inline int window_note_dsack(struct side *side, struct packet *pkt,
+				      const struct holes *peer_holes);
+
+core_cut_inline int core_body(window_note_dsack)(struct side *side, struct packet *pkt,
+						 const struct holes *peer_holes)
 {
 	__u32 start = pkt->sack[0].start;
 	__u32 repeats = holes_repeated(peer_holes, start, pkt->sack[0].end, 1);
@@ -76,11 +79,12 @@ core_inline void window_note_dsack(struct side *side, struct packet *pkt,
 	if (side->dsack_start != start)
 		side->dsack_count = 0;
 	if (side->dsack_count >= repeats)
-		return;
+		return 0;
 	side->dsack_start = start;
 	side->dsack_count++;
 	side->dsack_spurious++;
 	pkt->verdict.dsack_spurious = 1;
+	return 0;
 }
 
 /* The first block of a D-SACK is what came twice; the highest of the others is what came out of order. */

@@ -215,7 +215,9 @@ core_inline void host_settle(const struct flow_key *key, struct flow *copy, __u3
 					  : (struct histogram *)0);
 }
 
-core_apart int host_post_apart(const struct flow_key *key, const struct flow *flow)
+core_cut int host_post_apart(const struct flow_key *key, const struct flow *flow);
+
+core_cut int core_body(host_post_apart)(const struct flow_key *key, const struct flow *flow)
 {
 	struct flow_event *event;
 
@@ -347,18 +349,19 @@ core_inline __u32 host_group(const struct ip_addr *addr, __u16 port)
 }
 
 /* A number for a pair that has none. Two CPUs may do so at once: one number is then given to nobody. */
-core_apart __u32 host_new_pair(const struct pair_key *key)
+core_numbers __u32 host_new_pair(__u32 opener_group, __u32 responder_group)
 {
+	struct pair_key key = {.opener = opener_group, .responder = responder_group};
 	struct aggregate_state *state = host_aggregate_state();
 	__u32 number, *found;
 
-	if (!key || !state)
+	if (!state)
 		return PAIR_OTHER;
 	number = READ_ONCE(state->pairs);
 	if (number < config.pairs_max)
-		number = __sync_fetch_and_add(&state->pairs, 1);
-	if (number >= config.pairs_max || bpf_map_update_elem(&pair_numbers, key, &number, BPF_NOEXIST)) {
-		found = bpf_map_lookup_elem(&pair_numbers, key);
+		number = atomic_add(&state->pairs, 1);
+	if (number >= config.pairs_max || bpf_map_update_elem(&pair_numbers, &key, &number, BPF_NOEXIST)) {
+		found = bpf_map_lookup_elem(&pair_numbers, &key);
 		if (found)
 			return *found;
 		__sync_fetch_and_add(&state->pairs_refused, 1);
@@ -372,7 +375,7 @@ core_inline __u32 host_pair(__u32 opener_group, __u32 responder_group)
 	struct pair_key key = {.opener = opener_group, .responder = responder_group};
 	__u32 *number = bpf_map_lookup_elem(&pair_numbers, &key);
 
-	return number ? *number : host_new_pair(&key);
+	return number ? *number : host_new_pair(opener_group, responder_group);
 }
 
 core_inline struct pair_counters *host_pair_counters(__u32 pair)
@@ -381,7 +384,7 @@ core_inline struct pair_counters *host_pair_counters(__u32 pair)
 }
 
 /* The other CPU may have been faster: then its chunk is ours too, and one is given to nobody. */
-core_apart __u32 host_new_chunk(__u32 pair, __u32 place)
+core_numbers __u32 host_new_chunk(__u32 pair, __u32 place)
 {
 	struct pair_chunks *own = bpf_map_lookup_elem(&pair_chunks, &pair);
 	struct aggregate_state *state = host_aggregate_state();
@@ -391,13 +394,13 @@ core_apart __u32 host_new_chunk(__u32 pair, __u32 place)
 		return CHUNK_OTHER;
 	chunk = READ_ONCE(state->chunks);
 	if (pair != PAIR_OTHER && chunk < config.chunks_max)
-		chunk = __sync_fetch_and_add(&state->chunks, 1);
+		chunk = atomic_add(&state->chunks, 1);
 	if (pair == PAIR_OTHER || chunk >= config.chunks_max) {
 		if (pair != PAIR_OTHER)
 			__sync_fetch_and_add(&state->chunks_refused, 1);
 		return CHUNK_OTHER + place;
 	}
-	before = __sync_val_compare_and_swap(&own->chunk[place & (PAIR_PLACES_ROOM - 1)], 0, chunk);
+	before = atomic_change(&own->chunk[place & (PAIR_PLACES_ROOM - 1)], 0, chunk);
 	return before ? before : chunk;
 }
 
@@ -436,5 +439,20 @@ core_inline void host_rehearse(struct frame *frame)
 	frame->ifindex = 0;
 	frame->link = (__u8)rehearsal.link;
 }
+
+/* Before anything else is done with a frame. */
+#ifdef ACKMON_OLDER
+#include "kern/older.h"
+
+core_inline void host_enter(__u32 door)
+{
+	older_enter(door);
+}
+#else
+core_inline void host_enter(__u32 door)
+{
+	(void)door;
+}
+#endif
 
 #endif

@@ -111,6 +111,7 @@ struct {
 struct scratch {
 	struct packet pkt;
 	struct half_open_work half_open;
+	struct holes_key holes_key; /* older.h */
 };
 
 struct {
@@ -223,6 +224,25 @@ struct {
 	__type(key, __u32);
 	__type(value, struct pair_reader);
 } pair_reader __weak SEC(".maps");
+
+/* Of programs for kernels before 5.12, see older.h: whose frame a CPU is at, and what atomics would do. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32); /* enum door */
+} door_now __weak SEC(".maps");
+
+struct lock {
+	struct bpf_spin_lock lock;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lock);
+} lock __weak SEC(".maps");
 
 const volatile struct monitor_config config __weak = {};
 struct rehearsal rehearsal __weak = {};
