@@ -114,14 +114,22 @@ $(BUILD)/%.bpf.o: %/monitor.bpf.c
 $(BUILD)/monitor.bpf.o: $(BUILD)/xdp.bpf.o $(BUILD)/tc.bpf.o
 	$(Q)echo '  LINK  ' $@; $(BPFTOOL) gen object $@ $^
 
-$(BUILD)/monitor.skel.h: $(BUILD)/monitor.bpf.o
-	$(Q)echo '  SKEL  ' $@; $(BPFTOOL) gen skeleton $< name monitor >$@
+# The form for kernels before 5.12, see core/compiler.h.
+$(BUILD)/%.older.bpf.o: %/monitor.bpf.c
+	@mkdir -p $(@D)
+	$(Q)echo '  BPF   ' $@; $(CLANG) $(BPF_CFLAGS) -DACKMON_OLDER -MMD -MP -c $< -o $@
+
+$(BUILD)/monitor_older.bpf.o: $(BUILD)/xdp.older.bpf.o $(BUILD)/tc.older.bpf.o
+	$(Q)echo '  LINK  ' $@; $(BPFTOOL) gen object $@ $^
+
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+	$(Q)echo '  SKEL  ' $@; $(BPFTOOL) gen skeleton $< name $* >$@
 
 $(BUILD)/user/%.o: user/%.c
 	@mkdir -p $(@D)
 	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
-$(BUILD)/user/attach.o: $(BUILD)/monitor.skel.h
+$(BUILD)/user/attach.o: $(BUILD)/monitor.skel.h $(BUILD)/monitor_older.skel.h
 
 $(LIBRARY): $(filter-out $(BUILD)/user/main.o,$(USER_OBJECTS))
 	$(Q)echo '  AR    ' $@; $(AR) rcs $@ $^

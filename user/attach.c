@@ -13,12 +13,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "attach_form.h"
 #include "attach_internal.h"
 #include "abi/key.h"
 #include "abi/link.h"
 #include "log.h"
 #include "metrics.h"
-#include "monitor.skel.h"
 #include "privileges.h"
 
 /* Drivers that pay for native XDP by giving something up; `auto` leaves them as they are. */
@@ -132,7 +132,7 @@ static int begin_pairs(struct monitor *skel)
 
 static int open_programs(struct attach *attach, const struct monitor_config *config)
 {
-	attach->skel = monitor__open();
+	attach->skel = form_open(form_is_older());
 	if (!attach->skel)
 		return -errno;
 	attach->config = *config;
@@ -198,7 +198,7 @@ int attach_load(struct attach *attach, char *ret_error, size_t error_size)
 				   "may");
 	if (err)
 		return attach_fail(ret_error, error_size, err,
-				   "the kernel refuses the BPF programs: %s; Linux 5.12 or newer "
+				   "the kernel refuses the BPF programs: %s; Linux 5.10 or newer "
 				   "is needed, and -v shows what it said",
 				   strerror(-err));
 	if (attach->config.aggregate)
@@ -281,7 +281,7 @@ struct bpf_object *attach_object(const struct attach *attach)
 struct monitor *attach_copy_open(const struct attach *attach, const struct netns *netns,
 				 bool has_frags, struct bpf_object **ret_object)
 {
-	struct monitor *copy = monitor__open();
+	struct monitor *copy = form_open(form_is_older());
 
 	if (!copy)
 		return NULL;

@@ -27,7 +27,7 @@
 #include "abi/counters.h"
 #include "abi/flow.h"
 #include "config.h"
-#include "monitor.skel.h"
+#include "attach_form.h"
 #include "prog_bench.h"
 #include "prog_bench.skel.h"
 
@@ -482,7 +482,7 @@ static void set_up(struct bench *bench)
 	struct monitor *monitor;
 	struct rig *rig;
 
-	monitor = bench->monitor = monitor__open();
+	monitor = bench->monitor = form_open(form_is_older() || getenv("ACKMON_OLDER"));
 	rig = bench->rig = rig__open();
 	if (!monitor || !rig)
 		fail("open", errno);

@@ -241,7 +241,8 @@ int program_load(struct program *program, const struct monitor_config *config)
 	int err;
 
 	program->door_name = door_names[program->door];
-	program->skel = monitor__open();
+	/* ACKMON_OLDER=1: the form for kernels before 5.12 */
+	program->skel = form_open(form_is_older() || getenv("ACKMON_OLDER"));
 	if (!program->skel)
 		return -errno;
 	program->bpf = choose(program);

@@ -11,7 +11,7 @@
 #include "abi/event.h"
 #include "abi/flow.h"
 #include "core/frame.h"
-#include "monitor.skel.h"
+#include "attach_form.h"
 
 /*
  * What BPF_PROG_RUN takes. Headers lie in the first bytes and every length comes from the headers or

@@ -11,7 +11,7 @@
 
 #include "abi/config.h"
 #include "config.h"
-#include "monitor.skel.h"
+#include "attach_form.h"
 
 /* The verifier's statistics alone; BPF_LOG_STATS of the kernel, which no header exports. */
 #define LOG_STATS 4
@@ -76,10 +76,10 @@ static struct monitor_config *find_config(const struct bpf_object *object)
 	return NULL;
 }
 
-static struct bpf_object *open_object(const char *path)
+static struct bpf_object *open_object(const char *path, bool older)
 {
 	size_t size;
-	const void *elf = monitor__elf_bytes(&size);
+	const void *elf = older ? monitor_older__elf_bytes(&size) : monitor__elf_bytes(&size);
 
 	if (path)
 		return bpf_object__open_file(path, NULL);
@@ -131,21 +131,23 @@ static int load(struct bpf_object *object)
 }
 
 static const char usage[] =
-	"usage: walked [OBJECT]\n"
-	"Loads the programs of OBJECT, or those ackmon was built with.\n";
+	"usage: walked [-o | OBJECT]\n"
+	"Loads the programs of OBJECT, or those ackmon was built with; -o: their form for old kernels.\n";
 
 int main(int argc, char **argv)
 {
 	struct bpf_object *object;
 	struct bpf_program *program;
 	unsigned int i = 0;
+	bool older;
 	int err;
 
 	if (argc > 2) {
 		fputs(usage, stderr);
 		return 2;
 	}
-	object = open_object(argc == 2 ? argv[1] : NULL);
+	older = argc == 2 && !strcmp(argv[1], "-o");
+	object = open_object(argc == 2 && !older ? argv[1] : NULL, older);
 	if (!object) {
 		fprintf(stderr, "%s: %s\n", argc == 2 ? argv[1] : "skeleton", strerror(errno));
 		return 1;
