@@ -48,6 +48,7 @@ static const char help_text[] =
 	"  -e FIELD,...      these fields only, in this order\n"
 	"  -H                no header line\n"
 	"  -w FILE           to FILE; .csv, .ndjson and .json choose the format, too\n"
+	"  --append          what FILE holds stays, records come behind it\n"
 	"  -I TIME           also show connections still open, every TIME\n"
 	"  --events          instead of records a line for each thing that happened: opened,\n"
 	"                    refused, retransmitted, recovered, reordered, zero_window, closed\n"
@@ -102,6 +103,7 @@ enum { /* options without a letter */
 	OPTION_DECAP,
 	OPTION_NETNS,
 	OPTION_TRANSIT,
+	OPTION_APPEND,
 	OPTION_FLOWS,
 	OPTION_HALF_OPEN,
 	OPTION_HOLES,
@@ -124,6 +126,7 @@ static const struct option long_options[] = {
 	{ "no-header", no_argument, NULL, 'H' },
 	{ "fields", required_argument, NULL, 'e' },
 	{ "write", required_argument, NULL, 'w' },
+	{ "append", no_argument, NULL, OPTION_APPEND },
 	{ "interval", required_argument, NULL, 'I' },
 	{ "count", required_argument, NULL, 'c' },
 	{ "mode", required_argument, NULL, 'm' },
@@ -601,6 +604,9 @@ static void take_option(struct reading *reading, int option, char **fields)
 	case OPTION_GEOIP:
 		add_geoip(reading, optarg);
 		break;
+	case OPTION_APPEND:
+		options->append = true;
+		break;
 	case OPTION_TRANSIT:
 		options->transit = true;
 		break;
@@ -748,6 +754,8 @@ static void check_source(struct reading *reading)
 			       "captures takes the memory it needs");
 	else if (options->interface_count && options->capture_count)
 		USAGE(reading, "-i and -r: choose one, interfaces or capture files");
+	else if (options->append && !options->output_path)
+		USAGE(reading, "--append: to which file? Name it with -w");
 	else if (options->transit && !options->interface_count)
 		USAGE(reading, "--transit: is measured live, between two interfaces given with -i");
 	else if (options->netns_count && !options->interface_count)

@@ -65,6 +65,7 @@ struct options {
 	const char *const *fields;    /* -e, split at commas; NULL: the format's own choice */
 	size_t field_count;
 	const char *output_path;      /* -w; NULL: stdout */
+	bool append;                  /* --append: behind what the file holds */
 	uint64_t frame_limit;         /* -c; 0: none */
 	uint64_t interval_ns;         /* -I; 0: none */
 	uint64_t duration_ns;         /* --duration; 0: none */

@@ -45,6 +45,8 @@ int output_open(struct output *output, const struct options *options)
 	/* The reader before us wrote there, and what it wrote is ours to go on with. */
 	if (goes_on)
 		err = sink_continue(&output->sink, options->output_path);
+	else if (options->append)
+		err = sink_append(&output->sink, options->output_path);
 	else
 		err = sink_open(&output->sink, options->output_path);
 	has_header = err > 0;

@@ -86,6 +86,30 @@ static void cut_begun(struct sink *sink)
 		sink->begun = 0;
 }
 
+/* Whoever was killed while writing may have left half a line. A pipe has no end to look at. */
+static bool ends_within_a_line(const char *path)
+{
+	struct stat st;
+	char last = '\n';
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size && pread(fd, &last, 1, st.st_size - 1) != 1)
+		last = '\n';
+	close(fd);
+	return last != '\n';
+}
+
+int sink_append(struct sink **ret_sink, const char *path)
+{
+	int err = sink_continue(ret_sink, path);
+
+	if (err > 0 && ends_within_a_line(path))
+		sink_text(*ret_sink, "\n");
+	return err;
+}
+
 int sink_reopen(struct sink *sink)
 {
 	int fd;

@@ -16,6 +16,9 @@ int sink_open(struct sink **ret_sink, const char *path);
 /* The same, but what the file holds stays, and what is written comes behind it. 1: it holds something. */
 int sink_continue(struct sink **ret_sink, const char *path);
 
+/* sink_continue(), behind a line that was left half as well. */
+int sink_append(struct sink **ret_sink, const char *path);
+
 /*
  * From now on a full disk, or a pipe that takes no more, is waited for: what is in the buffer stays there,
  * and each flush tries again. Whoever writes then asks sink_room() before each record.

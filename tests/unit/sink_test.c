@@ -79,6 +79,41 @@ TEST(opening_empties_the_file)
 	assert_int_equal(file_size(), 0);
 }
 
+static void write_behind(const char *text, int holds_something)
+{
+	struct sink *sink;
+
+	assert_int_equal(sink_append(&sink, path), holds_something);
+	sink_text(sink, text);
+	assert_int_equal(sink_close(sink), 0);
+}
+
+static void assert_holds(const char *text)
+{
+	char got[64] = "";
+	FILE *file = fopen(path, "r");
+
+	assert_int_equal(fread(got, 1, sizeof(got), file), strlen(text));
+	fclose(file);
+	assert_string_equal(got, text);
+}
+
+TEST(appending_leaves_what_is_there)
+{
+	assert_int_equal(sink_close(open_sink(path)), 0);
+	write_behind("one\n", 0);
+	write_behind("two\n", 1);
+	assert_holds("one\ntwo\n");
+}
+
+TEST(appending_ends_a_line_that_was_left_half)
+{
+	assert_int_equal(sink_close(open_sink(path)), 0);
+	write_behind("one\nha", 0);
+	write_behind("two\n", 1);
+	assert_holds("one\nha\ntwo\n");
+}
+
 TEST(more_than_the_buffer_arrives_in_order)
 {
 	struct sink *sink = open_sink(path);
@@ -318,6 +353,8 @@ int main(void)
 		cmocka_unit_test(text_stays_in_the_buffer_until_it_is_flushed),
 		cmocka_unit_test(closing_writes_the_rest),
 		cmocka_unit_test(opening_empties_the_file),
+		cmocka_unit_test(appending_leaves_what_is_there),
+		cmocka_unit_test(appending_ends_a_line_that_was_left_half),
 		cmocka_unit_test(more_than_the_buffer_arrives_in_order),
 		cmocka_unit_test(many_small_writes_cross_the_buffer_whole),
 		cmocka_unit_test(full_disk_is_remembered),

@@ -20,7 +20,7 @@ _ackmon() {
 	*)
 		if [[ $cur == -* ]]; then
 			words='-i -r -o -j -H -e -w -I -c -m -n -D -Z -v -q -V -h
-				--interface --read --output --ndjson --no-header --fields --write --interval --count --mode
+				--interface --read --output --ndjson --no-header --fields --write --append --interval --count --mode
 				--numeric --list-interfaces --relinquish-privileges --duration --events --bpffs --group --look --labels --geoip
 				--decap --netns --transit --flows --half-open --holes --histograms --idle-timeout
 				--half-open-timeout --closed-timeout --max-series --listen --textfile --otlp --export-interval
