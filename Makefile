@@ -24,7 +24,7 @@ BUILD_PACKAGES := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-de
 TEST_PACKAGES := prometheus curl libcmocka-dev python3 tcpdump iperf3 mandoc procps util-linux zstd logrotate valgrind
 METRICS_PACKAGES := nginx-light wrk
 BENCH_PACKAGES := tcptrace tshark nfdump
-VM_PACKAGES := debootstrap xdp-tools qemu-system-x86 busybox-static cpio kmod xz-utils zstd binutils
+VM_PACKAGES := debootstrap e2fsprogs xdp-tools qemu-system-x86 busybox-static cpio kmod xz-utils zstd binutils
 
 USER_OBJECTS := $(patsubst user/%.c,$(BUILD)/user/%.o,$(wildcard user/*.c))
 LIBRARY := $(BUILD)/libackmon.a
@@ -54,6 +54,7 @@ help:
 	@echo 'sudo make check-differential  10 million frames through programs and core; FRAMES=n FIRST=n'
 	@echo 'sudo make check-truth    captures and live stacks against the kernels and the oracle; SEED=n'
 	@echo 'sudo make check-fresh    Debian 12 and 13 with nothing in them: the commands of README.md, tests, package'
+	@echo 'sudo make check-systemd  the package and its unit under a real systemd, in qemu'
 	@echo 'make check-kernels   the programs on Debian'"'"'s kernels 5.10, 6.1, 6.12 and the newest, in qemu'
 	@echo 'sudo make check-metrics  a live ackmon scraped by Prometheus, the alert rules, the long form'
 	@echo 'make bench           costs beside an empty program, libpcap and tcptrace'
@@ -199,6 +200,11 @@ check-truth: all $(NETNS_TOOLS)
 check-fresh:
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory vm-deps; fi
 	tests/vm/fresh_machine.sh $(SUITES)
+
+.PHONY: check-systemd
+check-systemd: all $(NETNS_TOOLS)
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory vm-deps; fi
+	tests/vm/systemd_test.sh
 
 .PHONY: check-kernels
 check-kernels:

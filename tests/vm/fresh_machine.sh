@@ -7,7 +7,7 @@
 #
 #   fresh  eth0 10.79.0.2 ---- eth0 10.79.0.1  far: a relay to the mirror, which is all there is of the world
 #
-# A machine here is a directory that debootstrap fills (kept as $VM_CACHE/SUITE.tar), with namespaces of its
+# A machine here is a directory that debootstrap fills (kept as $VM_CACHE/SUITE-fresh.tar), with namespaces of its
 # own for mounts, processes and network; the kernel is the one of this machine. PARTS="unit golden" runs these
 # parts instead of all of `make test`; PARTS=none runs none.
 set -u
@@ -81,25 +81,10 @@ tests/vm/relay.py "$far" 10.79.0.1 3142 >"$work/ready" &
 relay=$!
 read -r _ <"$work/ready" || skip_all "the relay to the mirror does not start"
 
-bare_system() { # SUITE: 0, or a sentence on stdout
-	local tar=$VM_CACHE/$1.tar root=$work/bare-$1
-	[ -e "$tar" ] && return 0
-	local script= # a release this debootstrap has not heard of is made like the last it has
-	[ -e "/usr/share/debootstrap/scripts/$1" ] || script=/usr/share/debootstrap/scripts/sid
-	if ! unshare --mount debootstrap --variant=minbase --include=git,make,sudo "$1" "$root" "$mirror" $script \
-		>"$work/debootstrap" 2>&1; then
-		echo "debootstrap makes no $1 from $mirror: $(grep '^E:' "$work/debootstrap" | tail -n 1)"
-		return 1
-	fi
-	rm -f "$root"/var/cache/apt/archives/*.deb
-	tar -C "$root" --one-file-system -cf "$tar.$$" . && mv "$tar.$$" "$tar"
-	rm -rf "$root"
-}
-
 new_machine() { # SUITE NAME: a machine below $work with a user, sources and a way to them
 	local root=$work/$2
 	mkdir "$root"
-	tar -C "$root" -xf "$VM_CACHE/$1.tar"
+	tar -C "$root" -xf "$VM_CACHE/$1-fresh.tar"
 	chroot "$root" useradd -m -s /bin/bash me
 	echo 'me ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/me"
 	{
@@ -230,7 +215,7 @@ try_package() { # SUITE
 git bundle create -q "$work/ackmon.bundle" HEAD || skip_all "this tree is no clone; there is nothing to clone"
 for suite in "$@"; do
 	begin=$SECONDS
-	if ! why=$(bare_system "$suite"); then
+	if ! why=$(vm_debian "$suite" fresh git,make,sudo); then
 		skip "a machine" "$why"
 		continue
 	fi

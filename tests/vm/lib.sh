@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Other kernels: fetches them as packages, packs a small system around our programs, boots it in qemu. To be sourced.
 #
+#   vm_debian SUITE NAME PACKAGES  a minimal Debian with these as $VM_CACHE/SUITE-NAME.tar, or the reason why not
 #   vm_fetch 5.10|newest           the newest image of that series into $VM_CACHE/5.10, or the reason why not
 #   vm_tree DIR FILE...            a root with busybox and these programs, each with the libraries it wants
 #   vm_modules 5.10 DIR NAME...    these modules, and what they need, into DIR/modules in loading order
@@ -16,6 +17,31 @@ VM_ACCEL=${VM_ACCEL:-tcg} # kvm inside a virtual machine seldom holds
 # Of the sources of this machine; nothing when none of them is Debian's.
 vm_mirror() {
 	apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -m 1 '/debian/*$' | sed 's,/*$,,'
+}
+
+# $VM_CACHE/SUITE-NAME.tar: a minimal Debian with these packages. 0, or 1 with a sentence on stdout.
+vm_debian() { # SUITE NAME PACKAGE,...
+	local tar=$VM_CACHE/$1-$2.tar root site script=
+	[ -e "$tar" ] && [ "$(cat "$tar.packages" 2>/dev/null)" = "$3" ] && return 0
+	site=$(vm_mirror)
+	if [ -z "$site" ]; then
+		echo "Debian $1: this machine knows no mirror of Debian"
+		return 1
+	fi
+	mkdir -p "$VM_CACHE"
+	root=$(mktemp -d "$VM_CACHE/$1.XXXXXX")
+	# A release this debootstrap has not heard of is made like the last it has.
+	[ -e "/usr/share/debootstrap/scripts/$1" ] || script=/usr/share/debootstrap/scripts/sid
+	if ! unshare --mount debootstrap --variant=minbase --include="$3" "$1" "$root" "$site" $script \
+		>"$tar.log" 2>&1; then
+		echo "Debian $1: debootstrap makes none from $site: $(grep '^E:' "$tar.log" | tail -n 1)"
+		rm -rf "$root"
+		return 1
+	fi
+	rm -f "$root"/var/cache/apt/archives/*.deb
+	tar -C "$root" --one-file-system -cf "$tar.$$" . && mv "$tar.$$" "$tar" && echo "$3" >"$tar.packages"
+	rm -rf "$root" "$tar.log"
+	[ -e "$tar" ]
 }
 
 # The releases that carry, or carried, the kernels we are tried with.
