@@ -270,6 +270,9 @@ def check_pins():
 
 
 def restart_from_pins(*options):
+    for name in "records", "records2":  # readers of what is kept go on behind what a file holds
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{work}/{name}")
     run(*on("near", ACKMON, "attach", "-q", "-i", "near0", *options))
     try:
         with watching() as watcher:
