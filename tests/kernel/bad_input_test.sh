@@ -316,9 +316,10 @@ EOS
 	code=$?
 	exits 1
 	forget_notes "lo: "
+	forget_notes "kept by process"
 	says "$work/full/out.ndjson" "No space left"
 	nothing_attached
-	report "a disk that is full while watching: it stops and gives the interface back"
+	report "a disk that is full to the end of the watch: it says so and gives the interface back"
 	umount "$work/full"
 fi
 echo "1..$number"

