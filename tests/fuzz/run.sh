@@ -78,17 +78,17 @@ failed=0
 echo 1..3
 
 # shellcheck disable=SC2086
-build track_fuzz $REPLAY && search track_fuzz 40000 4096 tests/fuzz/track
+build track_fuzz $REPLAY && search track_fuzz 30000 4096 tests/fuzz/track
 report 1 track_fuzz "any segments leave flows that make sense" $?
 
 # shellcheck disable=SC2086
-build capture_fuzz $REPLAY user/pcap_source.c user/pcap_records.c user/pcapng_records.c -lpcap -lz -lzstd && search capture_fuzz 25000 65536 pcaps
+build capture_fuzz $REPLAY user/pcap_source.c user/pcap_records.c user/pcapng_records.c -lpcap -lz -lzstd && search capture_fuzz 15000 65536 pcaps
 report 2 capture_fuzz "any file ends in counted frames or a sentence" $?
 
 rm -rf "$OUT/frames"
 python3 tests/frames/make_frames.py build/frames "$OUT/frames" >/dev/null
 # shellcheck disable=SC2086
-build frame_fuzz $REPLAY && search frame_fuzz 60000 4096 "$OUT/frames"
+build frame_fuzz $REPLAY && search frame_fuzz 40000 4096 "$OUT/frames"
 report 3 frame_fuzz "any frame is tracked or counted once" $?
 
 exit $failed
