@@ -120,7 +120,7 @@ def check_buckets(rows, native):
 
 
 def check_csv(native):
-    """Of the other end, which saw the same."""
+    """Of the other end, which may have seen a segment more, by its own scrape."""
     with open(path("pairs.csv"), newline="") as file:
         table = file.read()
     rows = list(csv.DictReader(table[table.index("\nopener_namespace,opener_region,opener_external,responder") + 1:].splitlines(True)))
@@ -194,8 +194,9 @@ def main():
         rows = [row for row in map(json.loads, file) if "connections" in row]
     check_pairs(rows, "ndjson", native)
     check_buckets(rows, native)
+    theirs = stable(protobuf.prometheus(ask("others", accept=PROTOBUF)))
     stop(other, signal.SIGINT)
-    check_csv(native)
+    check_csv(theirs)
     stop(receiver, signal.SIGKILL)
     end()
 
