@@ -110,9 +110,10 @@ def add_host(host):
     must("ip", "-n", PREFIX + host, "link", "set", "lo", "up")
 
 
-def wire(one, other, net):
+def wire(one, other, net, *options):
     """eth0 of two hosts, NET.1 and NET.2."""
-    must("ip", "-n", PREFIX + one, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", PREFIX + other)
+    must("ip", "-n", PREFIX + one, "link", "add", "eth0", *options, "type", "veth",
+         "peer", "name", "eth0", "netns", PREFIX + other, *options)
     for host, last in ((one, 1), (other, 2)):
         must("ip", "-n", PREFIX + host, "addr", "add", f"{net}.{last}/24", "dev", "eth0")
         must("ip", "-n", PREFIX + host, "link", "set", "eth0", "up")
@@ -146,9 +147,13 @@ def ask(socket, url="/metrics", accept="text/plain"):
 
 @atexit.register
 def clean_up():
-    for child in list(children):
-        child.kill()
-        child.wait()
+    for child in list(children): # nginx ends its workers when it is asked, and only then
+        child.terminate()
+        try:
+            child.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
     for host in hosts:
         run("ip", "netns", "del", PREFIX + host)
     shutil.rmtree(WORK, ignore_errors=True)

@@ -5,63 +5,22 @@
 usage: scale_test.py [PAIRS [PREFIXES]]      needs root; speaks TAP
 Frames of one connection for each pair are put on a veth; each of its ends has a namespace of its own.
 """
+import atexit
 import os
 import re
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 
+from lab import *
 import inject
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ACKMON = os.environ.get("ACKMON", os.path.join(ROOT, "build", "ackmon"))
-PREFIX = os.environ.get("NETNS_PREFIX", "ackmetrics-")
-HOST = PREFIX + "scale"
+HOST, NEAR = "scale", f"{PREFIX[:8]}sc0"
 PAIRS = int(sys.argv[1]) if len(sys.argv) > 1 else 10000
 PREFIXES = int(sys.argv[2]) if len(sys.argv) > 2 else 100000
 SIDE = int(PAIRS ** 0.5)
-WORK = tempfile.mkdtemp(prefix="ackmon-scale-")
 FORMATS = {"text": "text/plain", "OpenMetrics": "application/openmetrics-text; version=1.0.0",
            "protobuf": "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"}
-number, failed, children = 0, 0, []
-
-
-def report(ok, name, *remarks):
-    global number, failed
-    number += 1
-    failed += not ok
-    print(f"{'ok' if ok else 'not ok'} {number} - {name}", flush=True)
-    if not ok or os.environ.get("V"):
-        for remark in remarks:
-            print("#", remark, flush=True)
-
-
-def run(*command):
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True)
-
-
-def must(*command):
-    result = run(*command)
-    if result.returncode:
-        raise SystemExit(f"{' '.join(map(str, command))}: {result.stdout}{result.stderr}")
-    return result.stdout
-
-
-def inside(*command):
-    return ("nsenter", f"--net=/run/netns/{HOST}") + command
-
-
-def wait_for(condition, what, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        answer = condition()
-        if answer:
-            return answer
-        time.sleep(0.05)
-    raise SystemExit(f"waited {seconds} s for {what}")
 
 
 def write_labels():
@@ -74,7 +33,7 @@ def write_labels():
             file.write(f"10.{128 + (i >> 16)}.{i >> 8 & 255}.{i & 255},other{i % 1000},asia\n")
 
 
-def connections():
+def frames_of_pairs():
     for i in range(SIDE):
         for j in range(SIDE):
             yield from inject.connection(f"10.1.{i // 256}.{i % 256}", f"10.2.{j // 256}.{j % 256}", 1024 + i, 80)
@@ -100,64 +59,47 @@ def timed_scrape(pid, accept):
     return status, size, wall, cpu_seconds(pid) - before
 
 
-def answers():
-    return run("curl", "-sS", "-m", 5, "--unix-socket", f"{WORK}/metrics", "http://x/").returncode == 0
-
-
 def value(name):
     found = re.search(rf"^{name} (\S+)$", open(f"{WORK}/body").read(), re.M)
     return float(found.group(1)) if found else None
 
 
 def main():
-    if os.geteuid():
-        print("ok 1 - scale # SKIP needs root")
-        print("1..1")
-        return
-    try:
-        run("ip", "netns", "del", HOST)
-        must("ip", "netns", "add", HOST)
-        must("ip", "link", "add", f"{PREFIX[:8]}sc0", "type", "veth", "peer", "name", "eth0", "netns", HOST)
-        must("ip", "link", "set", f"{PREFIX[:8]}sc0", "up")
-        must(*inside("ip", "link", "set", "eth0", "up"))
-        write_labels()
-        began = time.monotonic()
-        monitor = subprocess.Popen([*inside(ACKMON), "-i", "eth0", "-n", "-o", "csv", "-w", f"{WORK}/flows.csv",
-                                    "--labels", f"{WORK}/labels.csv", "--max-series", str(PAIRS + 10), "--listen",
-                                    f"{WORK}/metrics"], stderr=open(f"{WORK}/errors", "w"))
-        children.append(monitor)
-        wait_for(lambda: answers() or monitor.poll() is not None, "ackmon to answer")
-        report(monitor.poll() is None, f"{PREFIXES} prefixes are loaded", f"{time.monotonic() - began:.2f} s",
-               open(f"{WORK}/errors").read())
-        frames = list(connections())
-        wire = inject.Wire(f"{PREFIX[:8]}sc0")
-        wire.put(frames)
-        expected = SIDE * SIDE
-        wait_for(lambda: scrape("text/plain")[0] == 200 and value("ackmon_series") == expected, "all pairs", 120)
-        with open(f"{WORK}/body") as body:
-            established = sum(int(line.split()[-1]) for line in body
-                              if line.startswith("ackmon_connections_total{") and 'outcome="established"' in line)
-        report(established == expected, f"{expected} pairs have a connection each", established)
-        for name, accept in FORMATS.items():
-            best = min((timed_scrape(monitor.pid, accept) for _ in range(3)), key=lambda answer: answer[3])
-            report(best[0] == 200 and best[3] < 1, f"a scrape of {expected} pairs as {name} takes less than 1 s",
-                   f"{best[1] / 1e6:.1f} MB in {best[2]:.3f} s, {best[3]:.2f} s of CPU")
-        scrape("text/plain")
-        longest = value("ackmon_longest_turn_seconds")
-        report(longest is not None and longest < 0.5, "meanwhile the reader is never away from its work for long",
-               f"{longest} s at most")
-        monitor.send_signal(signal.SIGINT)
-        monitor.wait(timeout=60)
-    finally:
-        for child in children:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-        run("ip", "link", "del", f"{PREFIX[:8]}sc0")
-        run("ip", "netns", "del", HOST)
-        shutil.rmtree(WORK, ignore_errors=True)
-    print(f"1..{number}")
-    sys.exit(1 if failed else 0)
+    needs_root("scale")
+    add_host(HOST)
+    must("ip", "link", "add", NEAR, "type", "veth", "peer", "name", "eth0", "netns", PREFIX + HOST)
+    must("ip", "link", "set", NEAR, "up")
+    must(*inside(HOST, "ip", "link", "set", "eth0", "up"))
+    write_labels()
+    began = time.monotonic()
+    monitor = start("errors", *inside(HOST, ACKMON, "-i", "eth0", "-n", "-o", "csv", "-w", path("flows.csv"), "--labels",
+                                      path("labels.csv"), "--max-series", PAIRS + 10, "--listen", path("metrics")))
+    wait_for(lambda: ask("metrics", "/") or monitor.poll() is not None, "ackmon to answer", 60)
+    report(monitor.poll() is None, f"{PREFIXES} prefixes are loaded", f"{time.monotonic() - began:.2f} s",
+           said("errors"))
+    frames = list(frames_of_pairs())
+    inject.Wire(NEAR).put(frames)
+    expected = SIDE * SIDE
+    wait_for(lambda: scrape("text/plain")[0] == 200 and value("ackmon_series") == expected, "all pairs", 120)
+    with open(f"{WORK}/body") as body:
+        established = sum(int(line.split()[-1]) for line in body
+                          if line.startswith("ackmon_connections_total{") and 'outcome="established"' in line)
+    report(established == expected, f"{expected} pairs have a connection each", established)
+    for name, accept in FORMATS.items():
+        best = min((timed_scrape(monitor.pid, accept) for _ in range(3)), key=lambda answer: answer[3])
+        report(best[0] == 200 and best[3] < 1, f"a scrape of {expected} pairs as {name} takes less than 1 s",
+               f"{best[1] / 1e6:.1f} MB in {best[2]:.3f} s, {best[3]:.2f} s of CPU")
+    scrape("text/plain")
+    longest = value("ackmon_longest_turn_seconds")
+    report(longest is not None and longest < 0.5, "meanwhile the reader is never away from its work for long",
+           f"{longest} s at most")
+    stop(monitor, signal.SIGINT)
+    end()
+
+
+@atexit.register
+def take_down():
+    run("ip", "link", "del", NEAR)
 
 
 main()
