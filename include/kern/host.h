@@ -47,13 +47,19 @@ core_inline struct flow *host_find_flow(const struct flow_key *key)
 
 #define HOST_EEXIST (-17)
 
-core_inline enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *flow)
+/* Before Linux 6.4 updating a map gives an int in a register of 64 bits, and the upper half is not its sign. */
+core_inline enum room_answer host_room_answer(long result)
 {
-	long err = bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST);
+	int err = (int)result;
 
 	if (!err)
 		return ROOM_TAKEN;
 	return err == HOST_EEXIST ? ROOM_KNOWN : ROOM_FULL;
+}
+
+core_inline enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *flow)
+{
+	return host_room_answer(bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST));
 }
 
 core_inline struct half_open *host_find_half_open(const struct flow_key *key)
@@ -64,11 +70,7 @@ core_inline struct half_open *host_find_half_open(const struct flow_key *key)
 core_inline enum room_answer host_enter_half_open(const struct flow_key *key,
 						  const struct half_open *entry)
 {
-	long err = bpf_map_update_elem(&half_open, key, entry, BPF_NOEXIST);
-
-	if (!err)
-		return ROOM_TAKEN;
-	return err == HOST_EEXIST ? ROOM_KNOWN : ROOM_FULL;
+	return host_room_answer(bpf_map_update_elem(&half_open, key, entry, BPF_NOEXIST));
 }
 
 core_inline int host_close_half_open(const struct flow_key *key)
