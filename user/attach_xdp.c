@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attach_form.h"
 #include "attach_internal.h"
 
 static const char xdp_program_name[] = "ackmon_xdp";
@@ -46,14 +47,14 @@ static void close_copy(struct place *place)
 /*
  * The dispatcher puts our program into its own by freplace. Where the kernel refuses that, libxdp
  * attaches the program alone and says nothing; then a link of our own is better: it goes with its
- * owner, and is replaced in one step.
+ * owner, and is replaced in one step. Linux 5.10 has freplace and refuses the older form of the program in it.
  */
 bool attach_xdp_can_share(void)
 {
 	static int answer = -1;
 
 	if (answer < 0)
-		answer = libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
+		answer = !form_is_older() && libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
 	return answer;
 }
 
@@ -233,7 +234,7 @@ int attach_xdp_check_foreign(const struct place *place, char *ret_error, size_t 
 		return 0;
 	multiprog = xdp_multiprog__get_from_ifindex(ifindex);
 	if (!libxdp_get_error(multiprog)) {
-		is_shared = !xdp_multiprog__is_legacy(multiprog);
+		is_shared = attach_xdp_can_share() && !xdp_multiprog__is_legacy(multiprog);
 		xdp_multiprog__close(multiprog);
 		if (is_shared)
 			return 0;
@@ -246,5 +247,5 @@ int attach_xdp_check_foreign(const struct place *place, char *ret_error, size_t 
 			   attach_xdp_can_share()
 				   ? "is not behind a dispatcher of libxdp"
 				   : "cannot share: this kernel, or what we are allowed, has no "
-				     "freplace (BPF_PROG_TYPE_EXT)");
+				     "freplace (BPF_PROG_TYPE_EXT) for ours");
 }

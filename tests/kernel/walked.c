@@ -132,7 +132,7 @@ static int load(struct bpf_object *object)
 
 static const char usage[] =
 	"usage: walked [-o | OBJECT]\n"
-	"Loads the programs of OBJECT, or those ackmon was built with; -o: their form for old kernels.\n";
+	"Loads the programs of OBJECT, or those ackmon would load here; -o: their form for old kernels.\n";
 
 int main(int argc, char **argv)
 {
@@ -146,7 +146,7 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	older = argc == 2 && !strcmp(argv[1], "-o");
+	older = argc == 2 ? !strcmp(argv[1], "-o") : form_is_older();
 	object = open_object(argc == 2 && !older ? argv[1] : NULL, older);
 	if (!object) {
 		fprintf(stderr, "%s: %s\n", argc == 2 ? argv[1] : "skeleton", strerror(errno));
