@@ -130,7 +130,8 @@ $(BUILD)/user/%.o: user/%.c
 	@mkdir -p $(@D)
 	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
-$(BUILD)/user/attach.o: $(BUILD)/monitor.skel.h $(BUILD)/monitor_older.skel.h
+# Made before the first file that includes them; after that the .d files say who does.
+$(USER_OBJECTS): | $(BUILD)/monitor.skel.h $(BUILD)/monitor_older.skel.h
 
 $(LIBRARY): $(filter-out $(BUILD)/user/main.o,$(USER_OBJECTS))
 	$(Q)echo '  AR    ' $@; $(AR) rcs $@ $^
