@@ -138,22 +138,50 @@ static int check_bpffs(const char *path)
 
 /* A mount of our own */
 
-static bool shares_mounts_with(pid_t pid)
+/* The inode names the namespace. 0: not for us to look at, or no such process. */
+static ino_t mounts_of(pid_t pid)
 {
-	struct stat ours, theirs;
+	struct stat stat_of;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
-	return !stat("/proc/self/ns/mnt", &ours) && !stat(path, &theirs) &&
-	       ours.st_ino == theirs.st_ino;
+	return stat(path, &stat_of) ? 0 : stat_of.st_ino;
 }
 
-/* Whatever is mounted here outlives this process: it is where the machine is, or whoever logged in. */
+/* 0: it has none here, or is gone. */
+static pid_t parent_of(pid_t pid)
+{
+	char path[64], line[512];
+	const char *name_end;
+	int parent = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	if (!fgets(line, sizeof(line), file) || !(name_end = strrchr(line, ')')) ||
+	    sscanf(name_end + 1, " %*c %d", &parent) != 1)
+		parent = 0;
+	fclose(file);
+	return parent;
+}
+
+/*
+ * Whether what is mounted here outlives who started us: the furthest ancestor we may look at, pid 1
+ * on most machines, has the same mounts.
+ */
 static bool mounts_stay(void)
 {
-	pid_t leader = getsid(0);
+	ino_t ours = mounts_of(getpid()), furthest = 0;
 
-	return shares_mounts_with(1) || (leader > 0 && leader != getpid() && shares_mounts_with(leader));
+	for (pid_t pid = getppid(); pid > 0; pid = parent_of(pid)) {
+		ino_t theirs = mounts_of(pid);
+
+		if (theirs)
+			furthest = theirs;
+	}
+	return furthest && furthest == ours;
 }
 
 int pins_use_own_mount(struct pins *pins)

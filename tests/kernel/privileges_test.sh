@@ -284,10 +284,19 @@ end_connection() {
 	wait "${holders[@]}" 2>/dev/null
 }
 
-# The same counters and the same connections as the one who reads, who notices nothing.
+mounts_that_end_are_refused() {
+	ip netns exec "$near" "$ackmon" attach -i near0 -m tc --group 65532 >"$work/w.out" 2>"$work/w.err"
+	[ $? = 1 ] && grep -q "would end with this mount namespace" "$work/w.err" && return 0
+	why=$(cat "$work/w.err")
+	ip netns exec "$near" "$ackmon" detach -q 2>/dev/null
+	return 1
+}
+
+# The same counters and the same connections as the one who reads, who notices nothing. Attached by a
+# session of its own, as by a service or a runner whose first process is gone.
 a_group_may_look() {
 	local code=0
-	in_near "$ackmon" attach -i near0 -m tc --group 65532 >"$work/w.out" 2>"$work/w.err" ||
+	setsid -w nsenter --net="/run/netns/$near" "$ackmon" attach -i near0 -m tc --group 65532 >"$work/w.out" 2>"$work/w.err" ||
 		{ why=$(cat "$work/w.err"); return 1; }
 	hold_connection || code=1
 	connect
@@ -409,6 +418,7 @@ result "it takes no signals, and goes when its reader is killed" goes_with_the_r
 result "without it the reader ends and says why" ends_without_it
 has_tcx && result "a plain user with three capabilities watches, and gives them up" plain_user_with_capabilities
 result "a low port is taken before the capabilities go" low_port_is_taken_first
+result "what would end with a mount namespace is not begun" mounts_that_end_are_refused
 reads_maps_for_nothing && result "a group looks at what is attached: same counters, same connections, no capability" a_group_may_look
 result "no capability: the three are named" names_what_is_missing -all "CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN"
 result "one is missing: it is named" names_what_is_missing +net_admin,+bpf CAP_PERFMON
