@@ -72,23 +72,38 @@ report() { # NUMBER NAME CLAIM STATUS
 		head -n 8 | sed 's/^/# /'
 }
 
+fuzz_track() {
+	# shellcheck disable=SC2086
+	build track_fuzz $REPLAY && search track_fuzz 30000 4096 tests/fuzz/track
+}
+
+fuzz_capture() {
+	# shellcheck disable=SC2086
+	build capture_fuzz $REPLAY user/pcap_source.c user/pcap_records.c user/pcapng_records.c \
+		-lpcap -lz -lzstd && search capture_fuzz 15000 65536 pcaps
+}
+
+fuzz_frame() {
+	rm -rf "$OUT/frames"
+	python3 tests/frames/make_frames.py build/frames "$OUT/frames" >/dev/null
+	# shellcheck disable=SC2086
+	build frame_fuzz $REPLAY && search frame_fuzz 40000 4096 "$OUT/frames"
+}
+
 mkdir -p "$OUT"
 check_compiler
 failed=0
+# Side by side: each keeps one core busy.
+fuzz_track & track=$!
+fuzz_capture & capture=$!
+fuzz_frame & frame=$!
+trap 'kill $track $capture $frame 2>/dev/null' EXIT
 echo 1..3
-
-# shellcheck disable=SC2086
-build track_fuzz $REPLAY && search track_fuzz 30000 4096 tests/fuzz/track
+wait $track
 report 1 track_fuzz "any segments leave flows that make sense" $?
-
-# shellcheck disable=SC2086
-build capture_fuzz $REPLAY user/pcap_source.c user/pcap_records.c user/pcapng_records.c -lpcap -lz -lzstd && search capture_fuzz 15000 65536 pcaps
+wait $capture
 report 2 capture_fuzz "any file ends in counted frames or a sentence" $?
-
-rm -rf "$OUT/frames"
-python3 tests/frames/make_frames.py build/frames "$OUT/frames" >/dev/null
-# shellcheck disable=SC2086
-build frame_fuzz $REPLAY && search frame_fuzz 40000 4096 "$OUT/frames"
+wait $frame
 report 3 frame_fuzz "any frame is tracked or counted once" $?
-
+trap - EXIT
 exit $failed
