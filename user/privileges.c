@@ -114,7 +114,8 @@ static bool lacks_locked_memory(capabilities effective)
 }
 
 /*
- * CAP_PERFMON too: without it the verifier forbids the pointer arithmetic that finds a flow's side.
+ * CAP_PERFMON too, on every kernel: without it the verifier lets nobody add a number that is not a constant
+ * to a pointer into a packet, and behind IP options, tags and tunnels no header stands at a constant place.
  * CAP_SYS_ADMIN stands for both BPF ones, as the kernel has it.
  */
 int privileges_check_watching(char *ret_error, size_t error_size)

@@ -234,6 +234,19 @@ names_what_is_missing() { # CAPABILITIES WORDS
 	return 1
 }
 
+# We ask for no more than the kernel does: see "Privileges" in docs/architecture.md.
+kernel_wants_perfmon() {
+	cp build/tests/walked "$work/walked"
+	if setpriv --reuid 65534 --clear-groups --inh-caps +net_admin,+bpf --ambient-caps +net_admin,+bpf \
+		"$work/walked" >"$work/w.out" 2>"$work/w.err"; then
+		why="the verifier takes the programs with CAP_BPF and CAP_NET_ADMIN alone"
+		return 1
+	fi
+	said 'pointer.* prohibited' && return 0
+	why=$(tail -n 8 "$work/w.err")
+	return 1
+}
+
 unknown_user_is_a_slip() {
 	"$ackmon" -Z nosuchuser -r pcaps/handshake.pcap >"$work/w.out" 2>"$work/w.err"
 	[ $? = 2 ] && said "no such user"
@@ -423,6 +436,7 @@ reads_maps_for_nothing && result "a group looks at what is attached: same counte
 result "no capability: the three are named" names_what_is_missing -all "CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN"
 result "one is missing: it is named" names_what_is_missing +net_admin,+bpf CAP_PERFMON
 result "another is missing: it is named" names_what_is_missing +perfmon,+bpf CAP_NET_ADMIN
+result "without CAP_PERFMON the verifier takes no arithmetic with packet pointers" kernel_wants_perfmon
 result "an unknown user is a mistake of the command line" unknown_user_is_a_slip
 result "captures are parsed without a capability" parses_without "$root_ids"
 result "and as somebody else" parses_without "$nobody_ids" -Z nobody
