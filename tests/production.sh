@@ -77,9 +77,9 @@ part_restart() {
 		/^# [0-9]+ rounds compared/ { rounds += $2 }
 		END {
 			print "  all: ", sum["kills"], " kills, ", sum["falls"], " counters fell, ", sum["connections"],
-			      " connections, ", sum["records"], " records, ", sum["twice"], " twice, ", sum["missing"],
-			      " missing, ", sum["unsure"], " told as unsure, ", sum["retransmitted"], " repeats, ",
-			      rounds, " rounds beside others"
+			      " connections, ", sum["records"], " records, ", sum["twice"], " twice, ",
+			      sum["file_missing"], " missing in files, ", sum["pipe_missing"], " in pipes of ", sum["unsure"],
+			      " told as unsure, ", sum["retransmitted"], " repeats, ", rounds, " rounds beside others"
 		}' "$logs/restart"
 }
 

@@ -157,12 +157,16 @@ end_traffic() {
 	stop KILL
 }
 
-# Every connection's record stands there once, or is told as lost.
-count_records() { # FILE...
-	python3 - "$work" "$(status_of records_unsure)" "$(status_of events_lost)" "$@" <<-'EOF'
+# Every connection's record stands there once. Where nobody can know, in a pipe, the sum is asked for: lines
+# that were read, and those that are not there, are as many as were counted as written, and the latter were
+# told as unsure.
+count_records() { # file|pipe FILE...
+	python3 - "$work" "$(status_of records_unsure)" "$(status_of records_written)" "$(status_of events_lost)" \
+		"$@" <<-'EOF'
 		import collections, csv, glob, json, sys
-		work, unsure, lost, files = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
-		opened = failed = repeated = 0
+		work, unsure, written, lost, kind, *files = sys.argv[1:]
+		unsure, written, lost = int(unsure), int(written), int(lost)
+		opened = failed = repeated = whole = 0
 		for path in glob.glob(work + "/client--*"):
 		    for row in csv.reader(open(path)):
 		        if row[0] != "client":
@@ -175,6 +179,7 @@ count_records() { # FILE...
 		    for line in open(path, errors="replace"):
 		        try:
 		            record = json.loads(line)
+		            whole += 1
 		            # A segment that comes after its connection's record has left is no connection.
 		            if record.get("outcome") != "midstream":
 		                seen[record["id"], record["start_ns"]] += 1
@@ -182,16 +187,22 @@ count_records() { # FILE...
 		            broken += 1
 		twice = sum(count - 1 for count in seen.values())
 		missing = opened - len(seen)
-		print(f"figures connections={opened} records={len(seen)} twice={twice} broken={broken} "
-		      f"missing={missing} unsure={unsure} events_lost={lost} retransmitted={repeated}")
+		gone = written - whole
+		print(f"figures connections={opened} records={len(seen)} twice={twice} broken={broken} missing={missing} "
+		      f"{kind}_missing={missing} unsure={unsure} written={written} lines={whole} events_lost={lost} "
+		      f"retransmitted={repeated}")
 		if opened < 100:
 		    print(f"only {opened} connections were there")
 		if failed:
 		    print(f"{failed} connections failed")
 		if twice:
 		    print(f"{twice} records were written twice")
-		if missing < 0 or missing > unsure + lost:
-		    print(f"{missing} records are missing, {unsure} + {lost} were told as lost")
+		if missing < 0 or missing > gone + lost:
+		    print(f"{missing} records are missing: {gone} were counted and are not there, {lost} events were lost")
+		if not 0 <= gone <= unsure:
+		    print(f"{written} lines were counted, {whole} are there, {unsure} were told as unsure")
+		if kind == "file" and (missing > lost or broken or unsure):
+		    print(f"a file tells what stands in it: {missing} missing, {broken} broken, {unsure} unsure")
 	EOF
 }
 
@@ -220,7 +231,7 @@ before=$(traces)
 kill_readers "$KILLS"
 figures "$work/kills"
 report "$KILLS readers killed at any moment: no counter falls" "$work/kills"
-count_records "$work/records" >"$work/counted"
+count_records file "$work/records" >"$work/counted"
 figures "$work/counted"
 report "every connection has its record once, and all of them passed" "$work/counted"
 ids=$(our_ids)
@@ -238,7 +249,7 @@ report "no link, pin, program or qdisc is left" "$work/left"
 kill_readers $((KILLS / 5 + 2)) --pipe
 figures "$work/kills"
 report "the same with readers that write into pipes" "$work/kills"
-count_records "$work"/records "$work"/records.[0-9]* >"$work/counted"
+count_records pipe "$work"/records "$work"/records.[0-9]* >"$work/counted"
 figures "$work/counted"
 report "what may be lost in a pipe is told" "$work/counted"
 on_near "$ackmon" detach -q
