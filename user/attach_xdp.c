@@ -47,7 +47,9 @@ static void close_copy(struct place *place)
 /*
  * The dispatcher puts our program into its own by freplace. Where the kernel refuses that, libxdp
  * attaches the program alone and says nothing; then a link of our own is better: it goes with its
- * owner, and is replaced in one step. Linux 5.10 has freplace and refuses the older form of the program in it.
+ * owner, and is replaced in one step. Linux 5.10 has freplace, but takes no function apart that is given the
+ * context there ("Unrecognized arg#0 type PTR"), and the hops of a parser within their caller are too much to
+ * walk.
  */
 bool attach_xdp_can_share(void)
 {
@@ -217,6 +219,15 @@ void attach_xdp_remove_leftover(const struct place *place)
 	xdp_multiprog__close(multiprog);
 }
 
+static const char *why_not_shared(void)
+{
+	if (attach_xdp_can_share())
+		return "is not behind a dispatcher of libxdp";
+	if (form_is_older())
+		return "cannot share: before Linux 5.12 freplace takes no program built like ours";
+	return "cannot share: this kernel, or what we are allowed, has no freplace (BPF_PROG_TYPE_EXT)";
+}
+
 /* Foreign programs stay, except that we may join those behind a dispatcher. */
 int attach_xdp_check_foreign(const struct place *place, char *ret_error, size_t error_size)
 {
@@ -243,9 +254,5 @@ int attach_xdp_check_foreign(const struct place *place, char *ret_error, size_t 
 	return attach_fail(ret_error, error_size, -EBUSY,
 			   "%s: XDP is taken by program \"%s\" (id %u), which is not ours and %s; "
 			   "try -m tc",
-			   place->interface.name, name, id,
-			   attach_xdp_can_share()
-				   ? "is not behind a dispatcher of libxdp"
-				   : "cannot share: this kernel, or what we are allowed, has no "
-				     "freplace (BPF_PROG_TYPE_EXT) for ours");
+			   place->interface.name, name, id, why_not_shared());
 }
