@@ -45,17 +45,39 @@ int attach_fail(char *ret_error, size_t error_size, int err, const char *format,
 	return err;
 }
 
+/* Of a verifier's log its end tells why; the rest is what it walked on the way there. */
+#define TOLD_LINES 8
+
+static void tell_lines(const char *text)
+{
+	size_t left = 0, len = strcspn(text, "\n");
+
+	log_debug("%.*s", (int)len, text);
+	text += len;
+	for (const char *at = text; *at; at++)
+		left += *at == '\n' && at[1];
+	for (; left; left--) {
+		text++;
+		len = strcspn(text, "\n");
+		if (left <= TOLD_LINES)
+			log_debug("  %.*s", (int)len, text);
+		text += len;
+	}
+}
+
 /* The libraries' warnings are details for -v: refusals are part of finding the way in. */
 static void remember_warning(const char *format, va_list args)
 {
 	static const char prefix[] = "libbpf: Kernel error message: ";
-	char text[1024];
+	char *text;
 
-	vsnprintf(text, sizeof(text), format, args);
-	text[strcspn(text, "\n")] = '\0';
+	if (vasprintf(&text, format, args) < 0)
+		return;
 	if (!strncmp(text, prefix, strlen(prefix)))
-		snprintf(kernel_message, sizeof(kernel_message), "%.255s", text + strlen(prefix));
-	log_debug("%s", text);
+		snprintf(kernel_message, sizeof(kernel_message), "%.*s",
+			 (int)strcspn(text + strlen(prefix), "\n"), text + strlen(prefix));
+	tell_lines(text);
+	free(text);
 }
 
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
