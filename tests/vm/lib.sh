@@ -30,6 +30,7 @@ vm_debian() { # SUITE NAME PACKAGE,...
 	fi
 	mkdir -p "$VM_CACHE"
 	root=$(mktemp -d "$VM_CACHE/$1.XXXXXX")
+	chmod 755 "$root" # the tar tells what may go through the root of that machine
 	# A release this debootstrap has not heard of is made like the last it has.
 	[ -e "/usr/share/debootstrap/scripts/$1" ] || script=/usr/share/debootstrap/scripts/sid
 	if ! unshare --mount debootstrap --variant=minbase --include="$3" "$1" "$root" "$site" $script \
