@@ -16,6 +16,7 @@
 #include "cli.h"
 #include "confine.h"
 #include "log.h"
+#include "netns.h"
 
 #define CHECK_MS 1000 /* of namespaces that end there is no news */
 
@@ -94,11 +95,19 @@ static void say_what_is_kept(void)
 			 kept, (int)getpid());
 }
 
+static bool are_of_processes(const struct options *options)
+{
+	for (size_t i = 0; i < options->netns_count; i++)
+		if (netns_is_of_process(options->netns[i]))
+			return true;
+	return false;
+}
+
 static int give_up(struct deputy *deputy, const struct options *options, const struct identity *identity)
 {
 	const struct confinement confinement = {.reads_maps = true, .attaches = true};
-	capabilities keep = privileges_to_read_maps() | privileges_to_attach(options->netns_count) |
-			    attach_to_leave(deputy->attach);
+	capabilities keep = privileges_to_read_maps() | attach_to_leave(deputy->attach) |
+			    privileges_to_attach(options->netns_count, are_of_processes(options));
 	char error[512];
 	int err;
 

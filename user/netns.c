@@ -67,11 +67,20 @@ static bool is_this(const struct netns *netns, const struct stat *status)
 	return netns->ino && status->st_dev == netns->dev && status->st_ino == netns->ino;
 }
 
+bool netns_is_of_process(const char *name)
+{
+	char path[PATH_MAX];
+
+	return !netns_path(name, path) && !strncmp(path, "/proc/", strlen("/proc/"));
+}
+
 bool netns_is_there(const struct netns *netns)
 {
 	struct stat status;
 
-	return !stat(netns->path, &status) && is_this(netns, &status);
+	if (stat(netns->path, &status))
+		return errno == EACCES;
+	return is_this(netns, &status);
 }
 
 bool netns_is_own(const struct netns *netns)

@@ -27,7 +27,10 @@ struct netns {
 /* NAME as of `ip netns`, PID or PATH. 0, or -errno: -ENOENT, -EINVAL when it is no namespace. */
 int netns_find(const char *name, struct netns *ret_netns);
 
-/* Is what the path leads to still the same namespace? */
+/* Is it named by a process? Then looking at it takes CAP_SYS_PTRACE. */
+bool netns_is_of_process(const char *name);
+
+/* Is what the path leads to still the same namespace? Where we may not look any more: it is. */
 bool netns_is_there(const struct netns *netns);
 
 /* It is the one we are in. */

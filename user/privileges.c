@@ -27,6 +27,7 @@ static const struct {
 	{CAP_PERFMON, "CAP_PERFMON"},
 	{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
 	{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
+	{CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
 	{CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE"},
 };
 
@@ -142,10 +143,10 @@ capabilities privileges_to_read_maps(void)
 	return kernel_is_before(5, 19) ? BIT(CAP_BPF) : 0;
 }
 
-capabilities privileges_to_attach(bool in_other_namespaces)
+capabilities privileges_to_attach(bool in_other_namespaces, bool of_processes)
 {
 	return BIT(CAP_BPF) | BIT(CAP_PERFMON) | BIT(CAP_NET_ADMIN) |
-	       (in_other_namespaces ? BIT(CAP_SYS_ADMIN) : 0);
+	       (in_other_namespaces ? BIT(CAP_SYS_ADMIN) : 0) | (of_processes ? BIT(CAP_SYS_PTRACE) : 0);
 }
 
 /* Who */

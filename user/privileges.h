@@ -38,8 +38,8 @@ int privileges_check_watching(char *ret_error, size_t error_size);
 /* What reading maps needs on this kernel: CAP_BPF before Linux 5.19, else nothing. */
 capabilities privileges_to_read_maps(void);
 
-/* What attaching to further interfaces needs; with CAP_SYS_ADMIN when in other namespaces. */
-capabilities privileges_to_attach(bool in_other_namespaces);
+/* What attaching to further interfaces needs, also in other namespaces, and in those a process names. */
+capabilities privileges_to_attach(bool in_other_namespaces, bool of_processes);
 
 /*
  * For good: becomes `identity` (NULL: stays who it is) without supplementary groups, keeps of the

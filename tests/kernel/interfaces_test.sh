@@ -207,7 +207,37 @@ two_namespaces_are_watched_from_a_third() {
 		"all(r['netns'] == '${NETNS_PREFIX}a' and r['also_ifaces'] == '${NETNS_PREFIX}b/eth0' for r in rows)"
 }
 
-# By name, by process and by path; nothing of ours keeps a namespace, and one that comes again is found.
+a_namespace_is_named_by_a_process_in_it() {
+	local there
+	nsenter --net="/run/netns/${NETNS_PREFIX}b" sleep 600 &
+	there=$!
+	until_true grep -q sleep /proc/$there/comm
+	# One that comes later tells that the namespace is still looked at when all privileges are gone.
+	watch_on - "eth0: TC" --netns $there -i eth0 -i 'late*' && connections 2 $B4 &&
+		ip -n "${NETNS_PREFIX}b" link add late0 type veth peer name late1 && until_true said "late1: TC" &&
+		ip -n "${NETNS_PREFIX}b" link del late0 && until_true said "late1: is gone" && end_watcher &&
+		! said "eth0: is gone" && records 'len(rows) == 2' "all(r['netns'] == '$there' and r['iface'] == 'eth0' for r in rows)"
+	local status=$?
+	kill $there
+	return $status
+}
+
+# Frames for the bridge itself pass its port first; forwarded ones pass two ports and not the bridge.
+a_bridge_and_its_port_count_once() {
+	local ip="ip -n ${NETNS_PREFIX}b"
+	$ip link add name br0 type bridge 2>/dev/null || { why="SKIP no bridges here"; return 0; }
+	$ip addr flush dev eth0 && $ip link set eth0 master br0 && $ip link set br0 up &&
+		$ip addr add $B4/24 dev br0 && $ip route add default via ${B4%.*}.254 || return 1
+	watch_on b "br0: TC" -i eth0 -i br0 && connections 10 $B4 && end_watcher &&
+		records 'len(rows) == 10' 'all({r["iface"], r["also_ifaces"]} == {"eth0", "br0"} for r in rows)' \
+			'all(r["outcome"] == "established" and r["close"] == "fin" for r in rows)' \
+			'sum(r["responder_unique_bytes"] for r in rows) == 10000'
+	local status=$?
+	[ $status = 0 ] && why=
+	return $status
+}
+
+# By path; nothing of ours keeps a namespace, and one that comes again is found.
 a_namespace_may_go_and_come_again() {
 	local x=${NETNS_PREFIX}x
 	ip netns add "$x"
@@ -414,6 +444,7 @@ all=(
 	all_means_up_and_not_loopback
 	a_changed_interface_is_still_the_same
 	two_namespaces_are_watched_from_a_third
+	a_namespace_is_named_by_a_process_in_it
 	a_namespace_may_go_and_come_again
 	an_interface_may_move_to_another_namespace
 	a_shifted_monotonic_clock_ends_no_flow_and_moves_no_time
@@ -422,6 +453,7 @@ all=(
 	frames_pass_unchanged_through_tc
 	frames_pass_unchanged_through_native_xdp
 	nothing_leaks_when_interfaces_come_and_go
+	a_bridge_and_its_port_count_once # last: b's address moves to the bridge
 )
 only_long=(
 	frames_pass_unchanged_through_generic_xdp
