@@ -195,7 +195,7 @@ check-metrics: all $(NETNS_TOOLS)
 
 check-truth: all $(NETNS_TOOLS)
 	tests/truth/run_captures.py -v
-	tests/truth/live_matrix.sh
+	CAPTURE=$${CAPTURE-1} tests/truth/live_matrix.sh
 
 .PHONY: check-fresh
 check-fresh:

@@ -52,6 +52,7 @@ struct arguments {
 	unsigned int seconds;  /* at most */
 	uint16_t local_port;
 	bool server_closes;
+	bool half_close; /* the FIN goes out behind the last request */
 	bool reset;            /* ends with RST instead of FIN */
 };
 
@@ -74,7 +75,8 @@ static const char usage[] =
 	"usage: traffic server [--port N] [--count N] [--seconds N]\n"
 	"       traffic client ADDRESS [--port N] [--count N] [--parallel N] [--rounds N] [--request BYTES]\n"
 	"               [--response BYTES] [--chunk BYTES] [--pause MS] [--gap MS] [--stall MS] [--rcvbuf BYTES]\n"
-	"               [--keepalive S] [--syn-tries N] [--seconds N] [--bind PORT] [--server-closes] [--reset]\n"
+	"               [--keepalive S] [--syn-tries N] [--seconds N] [--bind PORT] [--server-closes] [--half-close]\n"
+	"               [--reset]\n"
 	"One CSV line for each connection when it is over; absent values are empty.\n";
 
 static uint64_t now_us(void)
@@ -409,6 +411,8 @@ static bool client_round(int fd, bool last)
 
 	if (!send_bytes(fd, arguments.request_bytes, &request, sizeof(request)))
 		return false;
+	if (last && arguments.half_close)
+		shutdown(fd, SHUT_WR);
 	sleep_ms(arguments.stall_ms);
 	return receive_bytes(fd, arguments.response_bytes);
 }
@@ -524,6 +528,7 @@ static void parse_option(int option, const char *value)
 	case 't': arguments.seconds = parse_number(value); break;
 	case 'l': arguments.local_port = (uint16_t)parse_number(value); break;
 	case 'f': arguments.server_closes = true; break;
+	case 'h': arguments.half_close = true; break;
 	case 'x': arguments.reset = true; break;
 	default: refuse();
 	}
@@ -548,6 +553,7 @@ static void parse_arguments(int argc, char **argv)
 		{ "seconds", required_argument, NULL, 't' },
 		{ "bind", required_argument, NULL, 'l' },
 		{ "server-closes", no_argument, NULL, 'f' },
+		{ "half-close", no_argument, NULL, 'h' },
 		{ "reset", no_argument, NULL, 'x' },
 		{ NULL, 0, NULL, 0 },
 	};

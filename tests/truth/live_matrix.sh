@@ -110,6 +110,15 @@ lose() {
 	impair drop.after $near "$@" --seed $((seed * 3 + 3))
 }
 
+# lose_sent RULE...: on the way from a to b alone, once.
+lose_sent() {
+	if [ "$tap" = tob ] && [ "$place" = before ]; then
+		impair drop.before toa --ingress "$@" --seed $((seed * 3 + 1))
+	else
+		impair drop.after tob "$@" --seed $((seed * 3 + 2))
+	fi
+}
+
 # What is held back comes by twice: never on the interface that is watched.
 away() {
 	local interface=toa
@@ -140,6 +149,13 @@ bulk() { talk --request 250000 --response 120000 "$@"; }
 scenario_clean() { delay_path; bulk; }
 scenario_loss_1() { lose --match data --loss 1; delay_path; bulk; }
 scenario_loss_3() { lose --match data --loss 3; delay_path; bulk; }
+# As one_byte and fin_loss of ../shared/captures/live.
+scenario_one_byte() { lose_sent --match data --loss 5; delay_path; talk --request 64 --chunk 1 --response 1000; }
+scenario_half_close() {
+	lose_sent --match fin --nth 1-4
+	delay_path
+	talk --request 3000 --half-close --response 9000
+}
 scenario_bursts() {
 	lose --match data --nth 60-66
 	lose --match data --nth 200-203
