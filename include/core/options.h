@@ -39,6 +39,12 @@ core_inline void option_timestamps(const __u8 *at, struct packet *pkt)
 	pkt->has_ts = 1;
 }
 
+core_inline void option_wscale(const __u8 *at, struct packet *pkt)
+{
+	pkt->wscale = *at > WSCALE_MAX ? WSCALE_MAX : *at;
+	pkt->has_wscale = 1;
+}
+
 core_inline void option_sack(struct packet *pkt, __u32 offset, __u32 size)
 {
 	__u32 i;
@@ -63,10 +69,8 @@ core_inline void option_parse(struct packet *pkt, __u32 offset, __u32 size)
 			pkt->mss = load_u16(value);
 		return;
 	case OPTION_WSCALE:
-		if (size == 3) {
-			pkt->wscale = *value > WSCALE_MAX ? WSCALE_MAX : *value;
-			pkt->has_wscale = 1;
-		}
+		if (size == 3)
+			option_wscale(value, pkt);
 		return;
 	case OPTION_SACK_PERMITTED:
 		pkt->sack_permitted = 1;
@@ -111,16 +115,11 @@ core_apart int options_walk(struct packet *pkt)
 	return 0;
 }
 
-core_inline void options_parse(const __u8 *at, __u32 len, const __u8 *end, struct packet *pkt)
+/* Any list. Options come in whole words (the data offset counts words); a cut-off word is not used. */
+core_inline void options_read(const __u8 *at, __u32 len, const __u8 *end, struct packet *pkt)
 {
 	__u32 i;
 
-	/* Most segments carry exactly NOP NOP timestamps (RFC 7323, appendix A). */
-	if (len == 12 && at + 12 <= end && load_u32(at) == 0x0101080a) {
-		option_timestamps(at + 4, pkt);
-		return;
-	}
-	/* Options come in whole words (the data offset counts words); a cut-off word is not used. */
 	for (i = 0; i < OPTIONS_LEN_MAX; i += 4) {
 		if (i >= len || at + i + 4 > end)
 			break;
@@ -128,6 +127,55 @@ core_inline void options_parse(const __u8 *at, __u32 len, const __u8 *end, struc
 		pkt->options_len = i + 4;
 	}
 	options_walk(pkt);
+}
+
+/* ------------------------------------------------------------------ what nearly all segments carry */
+
+/* MSS, SACK permitted, timestamps, NOP, window scale: a SYN of Linux. 0: it is another, nothing was done. */
+core_inline int options_usual_syn(const __u8 *at, __u32 len, const __u8 *end, struct packet *pkt)
+{
+	if (len != 20 || at + 20 > end || load_u16(at) != 0x0204 ||
+	    load_u32(at + 4) != 0x0402080a || load_u32(at + 16) >> 8 != 0x010303)
+		return 0;
+	pkt->mss = load_u16(at + 2);
+	pkt->sack_permitted = 1;
+	option_timestamps(at + 8, pkt);
+	option_wscale(at + 19, pkt);
+	return 1;
+}
+
+/* NOP NOP SACK, and nothing behind it. 0: it is something else, nothing was done. */
+core_inline int options_usual_sack(const __u8 *at, __u32 len, const __u8 *end, struct packet *pkt)
+{
+	__u32 i;
+
+	if (at + 4 > end || load_u32(at) != (0x01010500 | (len - 2)))
+		return 0;
+	for (i = 0; i < 4 && at + 12 + 8 * i <= end; i++) {
+		pkt->sack[i].start = load_u32(at + 4 + 8 * i);
+		pkt->sack[i].end = load_u32(at + 8 + 8 * i);
+		if (12 + 8 * i == len) {
+			pkt->sack_count = (__u8)(i + 1);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* In one piece, as a walk would. 0: there is something else, and the walk finds it all. */
+core_inline int options_usual(const __u8 *at, __u32 len, const __u8 *end, struct packet *pkt)
+{
+	if (len >= 12 && at + 12 <= end && load_u32(at) == 0x0101080a) { /* RFC 7323, appendix A */
+		option_timestamps(at + 4, pkt);
+		return len == 12 || options_usual_sack(at + 12, len - 12, end, pkt);
+	}
+	return options_usual_syn(at, len, end, pkt);
+}
+
+core_inline void options_parse(const __u8 *at, __u32 len, const __u8 *end, struct packet *pkt)
+{
+	if (!options_usual(at, len, end, pkt))
+		options_read(at, len, end, pkt);
 }
 
 #endif

@@ -5,7 +5,7 @@
 # BENCH_LARGE=1   also 10 M packets in 1 M flows, and kernel programs with a million flows
 # BENCH_ROUNDS=N  rounds of replay (5)
 # BENCH_BEST=1    of kernel programs the best round instead of the median: for a busy machine
-# BENCH_ONLY=kernel|replay|labels|sweep
+# BENCH_ONLY=kernel|parse|replay|labels|sweep|pairs
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -67,6 +67,11 @@ bench_kernel() {
 	say "Kernel programs (BPF_PROG_RUN)"
 	# shellcheck disable=SC2086
 	$out/prog_bench $limit
+}
+
+bench_parse() {
+	say "Parsing plain frames, before the parser knew others and today"
+	$bench/parse.sh
 }
 
 # A capture is built once and kept; its arguments are its name.
@@ -151,6 +156,9 @@ bench_pairs() {
 facts
 case $only in
 '' | kernel) bench_kernel ;;
+esac
+case $only in
+'' | parse) bench_parse ;;
 esac
 case $only in
 '' | replay) bench_replay ;;

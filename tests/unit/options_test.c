@@ -171,6 +171,84 @@ static void a_syn_of_linux_is_read_whole(void **state)
 	assert_int_equal(pkt.wscale, 10);
 }
 
+#define TIMES NOP, NOP, TIMES_7_3
+#define SACKS(n) NOP, NOP, 5, 2 + 8 * (n)
+
+/* Lists that are read in one piece, and some that only look like it. */
+static const struct {
+	uint32_t len;
+	uint8_t bytes[40];
+} usual[] = {
+	{12, {TIMES}},
+	{20, {MSS_1460, SACK_OK, TIMES_7_3, NOP, WSCALE(10)}},
+	{24, {TIMES, SACKS(1), BLOCK_1_2}},
+	{32, {TIMES, SACKS(2), BLOCK_5_9, BLOCK_1_2}},
+	{40, {TIMES, SACKS(3), BLOCK_1_2, BLOCK_5_9, BLOCK_1_2}},
+	{12, {SACKS(1), BLOCK_5_9}},
+	{20, {SACKS(2), BLOCK_1_2, BLOCK_5_9}},
+	{36, {SACKS(4), BLOCK_1_2, BLOCK_5_9, BLOCK_1_2, BLOCK_5_9}},
+	{16, {SACKS(1), BLOCK_1_2, MSS_1460}},
+	{16, {TIMES, MSS_1460}},
+};
+
+static void assert_same_options(const struct packet *a, const struct packet *b)
+{
+	uint32_t i;
+
+	assert_int_equal(a->mss, b->mss);
+	assert_int_equal(a->has_wscale, b->has_wscale);
+	assert_int_equal(a->wscale, b->wscale);
+	assert_int_equal(a->sack_permitted, b->sack_permitted);
+	assert_int_equal(a->has_ts, b->has_ts);
+	assert_int_equal(a->tsval, b->tsval);
+	assert_int_equal(a->tsecr, b->tsecr);
+	assert_int_equal(a->sack_count, b->sack_count);
+	for (i = 0; i < a->sack_count; i++) {
+		assert_int_equal(a->sack[i].start, b->sack[i].start);
+		assert_int_equal(a->sack[i].end, b->sack[i].end);
+	}
+}
+
+/* 1: it was read in one piece. */
+static uint32_t parse_and_walk(const uint8_t bytes[40], uint32_t len, uint32_t captured)
+{
+	struct packet walked = {0};
+
+	parse_cut(bytes, len, captured);
+	options_read(bytes, len, bytes + captured, &walked);
+	assert_same_options(&pkt, &walked);
+	return captured >= 4 && !pkt.options_len;
+}
+
+static uint32_t parse_and_walk_all_cuts(const uint8_t bytes[40])
+{
+	uint32_t len, captured, in_one_piece = 0;
+
+	for (len = 4; len <= 40; len += 4)
+		for (captured = 0; captured <= len; captured++)
+			in_one_piece += parse_and_walk(bytes, len, captured);
+	return in_one_piece;
+}
+
+/* Each list with every byte changed, of every length, and with every cut. */
+static void what_is_read_in_one_piece_is_what_a_walk_gives(void **state)
+{
+	static const uint8_t others[] = {0, 1, 2, 4, 5, 8, 10, 18, 255};
+	uint32_t list, at, i, in_one_piece = 0;
+
+	(void)state;
+	for (list = 0; list < sizeof(usual) / sizeof(usual[0]); list++)
+		for (at = 0; at < usual[list].len; at++)
+			for (i = 0; i < sizeof(others); i++) {
+				uint8_t bytes[40];
+
+				memcpy(bytes, usual[list].bytes, sizeof(bytes));
+				bytes[at] = others[i];
+				in_one_piece += parse_and_walk_all_cuts(bytes);
+			}
+	assert_true(in_one_piece > 1000);
+}
+
 static void unknown_options_are_stepped_over(void **state)
 {
 	(void)state;
@@ -278,6 +356,7 @@ int main(void)
 		cmocka_unit_test(timestamps_elsewhere_are_read),
 		cmocka_unit_test(timestamps_of_another_length_are_ignored),
 		cmocka_unit_test(a_syn_of_linux_is_read_whole),
+		cmocka_unit_test(what_is_read_in_one_piece_is_what_a_walk_gives),
 		cmocka_unit_test(unknown_options_are_stepped_over),
 		cmocka_unit_test(nothing_is_read_behind_the_end_of_the_list),
 		cmocka_unit_test(forty_nops_come_to_an_end),
