@@ -408,6 +408,62 @@ def check_foreign():
     demand(before == run(*on("near", "bpftool", "-j", "net", "show", "dev", "near0")).stdout, "it changed")
 
 
+# ---------------------------------------------------------------- one connection, several interfaces
+
+def stacked(names, *options):
+    """Connections over an interface and the one below it: each counts once and names both."""
+    chosen = [word for name in names for word in ("-i", name)]
+    command = on("near", ACKMON, *chosen, "-j", "-w", f"{work}/records", *options)
+    with started(command, "room for", "watch") as watcher:
+        kernels = transfer()
+        end(watcher)
+    found = records(f"{work}/records")
+    demand(len(read(f"{work}/records").splitlines()) == CONNECTIONS, "records:", read(f"{work}/records")[:600])
+    for record in found.values():
+        demand({record["iface"], record.get("also_ifaces")} == set(names), record["iface"], record.get("also_ifaces"))
+    for port, record in found.items():
+        record["iface"] = "near0"
+    compare(kernels, found)
+
+
+def over_near0(name, *kind):
+    """near's address moves to an interface of that kind above near0."""
+    run("ip", "-n", "near", "addr", "flush", "dev", "near0")
+    done = run("ip", "-n", "near", "link", "add", "name", name, "type", *kind, may_fail=True)
+    if done.returncode:
+        raise Skipped(f"no {kind[0]} here: {done.stderr.strip()}")
+    if kind[0] == "bond":
+        run("ip", "-n", "near", "link", "set", "near0", "down")
+    run("ip", "-n", "near", "link", "set", "near0", "master", name)
+    for link in "near0", name:
+        run("ip", "-n", "near", "link", "set", link, "up")
+    run("ip", "-n", "near", "addr", "add", "10.78.0.1/24", "dev", name)
+    run("ip", "-n", "near", "link", "set", name, "address",
+        json.loads(run("ip", "-n", "near", "-j", "link", "show", "near0").stdout)[0]["address"])
+
+
+def check_bond():
+    """a bond and its slave: each connection counts once and names both"""
+    over_near0("bond0", "bond", "mode", "active-backup")
+    stacked(("near0", "bond0"), "-m", "tc")
+
+
+def check_bridge():
+    """a bridge and its port: each connection counts once and names both"""
+    over_near0("br0", "bridge")
+    stacked(("near0", "br0"), "-m", "tc")
+
+
+def check_vlan():
+    """a VLAN and what carries it: each connection counts once and names both"""
+    for host, parent, address in ("near", "near0", "10.78.0.1"), ("far", "far0", "10.78.0.2"):
+        run("ip", "-n", host, "addr", "flush", "dev", parent)
+        run("ip", "-n", host, "link", "add", "link", parent, "name", "v7", "type", "vlan", "id", "7")
+        run("ip", "-n", host, "link", "set", "v7", "up")
+        run("ip", "-n", host, "addr", "add", address + "/24", "dev", "v7")
+    stacked(("near0", "v7"), "-m", "tc")
+
+
 # ---------------------------------------------------------------- rights
 
 def with_capabilities(*names):
@@ -434,6 +490,25 @@ def check_capabilities():
         demand(said.returncode == 1 and f"CAP_{missing.upper()}" in said.stderr, "without", missing, "it said:", said.stderr)
 
 
+def check_group():
+    """a group looks at what is attached, from Linux 5.19 on; before, a sentence says what it takes"""
+    run(*on("near", ACKMON, "attach", "-q", "-i", "near0", "--group", "65532"))
+    transfer()
+    member = on("near", "setpriv", "--reuid", "65534", "--regid", "65534", "--groups", "65532", ACKMON)
+    looked = run(*member, "--look", "-i", "near0", "-j", "--duration", "0.1", may_fail=True)
+    said = run(*member, "status", "-j", "-i", "near0", may_fail=True)
+    if kernel < (5, 19):
+        demand(looked.returncode == 1 and "near0: attached, but this kernel lets nobody look at maps without CAP_BPF" in looked.stderr,
+               "--look said:", looked.stderr)
+        demand(not looked.stdout, looked.stdout)
+        demand(said.returncode in (0, 1) and "Traceback" not in said.stderr, "status said:", said.stdout, said.stderr)
+        return
+    demand(looked.returncode == 0, looked.stderr)
+    flows = [line for line in map(json.loads, looked.stdout.splitlines()) if line["responder_port"] == 8080]
+    demand(len(flows) == CONNECTIONS, len(flows), "flows:", looked.stdout[:500])
+    demand(json.loads(said.stdout.splitlines()[0])["frames_seen"] == status()["frames_seen"], said.stdout, said.stderr)
+
+
 def check_nobody():
     """without rights: replay works, watching is refused by one sentence"""
     said = run(*NOBODY, ACKMON, "-q", "-j", "-r", TREE + "/pcaps/fast_retransmit.pcap")
@@ -443,7 +518,8 @@ def check_nobody():
 
 
 CHECKS = [check_verifier, check_two_cpus, check_native, check_generic, check_tc, check_clsact, check_mtu, check_rename, check_pins,
-          check_join, check_joined, check_kept, check_foreign, check_capabilities, check_nobody]
+          check_join, check_joined, check_kept, check_foreign, check_bond, check_bridge, check_vlan, check_capabilities,
+          check_group, check_nobody]
 
 
 def main(wanted):
