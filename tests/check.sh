@@ -10,7 +10,7 @@ export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 
 # Instructions one walk through a program may take; the kernel's own end is one million.
-WALKED_MAX=${WALKED_MAX:-75000}
+WALKED_MAX=${WALKED_MAX:-50000}
 CC=${CC:-gcc}
 CLANG=${CLANG:-clang}
 arch_include=/usr/include/$(uname -m)-linux-gnu

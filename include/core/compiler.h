@@ -42,22 +42,26 @@ core_inline __u32 verifier_joins(__u32 *memory, __u32 value)
  * core_apart functions as part of their caller, which is walked at every call. Where that would be too
  * much, a core_cut function has a body with a name of its own, and kern/older.h calls it through a
  * function of numbers, which finds what the pointers pointed to again (core_cut_inline: and is inline for
- * newer ones). core_numbers functions have no pointers and are apart in either form.
+ * newer ones). core_numbers functions have no pointers and are apart in either form. core_leaf functions
+ * lie at the end of long ways down: apart, but in the form for old kernels, whose eighth frame they would be.
  */
 #if defined(__bpf__) && defined(ACKMON_OLDER)
 #define core_apart static __attribute__((noinline, unused))
+#define core_leaf core_inline
 #define core_cut core_inline
 #define core_cut_inline core_inline
 #define core_body(name) name##_body
 #define core_numbers __attribute__((noinline, weak))
 #elif defined(__bpf__)
 #define core_apart __attribute__((noinline, weak))
+#define core_leaf core_apart
 #define core_cut core_apart
 #define core_cut_inline core_inline
 #define core_body(name) name
 #define core_numbers core_apart
 #else
 #define core_apart static inline __attribute__((unused))
+#define core_leaf core_apart
 #define core_cut core_apart
 #define core_cut_inline core_inline
 #define core_body(name) name

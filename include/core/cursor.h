@@ -48,6 +48,7 @@ enum hop {
 	HOP_GTP_U_EXT,
 	HOP_L2TPV3,
 	HOP_L2TPV3_UDP,
+	HOP_OPTIONS, /* of TCP, when all else is parsed */
 };
 
 #define HOPS_MAX 64

@@ -595,10 +595,14 @@ core_inline void monitor_packet(__u8 door, struct packet *pkt)
 core_inline enum counter monitor_parse(const struct frame *frame, struct packet *pkt)
 {
 	int hop = parse_plain(frame, host_config()->decap, pkt);
+	enum counter reason;
 
 	if (hop > 0)
 		hop = host_parse_hops(frame, pkt, hop);
-	return (enum counter)verifier_joins(&pkt->joint, parse_segment(frame, pkt, hop));
+	reason = (enum counter)verifier_joins(&pkt->joint, parse_segment(frame, pkt, hop));
+	if (unlikely(pkt->parsing.options_len))
+		host_parse_hops(frame, pkt, HOP_OPTIONS);
+	return reason;
 }
 
 core_inline int monitor_look(const struct frame *frame, struct packet *pkt)

@@ -7,11 +7,13 @@
 #include "core/packet.h"
 
 /*
- * Fills pkt from the options at `at`, `len` bytes by the data offset (RFC 9293, 3.1), of which only
+ * Fill pkt from the options at `at`, `len` bytes by the data offset (RFC 9293, 3.1), of which only
  * those before `end` were captured. An option that does not fit ends the list: what stood before it
- * counts, as in every stack.
+ * counts, as in every stack. Nearly all segments carry a list that options_usual() knows; it answers 0
+ * when this is another, which is for options_read().
  */
-core_inline void options_parse(const __u8 *at, __u32 len, const __u8 *end, struct packet *pkt);
+core_inline int options_usual(const __u8 *at, __u32 len, const __u8 *end, struct packet *pkt);
+core_inline void options_read(const __u8 *at, __u32 len, const __u8 *end, struct packet *pkt);
 
 enum tcp_option {
 	OPTION_END = 0,
@@ -170,12 +172,6 @@ core_inline int options_usual(const __u8 *at, __u32 len, const __u8 *end, struct
 		return len == 12 || options_usual_sack(at + 12, len - 12, end, pkt);
 	}
 	return options_usual_syn(at, len, end, pkt);
-}
-
-core_inline void options_parse(const __u8 *at, __u32 len, const __u8 *end, struct packet *pkt)
-{
-	if (!options_usual(at, len, end, pkt))
-		options_read(at, len, end, pkt);
 }
 
 #endif

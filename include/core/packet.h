@@ -51,6 +51,8 @@ struct parsing {
 	__u8 is_jumbo; /* no payload length: a jumbo option must follow */
 	__u8 wlan_pads; /* 802.11 headers are padded to four bytes */
 	__u8 ip_proto;
+	__u8 options_len; /* of a list of TCP options that is not yet read */
+	__u8 reserved[3];
 };
 
 struct packet {

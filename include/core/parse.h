@@ -34,7 +34,10 @@ core_inline int parse_hop(const void *data, const void *captured, struct packet 
 /* All that there are; the same answers but another hop. */
 core_inline int parse_hops(const struct frame *frame, struct packet *pkt, int hop);
 
-/* From the answer of the steps before: 0 and *pkt filled, or the reason. */
+/*
+ * From the answer of the steps before: 0 and *pkt filled, or the reason. With pkt->parsing.options_len
+ * HOP_OPTIONS is still to be done.
+ */
 core_inline enum counter parse_segment(const struct frame *frame, struct packet *pkt, int hop);
 
 /* All three. 0 and *ret_pkt filled, or the reason the frame is not tracked. */
@@ -63,9 +66,22 @@ core_inline enum counter parse_tcp(struct cursor *cursor, struct packet *pkt, __
 	pkt->flags = tcp[13];
 	pkt->window = load_u16(tcp + 14);
 	pkt->payload_bytes = cursor->wire_left - header_len;
-	if (header_len > TCP_HEADER_MIN)
-		options_parse(tcp + TCP_HEADER_MIN, header_len - TCP_HEADER_MIN, cursor->captured, pkt);
+	if (header_len > TCP_HEADER_MIN &&
+	    !options_usual(tcp + TCP_HEADER_MIN, header_len - TCP_HEADER_MIN, cursor->captured, pkt)) {
+		pkt->parsing.offset = cursor->offset + TCP_HEADER_MIN;
+		pkt->parsing.options_len = (__u8)(header_len - TCP_HEADER_MIN);
+	}
 	return 0;
+}
+
+/* The list of options that is none of the usual ones. */
+core_inline int parse_options(const struct cursor *cursor, struct packet *pkt)
+{
+	const __u8 *at = cursor_peek(cursor, 0);
+
+	if (at)
+		options_read(at, pkt->parsing.options_len, cursor->captured, pkt);
+	return HOP_TCP;
 }
 
 /* Of a quoted header at least the ports and the sequence number are there. */
@@ -210,6 +226,8 @@ core_inline int parse_layer(struct cursor *cursor, struct packet *pkt, int hop)
 		return icmp_v4(cursor, pkt);
 	case HOP_ICMPV6:
 		return icmp_v6(cursor, pkt);
+	case HOP_OPTIONS:
+		return parse_options(cursor, pkt);
 	}
 	return tunnel_hop(cursor, pkt, hop);
 }
@@ -273,10 +291,14 @@ core_inline enum counter parse_frame(const struct frame *frame, __u32 decap,
 				     struct packet *ret_pkt)
 {
 	int hop = parse_plain(frame, decap, ret_pkt);
+	enum counter reason;
 
 	if (hop > 0)
 		hop = parse_hops(frame, ret_pkt, hop);
-	return parse_segment(frame, ret_pkt, hop);
+	reason = parse_segment(frame, ret_pkt, hop);
+	if (ret_pkt->parsing.options_len)
+		parse_hop(frame->data, frame->end, ret_pkt, HOP_OPTIONS);
+	return reason;
 }
 
 #endif

@@ -184,6 +184,14 @@ core_inline void track_response(struct flow *flow, struct side *side, const stru
 	}
 }
 
+core_apart int track_loss(struct flow *flow, struct packet *pkt, struct holes *holes)
+{
+	if (!flow || !pkt)
+		return 0;
+	loss_classify(flow, &flow->side[pkt->direction & 1], &flow->side[!(pkt->direction & 1)], pkt, holes);
+	return 0;
+}
+
 /* What it is. */
 core_cut_inline int track_place(struct flow *flow, struct packet *pkt, struct holes *holes);
 
@@ -197,7 +205,33 @@ core_cut_inline int core_body(track_place)(struct flow *flow, struct packet *pkt
 		flow->start_ns = pkt->now_ns;
 	track_options(side, pkt);
 	track_count(side, peer, pkt);
-	loss_classify(flow, side, peer, pkt, holes);
+	track_loss(flow, pkt, holes);
+	return 0;
+}
+
+/* Steps with many ways through them are verified apart: their ways add up, and do not multiply. */
+core_apart int track_handshake(struct flow *flow, const struct packet *pkt)
+{
+	if (flow && pkt)
+		handshake_note(flow, pkt);
+	return 0;
+}
+
+core_apart int track_rtt(struct side *side, const struct side *peer, struct packet *pkt)
+{
+	if (!side || !peer || !pkt)
+		return 0;
+	rtt_answer(side, peer, pkt);
+	rtt_stamp(side, peer, pkt);
+	return 0;
+}
+
+core_apart int track_window(struct side *side, const struct side *peer, struct packet *pkt,
+			    const struct holes *peer_holes)
+{
+	if (!side || !peer || !pkt)
+		return 0;
+	window_note(side, peer, pkt, peer_holes);
 	return 0;
 }
 
@@ -211,12 +245,12 @@ core_cut_inline int core_body(track_learn)(struct flow *flow, struct packet *pkt
 	struct side *side = &flow->side[pkt->direction & 1];
 	const struct side *peer = &flow->side[!(pkt->direction & 1)];
 
-	if (pkt->verdict.class != SEGMENT_COPY) /* of a SYN: nobody sent it twice */
-		handshake_note(flow, pkt);
+	/* Not of a copied SYN, which nobody sent twice; once it is established only SYNs have something to say. */
+	if (pkt->verdict.class != SEGMENT_COPY && (!flow->is_established || (pkt->flags & TCP_SYN)))
+		track_handshake(flow, pkt);
 	if (pkt->verdict.class != SEGMENT_SUSPECT) {
-		rtt_answer(side, peer, pkt);
-		rtt_stamp(side, peer, pkt);
-		window_note(side, peer, pkt, peer_holes);
+		track_rtt(side, peer, pkt);
+		track_window(side, peer, pkt, peer_holes);
 		evidence_note_ip_id(side, pkt);
 		track_response(flow, side, peer, pkt);
 		if (!(pkt->flags & (TCP_SYN | TCP_RST)) && side->orderly < 2)

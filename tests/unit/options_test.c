@@ -23,7 +23,8 @@ static void parse_cut(const uint8_t *options, uint32_t len, uint32_t captured)
 
 	memcpy(copy, options, captured);
 	pkt = (struct packet){0};
-	options_parse(copy, len, copy + captured, &pkt);
+	if (!options_usual(copy, len, copy + captured, &pkt))
+		options_read(copy, len, copy + captured, &pkt);
 	free(copy);
 }
 
