@@ -136,6 +136,83 @@ connect 4
 until_true has_lines $((before + 4)) $records*
 report "and watches again" "$work/not"
 
+# ---------------------------------------------------------------- beside what is attached for good
+
+status_of() { # FIELD: a number of near0 as `ackmon status` has it
+	ackmon status -q -j -i near0 | head -n 1 | grep -o "\"$1\":[0-9]*" | cut -d : -f 2
+}
+kept_ids() { ackmon status -q -j -i near0 | head -n 1 | grep -o '"id":[0-9]*'; }
+link_frames() { cat /sys/class/net/near0/statistics/{rx,tx}_packets | awk '{ sum += $1 } END { print sum }'; }
+kept_goes_on() { # the programs are those of before, and each frame that passed since was seen
+	[ "$(kept_ids)" = "$ids" ] || complain "the programs were $ids, are $(kept_ids)"
+	until_true same_frames || complain "$(($(link_frames) - passed)) frames passed, $(($(status_of frames_seen) - seen)) were seen"
+}
+same_frames() { [ $(($(link_frames) - passed)) = $(($(status_of frames_seen) - seen)) ]; }
+hangs() { # until the watchdog has killed it and it is there again
+	local restarts
+	restarts=$(property NRestarts)
+	kill -STOP "$(property MainPID)"
+	until_true is NRestarts $((restarts + 1))
+	until_true is ActiveState active
+}
+once_each() { # FILE COUNT: so many connections to the server, each with one record of its end
+	grep -h '"responder_port":8080' "$1" | grep -v '"close":"open"' | grep -o '"id":"[^"]*","community_id' | sort | uniq -c |
+		awk -v want="$2" '$1 > 1 { twice++ } END { if (NR != want || twice) print NR " of " want " connections have a record, " twice + 0 " of them more than one" }'
+}
+
+ackmon attach -q -i near0 2>"$work/said" && complain "attached under a service that watches"
+grep -q "another ackmon (process $(property MainPID)) is watching it" "$work/said" || complain "attach said: $(cat "$work/said")"
+try systemctl stop ackmon
+try ackmon attach -q -i near0
+ids=$(kept_ids) seen=$(status_of frames_seen) passed=$(link_frames)
+[ -n "$ids" ] || complain "nothing is attached: $(ackmon status 2>&1)"
+try systemctl restart ackmon
+before=$(count_lines $records*)
+connect 3
+hangs
+connect 3
+try systemctl restart ackmon
+connect 3
+until_true has_lines $((before + 6)) $records*
+kept_goes_on
+report "a service of its own beside it, restarted and killed: what is attached sees every frame" "$work/not"
+
+# As the manual says (SERVICE): the unit reads what is attached.
+cat >/etc/systemd/system/ackmon.service.d/kept.conf <<'UNIT'
+[Service]
+DynamicUser=no
+User=root
+ExecStart=
+ExecStart=/usr/sbin/ackmon -i near0 -j --append -w /var/log/ackmon/kept.ndjson
+UNIT
+kept=/var/log/ackmon/kept.ndjson
+try systemctl daemon-reload
+try systemctl restart ackmon
+grep -q "near0: attached before, taken over" <(journalctl -q -u ackmon --no-pager) || complain "it does not read what is attached"
+exec 3<>/dev/tcp/10.78.0.2/8080 || complain "no connection"
+for _ in 1 2 3; do
+	connect 5
+	try systemctl restart ackmon
+done
+connect 5
+hangs
+connect 5
+try systemctl kill --signal=KILL ackmon
+until_true is ActiveState active
+connect 5
+exec 3>&-
+until_true has_lines 40 $kept # 9 of before, 30 of now and the one that was open all along
+once_each $kept 40 >>"$work/not"
+kept_goes_on
+report "a service that reads it: restarted, killed by the watchdog and by hand, each connection has one record" "$work/not"
+try systemctl stop ackmon
+[ "$(kept_ids)" = "$ids" ] || complain "stopped, the programs were $ids, are $(kept_ids)"
+try ackmon detach -q
+rm -f /etc/systemd/system/ackmon.service.d/kept.conf
+try systemctl daemon-reload
+try systemctl restart ackmon
+report "stopped it leaves what is attached, and detach takes it away" "$work/not"
+
 # ---------------------------------------------------------------- stop
 
 try systemctl stop ackmon
