@@ -189,6 +189,7 @@ check-metrics: all $(NETNS_TOOLS)
 	tests/metrics/churn_test.py 20 5
 	tests/metrics/kept_test.py 40
 	tests/metrics/export_test.py
+	tests/metrics/owners_test.py
 	tests/metrics/scale_test.py
 	promtool check rules docs/metrics/alerts.yml
 	promtool test rules docs/metrics/alerts_test.yml

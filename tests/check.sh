@@ -56,7 +56,7 @@ allowed_user() { # FILE
 	case $1 in
 	user/replay.c) allowed="$allowed|core/monitor\.h" ;;
 	user/reader.c) allowed="$allowed|core/(expire|half_open)\.h" ;;
-	user/pair_maps.c) allowed="$allowed|core/pair\.h" ;;
+	user/pair_maps.c) allowed="$allowed|core/(owner|pair)\.h" ;;
 	user/record.c) allowed="$allowed|core/outcome\.h" ;;
 	user/pcap_source.h | user/replay.h) allowed="$allowed|core/frame\.h" ;;
 	esac
@@ -69,7 +69,7 @@ allowed_user() { # FILE
 # System headers with one owner: nobody else may know these libraries.
 owners() { # HEADER
 	case $1 in
-	bpf/* | xdp/* | linux/bpf.h) echo 'user/(attach[a-z_]*|interfaces|pair_maps|reader)\.[ch]' ;;
+	bpf/* | xdp/* | linux/bpf.h) echo 'user/(attach[a-z_]*|interfaces|owner_maps|pair_maps|reader)\.[ch]' ;;
 	microhttpd.h) echo 'user/http\.c' ;;
 	curl/*) echo 'user/otlp\.c' ;;
 	pcap.h | pcap/*) echo 'user/pcap_source\.c' ;;
@@ -103,7 +103,7 @@ for file in user/*.[ch]; do
 	includes_of "$file" | grep -E '^(core|kern)/' | while read -r header; do
 		case $file:$header in
 		*:core/histogram.h | *:core/labels.h | *:core/seq.h | user/replay.c:core/monitor.h | user/reader.c:core/expire.h | user/reader.c:core/half_open.h) ;;
-		user/pair_maps.c:core/pair.h | user/record.c:core/outcome.h) ;;
+		user/pair_maps.c:core/owner.h | user/pair_maps.c:core/pair.h | user/record.c:core/outcome.h) ;;
 		user/pcap_source.h:core/frame.h | user/replay.h:core/frame.h) ;;
 		*) echo "$file includes $header, which is not for this room" ;;
 		esac

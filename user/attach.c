@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Programs on interfaces: how they get there, and that they leave without a trace. */
 #include "abi/aggregate.h"
+#include "abi/owner.h"
 #include "attach.h"
 
 #include <bpf/bpf.h>
@@ -129,6 +130,7 @@ static void size_pairs(struct monitor *skel, const struct monitor_config *config
 	bpf_map__set_max_entries(skel->maps.pair_chunks, config->pairs_max);
 	bpf_map__set_max_entries(skel->maps.pair_reader, config->pairs_max);
 	bpf_map__set_max_entries(skel->maps.chunks, config->chunks_max);
+	bpf_map__set_max_entries(skel->maps.owner_marks, OWNER_PLACES);
 	if (config->kept)
 		bpf_map__set_max_entries(skel->maps.label_names, LABEL_NAMES_MAX);
 }
@@ -168,6 +170,8 @@ static int open_programs(struct attach *attach, const struct monitor_config *con
 		bpf_map__set_max_entries(attach->skel->maps.transit_marks, 1);
 	if (config->aggregate)
 		size_pairs(attach->skel, config);
+	else
+		bpf_map__set_max_entries(attach->skel->maps.owner_marks, 1);
 	return bpf_program__set_autoload(attach->skel->progs.ackmon_xdp, false);
 }
 

@@ -17,6 +17,7 @@
 #include "labels.h"
 #include "log.h"
 #include "outbox.h"
+#include "owner_maps.h"
 #include "pair_maps.h"
 
 #define TC_FILTERS_MAX 64
@@ -49,7 +50,8 @@ static bool is_of_pairs(const struct bpf_map *map)
 {
 	static const char *const names[] = {"labels_odd", "labels_even", "label_ports", "label_names",
 					    "pair_numbers", "pairs", "pair_chunks", "chunks",
-					    "pair_state", "pair_reader"};
+					    "pair_state", "pair_reader", "owners",
+					    "owner_groups", "owner_marks"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (!strcmp(bpf_map__name(map), names[i]))
@@ -1105,6 +1107,24 @@ static bool any_full_name(const struct options *options, const char *name)
 	return false;
 }
 
+/* Those that are there now; of others a reader tells. */
+static int tell_owners(struct attach *attach, struct pair_maps *pairs, struct labels *labels)
+{
+	struct cgroups *cgroups = NULL;
+	struct owner_maps *maps = NULL;
+	int err;
+
+	if (!attach_config(attach)->owners || cgroups_open(&cgroups))
+		return 0;
+	err = owner_maps_open(&maps, attach, pairs, labels);
+	if (!err)
+		err = owner_maps_tell(maps, cgroups);
+	owner_maps_close(maps);
+	close(cgroups_news_fd(cgroups));
+	cgroups_close(cgroups);
+	return err;
+}
+
 /* Before the first program looks for them. */
 static int give_labels(struct attach *attach, struct labels *labels, char *ret_error, size_t error_size)
 {
@@ -1117,6 +1137,8 @@ static int give_labels(struct attach *attach, struct labels *labels, char *ret_e
 	if (err)
 		return attach_fail(ret_error, error_size, err, "pairs of labels: %s", strerror(-err));
 	err = pair_maps_adopt_names(maps, labels);
+	if (!err)
+		err = tell_owners(attach, maps, labels);
 	if (!err)
 		err = pair_maps_set_labels(maps, labels);
 	pair_maps_close(maps);

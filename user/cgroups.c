@@ -11,10 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "escape.h"
 #include "log.h"
 
 /* A host has some hundred. A tree that goes on for ever must not take all memory. */
@@ -34,6 +36,7 @@ struct entry {
 	uint32_t id;
 	uint32_t walk; /* the last one that found it */
 	char *path;    /* NULL: a free place */
+	bool visited;
 };
 
 struct cgroups {
@@ -44,6 +47,8 @@ struct cgroups {
 	uint32_t walk;
 	uint64_t walked_ns;
 	uint64_t cost_ns;
+	int news_fd;   /* inotify: a directory came; -1: not to be had */
+	bool has_news; /* since the last walk began */
 	bool is_cut; /* more than ENTRIES_MAX, and the sentence was said */
 };
 
@@ -105,6 +110,15 @@ static int make_room(struct cgroups *cgroups)
 	return -ENOSPC;
 }
 
+/* Before it is looked into: what comes later is news. */
+static void watch_for_children(const struct cgroups *cgroups, const char *path)
+{
+	char whole[PATH_MAX];
+
+	if (cgroups->news_fd >= 0 && snprintf(whole, sizeof(whole), "%s%s", cgroups->root, path) < PATH_MAX)
+		inotify_add_watch(cgroups->news_fd, whole, IN_CREATE | IN_ONLYDIR);
+}
+
 static int note(struct cgroups *cgroups, uint32_t id, const char *path)
 {
 	int err = make_room(cgroups);
@@ -119,7 +133,9 @@ static int note(struct cgroups *cgroups, uint32_t id, const char *path)
 	cgroups->count += !entry->path;
 	free(entry->path);
 	entry->id = id;
+	entry->visited = false;
 	entry->path = strdup(path);
+	watch_for_children(cgroups, path);
 	if (!entry->path)
 		cgroups->count--;
 	return entry->path ? 0 : -ENOMEM;
@@ -174,6 +190,7 @@ static void walk_tree(struct cgroups *cgroups)
 	struct walk walk = {.cgroups = cgroups};
 
 	cgroups->walk++;
+	cgroups->has_news = false;
 	if (fd >= 0)
 		walk_directory(&walk, fd, 0);
 	cgroups->walked_ns = clock_monotonic_ns();
@@ -190,7 +207,17 @@ static void walk_when_old(struct cgroups *cgroups, uint64_t age_ns)
 
 void cgroups_refresh(struct cgroups *cgroups)
 {
-	walk_when_old(cgroups, REFRESHED_EVERY_NS);
+	walk_when_old(cgroups, cgroups->has_news ? 0 : REFRESHED_EVERY_NS);
+}
+
+int cgroups_news_fd(const struct cgroups *cgroups)
+{
+	return cgroups->news_fd;
+}
+
+void cgroups_have_news(struct cgroups *cgroups)
+{
+	cgroups->has_news = true;
 }
 
 const char *cgroups_path(struct cgroups *cgroups, uint32_t id)
@@ -201,6 +228,28 @@ const char *cgroups_path(struct cgroups *cgroups, uint32_t id)
 		return path;
 	walk_when_old(cgroups, ASKED_EVERY_NS);
 	return entry_place(cgroups, id)->path;
+}
+
+int cgroups_visit_new(struct cgroups *cgroups, cgroups_visit_fn visit, void *context)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < cgroups->room && !err; i++) {
+		struct entry *entry = &cgroups->entries[i];
+
+		if (!entry->path || entry->visited)
+			continue;
+		err = visit(context, entry->id, entry->path);
+		entry->visited = !err;
+	}
+	return err;
+}
+
+void cgroups_forget_gone(struct cgroups *cgroups)
+{
+	rebuild(cgroups, cgroups->room, false);
+	for (uint32_t i = 0; i < cgroups->room; i++)
+		cgroups->entries[i].visited = false;
 }
 
 /* Where it is mounted: "31 23 0:38 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw", blanks as \040. */
@@ -236,6 +285,7 @@ int cgroups_open_at(struct cgroups **ret_cgroups, const char *root)
 
 	if (!cgroups)
 		return -ENOMEM;
+	cgroups->news_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	cgroups->root = strdup(root);
 	if (!cgroups->root || rebuild(cgroups, 256, true)) {
 		cgroups_close(cgroups);
@@ -336,4 +386,53 @@ void cgroup_name(const char *path, char ret_name[CGROUP_NAME_MAX])
 		snprintf(ret_name, CGROUP_NAME_MAX, "%s:%.*s", runtime, CONTAINER_SHOWN, digits);
 	} else
 		snprintf(ret_name, CGROUP_NAME_MAX, "%s", part);
+}
+
+/* Labels are text: whatever a directory may be called, this is UTF-8. */
+static void copy_text(const char *text, size_t len, char ret_text[CGROUP_NAMESPACE_MAX])
+{
+	len = len < CGROUP_NAMESPACE_MAX ? len : CGROUP_NAMESPACE_MAX - 1;
+	memcpy(ret_text, text, len);
+	ret_text[len] = '\0';
+	for (uint8_t *at = (uint8_t *)ret_text; *at;) {
+		size_t bytes = *at < 0x80 ? 1 : escape_utf8_length(at);
+
+		if (!bytes)
+			*at = '?';
+		at += bytes ? bytes : 1;
+	}
+}
+
+static bool ends_in(const char *part, size_t len, const char *end)
+{
+	return len > strlen(end) && !memcmp(part + len - strlen(end), end, strlen(end));
+}
+
+void cgroup_namespace(const char *path, char ret_namespace[CGROUP_NAMESPACE_MAX])
+{
+	const char *digits = container_digits(path, strlen(path)), *part = path, *slice = NULL;
+	char uid[POD_UID_LEN + 1], runtime[24];
+	size_t len = 0, slice_len = 0;
+
+	if (pod_uid(path, uid)) {
+		copy_text("kubepods", strlen("kubepods"), ret_namespace);
+		return;
+	}
+	for (;;) {
+		part += strspn(part, "/");
+		len = strcspn(part, "/");
+		if (!ends_in(part, len, ".slice"))
+			break;
+		slice = part;
+		slice_len = len;
+		part += len;
+	}
+	if (!ends_in(part, len, ".service") && digits) {
+		runtime_name(path, digits, runtime);
+		copy_text(runtime, strlen(runtime), ret_namespace);
+	} else if (!ends_in(part, len, ".service") && slice) {
+		copy_text(slice, slice_len, ret_namespace);
+	} else {
+		copy_text(part, len, ret_namespace);
+	}
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define CGROUP_NAME_MAX 80
+#define CGROUP_NAMESPACE_MAX 256 /* no name of a directory is longer */
 
 struct cgroups;
 
@@ -20,8 +21,25 @@ void cgroups_close(struct cgroups *cgroups); /* accepts NULL */
  */
 const char *cgroups_path(struct cgroups *cgroups, uint32_t id);
 
-/* Now and then, so that those are known that live only for a while. Takes little of the time. */
+/*
+ * Now and then, and when there are news, so that those are known that live only for a while. Takes little of the
+ * time.
+ */
 void cgroups_refresh(struct cgroups *cgroups);
+
+/* To wait at; what is read there does not matter. The caller closes it. -1: not to be had. */
+int cgroups_news_fd(const struct cgroups *cgroups);
+void cgroups_have_news(struct cgroups *cgroups);
+
+/*
+ * Those found since the last time; again, when it failed or the tree has another of that number.
+ * 0 or what visit said, which must not look for any itself.
+ */
+typedef int (*cgroups_visit_fn)(void *context, uint32_t id, const char *path);
+int cgroups_visit_new(struct cgroups *cgroups, cgroups_visit_fn visit, void *context);
+
+/* All that are there are new again, and those that are gone are no longer known. */
+void cgroups_forget_gone(struct cgroups *cgroups);
 
 /* For tests: the tree below this directory. */
 int cgroups_open_at(struct cgroups **ret_cgroups, const char *root);
@@ -31,5 +49,11 @@ int cgroups_open_at(struct cgroups **ret_cgroups, const char *root);
  * for the root. Containers are named by twelve digits, as their tools do.
  */
 void cgroup_name(const char *path, char ret_name[CGROUP_NAME_MAX]);
+
+/*
+ * Whose it is among few, as long as they come and go: the service ("nginx.service"), else "kubepods" of a pod,
+ * the runtime of a container ("docker"), the slice ("user-1000.slice"), else the first part. "": the root's.
+ */
+void cgroup_namespace(const char *path, char ret_namespace[CGROUP_NAMESPACE_MAX]);
 
 #endif

@@ -799,6 +799,14 @@ const struct label_group *labels_group(const struct labels *labels, uint32_t gro
 	return &labels->groups.entries[group < labels->groups.count ? group : GROUP_EXTERNAL];
 }
 
+int labels_group_within(struct labels *labels, uint32_t group, const char *namespace, uint32_t *ret_group)
+{
+	struct label_group other = *labels_group(labels, group);
+
+	other.namespace = namespace;
+	return groups_intern(&labels->groups, &other, ret_group);
+}
+
 uint32_t labels_group_count(const struct labels *labels)
 {
 	return labels->groups.count;

@@ -66,6 +66,9 @@ struct labels *labels_groups_now(const struct labels *labels);
 void labels_groups_free(struct labels *groups); /* accepts NULL */
 
 const struct label_group *labels_group(const struct labels *labels, uint32_t group);
+
+/* The group of the same place in another namespace, new or not. */
+int labels_group_within(struct labels *labels, uint32_t group, const char *namespace, uint32_t *ret_group);
 uint32_t labels_group_count(const struct labels *labels);
 
 /* What the kernel is given: each prefix with its value, and the port rules that values point to. */

@@ -296,6 +296,19 @@ static void write_series(struct metrics_writer *writer)
 	writer->end(writer);
 }
 
+static void write_owners(struct metrics_writer *writer)
+{
+	static const struct metric_family missed = {
+		"ackmon_owners_missed_total", METRIC_COUNTER, "",
+		"Ends of this host counted by their address alone: their cgroup was not known yet, or not before the connection was counted."};
+	const struct pairs *pairs = writer->metrics->pairs;
+
+	begin(writer, &missed);
+	put_value(writer, "reason", "unknown", (double)pairs->owners_unknown);
+	put_value(writer, "reason", "late", (double)pairs->owners_late);
+	writer->end(writer);
+}
+
 static void put_exports(struct metrics_writer *writer, const char *to, const struct metrics_exports *exports)
 {
 	struct metric_labels labels = {.count = 0};
@@ -380,6 +393,7 @@ int metrics_write(const struct metrics *metrics, enum metrics_format format, str
 	write_flows(&writer);
 	write_frames(&writer);
 	write_series(&writer);
+	write_owners(&writer);
 	write_work(&writer);
 	write_self(&writer);
 	if (writer.close)

@@ -19,6 +19,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "otlp.h"
+#include "owner_maps.h"
 #include "pair_maps.h"
 
 #define HOOKS_MAX 128
@@ -40,6 +41,7 @@ struct facts {
 struct metrics_live {
 	struct metrics_source source;
 	struct pair_maps *maps;
+	struct owner_maps *owners; /* NULL: nobody asks whose sockets they are */
 	struct http *http;
 	struct otlp *otlp;
 	uint64_t start_wall_ns;
@@ -55,6 +57,7 @@ struct metrics_live {
 	bool has_threads; /* others may gather; then the loop is asked */
 	_Atomic uint64_t files_ok, files_failed;
 	bool textfile_failed; /* said once */
+	bool said_owners;
 };
 
 bool metrics_are_wanted(const struct options *options)
@@ -374,9 +377,13 @@ int metrics_live_open(struct metrics_live **ret_live, const struct metrics_sourc
 	err = pair_maps_open(&live->maps, source->attach, attach_config(source->attach));
 	if (!err)
 		err = pair_maps_adopt_names(live->maps, source->labels);
+	if (!err && source->cgroups && attach_config(source->attach)->owners)
+		err = owner_maps_open(&live->owners, source->attach, live->maps, source->labels);
 	/* Where programs go on, so do their labels, unless we are told others. */
 	if (!err && (options_label(source->options) || !attach_has_kept(source->attach)))
 		err = metrics_live_labels(live);
+	if (!err)
+		metrics_live_owners(live);
 	if (!err) {
 		err = open_exports(live, ret_error, error_size);
 		if (err)
@@ -398,7 +405,18 @@ out_said:
 
 int metrics_live_labels(struct metrics_live *live)
 {
+	metrics_live_owners(live); /* so that new groups are joined with owners before they are asked for */
 	return pair_maps_set_labels(live->maps, live->source.labels);
+}
+
+void metrics_live_owners(struct metrics_live *live)
+{
+	int err = live->owners ? owner_maps_tell(live->owners, live->source.cgroups) : 0;
+
+	if (!err || live->said_owners)
+		return;
+	log_error("cgroups: some ends count by their address alone: %s", strerror(-err));
+	live->said_owners = true;
 }
 
 void metrics_live_leaving(struct metrics_live *live, const struct flow_key *key, struct flow *flow)
@@ -422,6 +440,7 @@ void metrics_live_close(struct metrics_live *live)
 	if (live->maps)
 		export_now(live);
 	otlp_close(live->otlp);
+	owner_maps_close(live->owners);
 	pair_maps_close(live->maps);
 	pthread_cond_destroy(&live->changed);
 	pthread_mutex_destroy(&live->lock);

@@ -8,6 +8,7 @@
 
 #include "abi/config.h"
 #include "attach.h"
+#include "cgroups.h"
 #include "cli.h"
 #include "labels.h"
 #include "loop.h"
@@ -21,6 +22,7 @@ struct metrics_source {
 	const struct options *options;
 	const struct attach *attach;
 	struct labels *labels;
+	struct cgroups *cgroups; /* NULL: not to be had here */
 	struct reader *reader;
 	struct loop *loop;
 	int listen_fd; /* of --listen, taken over; -1: not listening yet */
@@ -40,6 +42,9 @@ int metrics_live_open(struct metrics_live **ret_live, const struct metrics_sourc
 
 /* The labels are others now. */
 int metrics_live_labels(struct metrics_live *live);
+
+/* The tree of cgroups was walked. */
+void metrics_live_owners(struct metrics_live *live);
 
 /* A flow that the reader has taken out. */
 void metrics_live_leaving(struct metrics_live *live, const struct flow_key *key, struct flow *flow);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/labels.h"
+#include "core/owner.h"
 #include "core/pair.h"
 
 #define CHUNK_BYTES_MAX (64u << 20)
@@ -24,6 +25,8 @@ struct pair_maps {
 	int chunks_fd;
 	int labels_fd[2]; /* by generation & 1 */
 	int ports_fd;
+	int owners_fd; /* -1: nobody asks whose sockets they are */
+	int owner_groups_fd;
 	int names_fd; /* -1: nobody comes after this reader */
 	uint32_t names; /* of groups, that are written there */
 	size_t cpus;
@@ -31,6 +34,7 @@ struct pair_maps {
 	uint32_t chunks_max;
 	struct aggregate_state *state; /* both are the maps themselves */
 	struct pair_reader *own;
+	struct owner_place *marks; /* NULL: as owners_fd */
 	size_t own_size;
 };
 
@@ -76,6 +80,8 @@ int pair_maps_open(struct pair_maps **ret_maps, const struct attach *attach,
 	maps->labels_fd[0] = fd_of(attach, "labels_even");
 	maps->labels_fd[1] = fd_of(attach, "labels_odd");
 	maps->ports_fd = fd_of(attach, "label_ports");
+	maps->owners_fd = config->owners ? fd_of(attach, "owners") : -1;
+	maps->owner_groups_fd = fd_of(attach, "owner_groups");
 	maps->names_fd = config->kept ? fd_of(attach, "label_names") : -1;
 	maps->cpus = cpus > 0 ? (size_t)cpus : 1;
 	maps->pairs_max = config->pairs_max;
@@ -84,7 +90,9 @@ int pair_maps_open(struct pair_maps **ret_maps, const struct attach *attach,
 			 ~((size_t)page - 1);
 	maps->state = map_memory(attach, "pair_state", (size_t)page);
 	maps->own = map_memory(attach, "pair_reader", maps->own_size);
-	if (!maps->state || !maps->own) {
+	if (config->owners)
+		maps->marks = map_memory(attach, "owner_marks", OWNER_PLACES * sizeof(*maps->marks));
+	if (!maps->state || !maps->own || (config->owners && !maps->marks)) {
 		int err = errno ? -errno : -EBADF;
 
 		pair_maps_close(maps);
@@ -102,6 +110,8 @@ void pair_maps_close(struct pair_maps *maps)
 		munmap(maps->state, (size_t)sysconf(_SC_PAGESIZE));
 	if (maps->own)
 		munmap(maps->own, maps->own_size);
+	if (maps->marks)
+		munmap(maps->marks, OWNER_PLACES * sizeof(*maps->marks));
 	free(maps);
 }
 
@@ -133,7 +143,7 @@ static int put_name(int fd, uint32_t number, const struct label_group *group)
 	return err;
 }
 
-static int put_names(struct pair_maps *maps, const struct labels *labels)
+int pair_maps_name_groups(struct pair_maps *maps, const struct labels *labels)
 {
 	int err = 0;
 
@@ -264,7 +274,7 @@ int pair_maps_set_labels(struct pair_maps *maps, const struct labels *labels)
 		filling.fd = maps->labels_fd[generation & 1];
 		filling.first_ports = (generation & 1) * LABEL_PORTS_HALF;
 	}
-	err = put_names(maps, labels);
+	err = pair_maps_name_groups(maps, labels);
 	if (!err)
 		err = empty_labels(filling.fd);
 	if (!err)
@@ -298,7 +308,7 @@ static uint32_t number_of(struct pair_maps *maps, const struct pair_key *key)
 }
 
 /* By the labels the kernel side has: this reader may have been given none. */
-static uint32_t group_of(const struct pair_maps *maps, const struct flow_key *key, uint32_t end)
+static uint32_t group_of_address(const struct pair_maps *maps, const struct flow_key *key, uint32_t end)
 {
 	struct label_prefix prefix = {.bits = 128, .addr = key->addr[end]};
 	struct label_ports ports, *some_ports = NULL;
@@ -312,6 +322,27 @@ static uint32_t group_of(const struct pair_maps *maps, const struct flow_key *ke
 	return labels_group_of(&prefix.addr, ntohs(key->port_be16[end]), &value, some_ports);
 }
 
+/* As the kernel side does it: by whose socket it is, where that is known. */
+static uint32_t group_of(const struct pair_maps *maps, const struct flow_key *key, const struct flow *flow,
+			 uint32_t end)
+{
+	struct owner_key owner = {.group = group_of_address(maps, key, end)};
+	uint64_t hash = owner_hash(key, end);
+	uint32_t cgroup = flow->cgroup[end], group;
+
+	if (!maps->marks)
+		return owner.group;
+	if (!cgroup)
+		cgroup = owner_get(&maps->marks[owner_place(hash)], hash);
+	if (!cgroup)
+		return owner.group;
+	if (bpf_map_lookup_elem(maps->owners_fd, &cgroup, &owner.owner)) {
+		__atomic_fetch_add(&maps->state->owners_unknown, 1, __ATOMIC_RELAXED);
+		return owner.group;
+	}
+	return bpf_map_lookup_elem(maps->owner_groups_fd, &owner, &group) ? owner.group : group;
+}
+
 static uint32_t pair_of(struct pair_maps *maps, const struct flow_key *key, const struct flow *flow)
 {
 	uint32_t opener = flow->opener & 1;
@@ -319,7 +350,7 @@ static uint32_t pair_of(struct pair_maps *maps, const struct flow_key *key, cons
 
 	if (flow->counted & COUNTED_WHOLE && flow->pair < maps->pairs_max)
 		return flow->pair;
-	pair_key = (struct pair_key){group_of(maps, key, opener), group_of(maps, key, !opener)};
+	pair_key = (struct pair_key){group_of(maps, key, flow, opener), group_of(maps, key, flow, !opener)};
 	return number_of(maps, &pair_key);
 }
 
@@ -481,6 +512,8 @@ int pair_maps_read(struct pair_maps *maps, struct pairs *ret_pairs)
 	struct pairs pairs = {
 		.refused = __atomic_load_n(&maps->state->pairs_refused, __ATOMIC_RELAXED),
 		.samples_refused = __atomic_load_n(&maps->state->chunks_refused, __ATOMIC_RELAXED),
+		.owners_unknown = __atomic_load_n(&maps->state->owners_unknown, __ATOMIC_RELAXED),
+		.owners_late = __atomic_load_n(&maps->state->owners_late, __ATOMIC_RELAXED),
 	};
 	struct reading reading = {
 		.maps = maps,

@@ -26,6 +26,9 @@ void pair_maps_close(struct pair_maps *maps); /* accepts NULL */
 /* Groups get the numbers they had for who gave the kernel side its labels before. */
 int pair_maps_adopt_names(struct pair_maps *maps, struct labels *labels);
 
+/* For the next reader, before the kernel side has the numbers. -E2BIG: more than there is room for. */
+int pair_maps_name_groups(struct pair_maps *maps, const struct labels *labels);
+
 /*
  * Gives the kernel side these labels. -E2BIG: more than 1,023 prefixes with ports, or more names of groups
  * than are kept for the next reader.

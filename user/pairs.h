@@ -34,6 +34,8 @@ struct pairs {
 	size_t bucket_room;
 	uint64_t refused;         /* flows counted in "other" for want of room */
 	uint64_t samples_refused; /* samples that were, for the same reason */
+	uint64_t owners_unknown;  /* ends whose cgroup was not told, see abi/owner.h */
+	uint64_t owners_late;     /* or was known too late */
 };
 
 /*

@@ -534,7 +534,15 @@ static void read_namespace(const struct record_end *end, struct value *ret_value
 {
 	const struct label_group *group = end_group(end);
 
+	const char *cgroup = end->record->cgroup[end->index];
+	char namespace[CGROUP_NAMESPACE_MAX];
+
 	value_label(ret_value, group ? group->namespace : NULL);
+	if (ret_value->kind != VALUE_ABSENT || !cgroup)
+		return;
+	cgroup_namespace(cgroup, namespace);
+	if (*namespace)
+		value_text(ret_value, namespace);
 }
 
 static void read_region(const struct record_end *end, struct value *ret_value)

@@ -203,9 +203,11 @@ static __u8 host_label_generation(void)
 	return 1;
 }
 
-static __u32 host_group(const struct ip_addr *addr, __u16 port)
+/* A capture does not know whose sockets these were. */
+static __u32 host_group(const struct flow_key *key, struct flow *flow, __u32 end)
 {
-	return labels_find(serving->labels, addr, port)->group;
+	(void)flow;
+	return labels_find(serving->labels, &key->addr[end], be16_to_host(key->port_be16[end]))->group;
 }
 
 static __u32 host_pair(__u32 opener_group, __u32 responder_group)

@@ -204,10 +204,29 @@ static void say_when_waiting(struct watcher *watcher)
 		 (unsigned long long)(watcher->output.lost - watcher->lost_before));
 }
 
+static void refresh_cgroups(struct watcher *watcher)
+{
+	if (!watcher->cgroups)
+		return;
+	cgroups_refresh(watcher->cgroups);
+	if (watcher->metrics)
+		metrics_live_owners(watcher->metrics);
+}
+
+/* Its sockets are about to be opened. */
+static void on_cgroup(void *context)
+{
+	struct watcher *watcher = context;
+
+	cgroups_have_news(watcher->cgroups);
+	refresh_cgroups(watcher);
+}
+
 static void on_poll(void *context)
 {
 	struct watcher *watcher = context;
 
+	refresh_cgroups(watcher);
 	reader_poll(watcher->reader);
 	output_flush(&watcher->output);
 	say_when_waiting(watcher);
@@ -253,8 +272,6 @@ static void on_sweep(void *context)
 	watcher->wall_offset_ns = clock_wall_offset_ns();
 	reader_sweep(watcher->reader, clock_monotonic_ns());
 	bury_gone(watcher);
-	if (watcher->cgroups)
-		cgroups_refresh(watcher->cgroups);
 	say_when_full(watcher);
 	output_flush(&watcher->output);
 }
@@ -360,6 +377,8 @@ static int open_loop(struct watcher *watcher)
 	if (!err && options->labels_path)
 		err = labels_watch_open(&watcher->labels_watch, watcher->loop,
 					options->labels_path, on_labels, watcher);
+	if (!err && watcher->cgroups && cgroups_news_fd(watcher->cgroups) >= 0)
+		err = loop_on_fd(watcher->loop, cgroups_news_fd(watcher->cgroups), on_cgroup, watcher);
 	if (!err && options->duration_ns)
 		err = loop_once(watcher->loop, options->duration_ns, on_stop, watcher);
 	if (err) {
@@ -506,6 +525,7 @@ static int open_metrics(struct watcher *watcher)
 		.options = watcher->options,
 		.attach = watcher->attach,
 		.labels = watcher->labels,
+		.cgroups = watcher->cgroups,
 		.reader = watcher->reader,
 		.listen_fd = watcher->listen_fd,
 		.loop = watcher->loop,

@@ -159,7 +159,9 @@ struct aggregate_state {
 	__u32 reserved;
 	__u64 pairs_refused;  /* times a flow was counted in PAIR_OTHER for want of room */
 	__u64 chunks_refused; /* samples that were, for the same reason */
+	__u64 owners_unknown; /* ends counted by their address alone: nobody had told their cgroup, see owner.h */
+	__u64 owners_late;    /* or it was known only after; then they go on in another pair */
 };
-_Static_assert(sizeof(struct aggregate_state) == 32, "aggregate_state has no hidden padding");
+_Static_assert(sizeof(struct aggregate_state) == 48, "aggregate_state has no hidden padding");
 
 #endif

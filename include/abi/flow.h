@@ -240,7 +240,7 @@ struct flow {
 	__u16 synacks;   /* responder: SYN-ACKs before they were acknowledged, the same */
 	/*
 	 * By side: low half of the number of its socket's cgroup, which no other has at that time; 0: the
-	 * socket is not of this host. Written by its own frames.
+	 * socket is not of this host. Written by its own frames, and as the flow is counted.
 	 */
 	__u32 cgroup[2];
 };

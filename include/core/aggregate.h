@@ -16,7 +16,8 @@
  */
 /* Of the labels now; never 0. */
 static __u8 host_label_generation(void);
-static __u32 host_group(const struct ip_addr *addr, __u16 port);
+/* Of one end, by its address and port and by whose socket it is, which the flow is told where it is known. */
+static __u32 host_group(const struct flow_key *key, struct flow *flow, __u32 end);
 /* PAIR_OTHER: there was no room for one more. */
 static __u32 host_pair(__u32 opener_group, __u32 responder_group);
 /* NULL: no such. */
@@ -44,8 +45,8 @@ core_inline __u32 aggregate_pair(struct flow *flow, const struct flow_key *key)
 
 	if (counted >> COUNTED_GENERATION_SHIFT == generation)
 		return flow->pair;
-	groups[0] = host_group(&key->addr[opener], be16_to_host(key->port_be16[opener]));
-	groups[1] = host_group(&key->addr[!opener], be16_to_host(key->port_be16[!opener]));
+	groups[0] = host_group(key, flow, opener);
+	groups[1] = host_group(key, flow, !opener);
 	/* Both directions may be here at once; they find the same. Who is late does it again. */
 	WRITE_ONCE(flow->pair, (__u16)host_pair(groups[0], groups[1]));
 	atomic_change(&flow->counted, counted,

@@ -525,6 +525,7 @@ core_inline void monitor_segment(__u8 door, struct packet *pkt)
 
 		if (!work)
 			return;
+		pkt->asks_owner = door == DOOR_TC_EGRESS && host_config()->aggregate;
 		way = monitor_half_open(door, pkt, work);
 		if (way == WAY_DONE)
 			return;

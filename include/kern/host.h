@@ -7,6 +7,7 @@
 
 #include "core/claim.h"
 #include "core/monitor.h"
+#include "core/owner.h"
 #include "core/transit.h"
 
 core_inline const volatile struct monitor_config *host_config(void)
@@ -295,23 +296,6 @@ core_apart int host_transit(const struct packet *pkt, __u32 door)
 	return 0;
 }
 
-/* Whose socket the sender's side of a proven flow is; 0: none of this host. Asked for once a side. */
-core_apart int host_note_owner(const struct packet *pkt, __u64 cgroup_id)
-{
-	struct flow_key key;
-	struct flow *flow;
-
-	if (!pkt)
-		return 0;
-	key = pkt->key; /* 6.1 takes no key that lies in an argument of a function apart */
-	flow = bpf_map_lookup_elem(&flows, &key);
-	if (!flow)
-		return 0;
-	flow->cgroup[pkt->direction & 1] = (__u32)cgroup_id;
-	flow->side[pkt->direction & 1].bits |= SIDE_OWNER;
-	return 0;
-}
-
 core_inline struct aggregate_state *host_aggregate_state(void)
 {
 	__u32 zero = 0;
@@ -345,9 +329,83 @@ core_apart __u32 host_group_apart(const struct ip_addr *addr, __u32 port)
 	return labels_group_of(&prefix.addr, (__u16)port, value, ports);
 }
 
-core_inline __u32 host_group(const struct ip_addr *addr, __u16 port)
+core_inline __u32 host_waiting_owner(const struct flow_key *key, __u32 end)
 {
-	return host_group_apart(addr, port);
+	__u64 hash = owner_hash(key, end);
+	__u32 at = owner_place(hash);
+	const struct owner_place *place = bpf_map_lookup_elem(&owner_marks, &at);
+
+	return place ? owner_get(place, hash) : 0;
+}
+
+/* The group of an end of that cgroup whose address has this one. */
+core_numbers __u32 host_owned_group(__u32 cgroup, __u32 group)
+{
+	__u32 *owner = bpf_map_lookup_elem(&owners, &cgroup), *owned;
+	struct aggregate_state *state = host_aggregate_state();
+	struct owner_key key = {.group = group};
+
+	if (!owner) {
+		if (state)
+			__sync_fetch_and_add(&state->owners_unknown, 1);
+		return group;
+	}
+	key.owner = *owner;
+	owned = bpf_map_lookup_elem(&owner_groups, &key);
+	return owned ? *owned : group;
+}
+
+core_inline __u32 host_group(const struct flow_key *key, struct flow *flow, __u32 end)
+{
+	__u32 group = host_group_apart(&key->addr[end & 1], be16_to_host(key->port_be16[end & 1]));
+
+	if (!config.owners)
+		return group;
+	if (!flow->cgroup[end & 1])
+		flow->cgroup[end & 1] = host_waiting_owner(key, end);
+	return flow->cgroup[end & 1] ? host_owned_group(flow->cgroup[end & 1], group) : group;
+}
+
+/* A flow that was counted without its owner is looked up again: what it had so far stays where it is. */
+core_inline void host_count_late_owner(struct flow *flow)
+{
+	struct aggregate_state *state = host_aggregate_state();
+	__u32 counted = READ_ONCE(flow->counted);
+
+	if (!(counted & COUNTED_WHOLE) || flow->secondary || !state)
+		return;
+	atomic_change(&flow->counted, counted, counted & COUNTED_BITS);
+	__sync_fetch_and_add(&state->owners_late, 1);
+}
+
+/* Whose socket the sender's end is; 0: none of this host. Asked for at its first segments, and once a flow. */
+core_apart int host_note_owner(const struct packet *pkt, __u64 cgroup_id)
+{
+	struct owner_place *place;
+	struct flow_key key;
+	struct flow *flow;
+	__u64 hash;
+	__u32 at;
+
+	if (!pkt)
+		return 0;
+	key = pkt->key; /* 6.1 takes no key that lies in an argument of a function apart */
+	flow = bpf_map_lookup_elem(&flows, &key);
+	if (flow) {
+		if (config.aggregate && cgroup_id && !flow->cgroup[pkt->direction & 1])
+			host_count_late_owner(flow);
+		flow->cgroup[pkt->direction & 1] = (__u32)cgroup_id;
+		flow->side[pkt->direction & 1].bits |= SIDE_OWNER;
+		return 0;
+	}
+	if (!config.aggregate)
+		return 0;
+	hash = owner_hash(&key, pkt->direction & 1);
+	at = owner_place(hash);
+	place = bpf_map_lookup_elem(&owner_marks, &at);
+	if (place)
+		owner_put(place, hash, (__u32)cgroup_id);
+	return 0;
 }
 
 /* A number for a pair that has none. Two CPUs may do so at once: one number is then given to nobody. */

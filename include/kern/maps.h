@@ -15,6 +15,7 @@
 #include "abi/half_open.h"
 #include "abi/histogram.h"
 #include "abi/key.h"
+#include "abi/owner.h"
 #include "abi/transit.h"
 #include "abi/outbox.h"
 #include "core/half_open.h"
@@ -174,6 +175,32 @@ struct {
 	__type(key, struct label_name_key);
 	__type(value, struct label_name);
 } label_names __weak SEC(".maps");
+
+/* Whose sockets are which cgroup's, and which group that makes of an address's; the reader fills both. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, OWNERS_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} owners __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, OWNERS_MAX);
+	__type(key, struct owner_key);
+	__type(value, __u32);
+} owner_groups __weak SEC(".maps");
+
+/* Cgroups of connections that have not proved themselves; the reader maps it into its memory. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, OWNER_PLACES);
+	__type(key, __u32);
+	__type(value, struct owner_place);
+} owner_marks __weak SEC(".maps");
 
 /*
  * Pairs of labels: their numbers, what each has counted on each CPU, and where its histograms are. Sizes

@@ -468,7 +468,7 @@ static void size_pairs(struct monitor *monitor, struct monitor_config *config)
 
 static void begin_pairs(struct monitor *monitor)
 {
-	struct aggregate_state state = {PAIR_FIRST, CHUNK_FIRST, 1, 0, 0, 0};
+	struct aggregate_state state = {.pairs = PAIR_FIRST, .chunks = CHUNK_FIRST, .generation = 1};
 	__u32 zero = 0;
 
 	if (bpf_map_update_elem(bpf_map__fd(monitor->maps.pair_state), &zero, &state, BPF_ANY))

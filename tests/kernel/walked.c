@@ -95,6 +95,7 @@ static int configure(struct bpf_object *object)
 		return -ENOENT;
 	*config = config_defaults();
 	config->aggregate = 1;
+	config->owners = 1;
 	config->filter[0].kind = FILTER_NET;
 	return 0;
 }

@@ -85,6 +85,58 @@ static uint32_t make(const char *path)
 	return (uint32_t)status.st_ino;
 }
 
+static void within(const char *path, const char *namespace)
+{
+	char text[CGROUP_NAMESPACE_MAX];
+
+	cgroup_namespace(path, text);
+	assert_string_equal(text, namespace);
+}
+
+static void a_namespace_is_the_service_whatever_slice_it_is_in(void **state)
+{
+	(void)state;
+	within("/system.slice/nginx.service", "nginx.service");
+	within("/system.slice/system-postgresql.slice/postgresql@15-main.service", "postgresql@15-main.service");
+	within("/system.slice/nginx.service/workers", "nginx.service");
+	within("/user.slice/user-1000.slice/user@1000.service/app.slice/x.scope", "user@1000.service");
+}
+
+static void a_namespace_outlives_sessions_containers_and_pods(void **state)
+{
+	(void)state;
+	within("/user.slice/user-1000.slice/session-4.scope", "user-1000.slice");
+	within("/system.slice/docker-" DIGITS ".scope", "docker");
+	within("/docker/" DIGITS, "docker");
+	within("/kubepods.slice/kubepods-podabcdefabcdefabcdefabcdefabcdefab.slice", "kubepods");
+	within("/kubepods/besteffort/pod12345678-1234-1234-1234-123456789abc/" DIGITS, "kubepods");
+	within("/init.scope", "init.scope");
+	within("/batch/job-17", "batch");
+	within("/only.slice", "only.slice");
+}
+
+static void the_root_has_no_namespace(void **state)
+{
+	(void)state;
+	within("/", "");
+	within("", "");
+}
+
+static void a_namespace_is_text_whatever_the_directory_is_called(void **state)
+{
+	char path[300] = "/", cut[256];
+
+	(void)state;
+	within("/a\xff\xc3.service", "a??.service");
+	within("/\xc3\xa9.service", "\xc3\xa9.service");
+	within("/a\"b\n.service", "a\"b\n.service");
+	memset(path + 1, 'x', 254);
+	strcpy(path + 255, "\xc3\xa9");
+	memset(cut, 'x', 254);
+	strcpy(cut + 254, "?");
+	within(path, cut);
+}
+
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
 {
 	(void)status;
@@ -148,6 +200,70 @@ static void many_are_all_found(void **state)
 	}
 }
 
+static char visited[256];
+static int visit_says;
+
+static int visit(void *context, uint32_t id, const char *path)
+{
+	(void)context;
+	(void)id;
+	if (!visit_says)
+		strcat(strcat(visited, path), " ");
+	return visit_says;
+}
+
+static void visit_new(int says, const char *paths)
+{
+	visited[0] = '\0';
+	visit_says = says;
+	assert_int_equal(cgroups_visit_new(cgroups, visit, NULL), says);
+	assert_string_equal(visited, paths);
+}
+
+static void those_found_since_are_visited_once(void **state)
+{
+	(void)state;
+	assert_int_equal(cgroups_open_at(&cgroups, root), 0);
+	visit_new(0, "/ ");
+	visit_new(0, "");
+	make("/a.service");
+	cgroups_have_news(cgroups);
+	do /* a walk takes a fiftieth of the time at most */
+		cgroups_refresh(cgroups);
+	while (cgroups_visit_new(cgroups, visit, (visit_says = -1, NULL)) == 0);
+	visit_new(-7, "");
+	visit_new(0, "/a.service ");
+	visit_new(0, "");
+}
+
+static void those_that_are_gone_are_forgotten_and_the_others_new(void **state)
+{
+	uint32_t gone = make("/gone.service");
+	const char *known;
+	char path[64];
+
+	(void)state;
+	make("/stays.service");
+	assert_int_equal(cgroups_open_at(&cgroups, root), 0);
+	assert_int_equal(cgroups_visit_new(cgroups, visit, NULL), 0);
+	snprintf(path, sizeof(path), "%s/gone.service", root);
+	assert_int_equal(rmdir(path), 0);
+	make("/more.service");
+	cgroups_have_news(cgroups);
+	do
+		cgroups_refresh(cgroups);
+	while (cgroups_visit_new(cgroups, visit, (visit_says = -1, NULL)) == 0);
+	cgroups_forget_gone(cgroups);
+	known = cgroups_path(cgroups, gone); /* a directory made since may have its number */
+	assert_true(!known || strcmp(known, "/gone.service"));
+	visited[0] = '\0';
+	visit_says = 0;
+	assert_int_equal(cgroups_visit_new(cgroups, visit, NULL), 0);
+	assert_non_null(strstr(visited, "/stays.service "));
+	assert_non_null(strstr(visited, "/more.service "));
+	assert_null(strstr(visited, "/gone.service"));
+}
+
 #define tree_test(name) cmocka_unit_test_setup_teardown(name, make_root, remove_root)
 
 int main(void)
@@ -160,6 +276,12 @@ int main(void)
 		tree_test(a_number_leads_to_its_path),
 		tree_test(one_that_went_is_still_known),
 		tree_test(many_are_all_found),
+		tree_test(those_found_since_are_visited_once),
+		tree_test(those_that_are_gone_are_forgotten_and_the_others_new),
+		cmocka_unit_test(a_namespace_is_the_service_whatever_slice_it_is_in),
+		cmocka_unit_test(a_namespace_outlives_sessions_containers_and_pods),
+		cmocka_unit_test(the_root_has_no_namespace),
+		cmocka_unit_test(a_namespace_is_text_whatever_the_directory_is_called),
 	};
 
 	return cmocka_run_group_tests_name("cgroups", tests, NULL, NULL);

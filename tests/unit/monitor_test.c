@@ -210,10 +210,10 @@ static __u8 host_label_generation(void)
 	return generation;
 }
 
-static __u32 host_group(const struct ip_addr *addr, __u16 port)
+static __u32 host_group(const struct flow_key *key, struct flow *flow, __u32 end)
 {
-	(void)port;
-	return addr->bytes[15] + group_shift;
+	(void)flow;
+	return key->addr[end].bytes[15] + group_shift;
 }
 
 static __u32 host_pair(__u32 opener_group, __u32 responder_group)

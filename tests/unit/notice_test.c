@@ -105,10 +105,10 @@ static __u8 host_label_generation(void)
 	return 1;
 }
 
-static __u32 host_group(const struct ip_addr *addr, __u16 port)
+static __u32 host_group(const struct flow_key *key, struct flow *flow, __u32 end)
 {
-	(void)addr;
-	return port;
+	(void)flow;
+	return key->port_be16[end];
 }
 
 static __u32 host_pair(__u32 opener_group, __u32 responder_group)

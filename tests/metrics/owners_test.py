@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Connections count in the namespace of the cgroup whose sockets they are, from their first one on.
+
+usage: owners_test.py      needs root and a cgroup2 file system; speaks TAP
+Services run in cgroups of the test's own, named as systemd names them; each end is watched where it is.
+"""
+import atexit
+import collections
+import csv
+import re
+import signal
+import socket
+import sys
+
+from lab import *
+
+SERVER, CLIENT = "server", "client"
+ADDRESS = "10.94.0.2"
+LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+CGROUPS = []
+
+
+def cgroup_tree():
+    with open("/proc/self/mountinfo") as mounts:
+        for line in mounts:
+            if " - cgroup2 " in line:
+                return line.split()[4]
+
+
+def make_cgroup(name):
+    """Below a slice of this test alone, which a namespace is not named after."""
+    whole = os.path.join(TREE, SLICE, name)
+    os.makedirs(whole)
+    CGROUPS.append(whole)
+    return whole
+
+
+def within(cgroup, *command):
+    return ("sh", "-c", f'echo 0 >{cgroup}/cgroup.procs && exec "$@"', "sh") + command
+
+
+def talk(server_cgroup, client_cgroup, count, *options):
+    """As many as the server's kernel says that it took."""
+    before = passive_opens(SERVER)
+    service = start("service", *within(server_cgroup, *inside(SERVER, TRAFFIC, "server", "--count", count, "--seconds", 60)))
+    wait_for(lambda: must(*inside(SERVER, "ss", "-Hltn", "sport = :8080")), "the service")
+    must(*within(client_cgroup, *inside(CLIENT, TRAFFIC, "client", ADDRESS, "--count", count, "--seconds", 50, *options)))
+    service.wait(timeout=90)
+    children.remove(service)
+    return passive_opens(SERVER) - before
+
+
+def series(listener, name):
+    """By the ends' namespaces, and by those and the responder's region."""
+    found = collections.Counter()
+    for line in ask(listener).decode().splitlines():
+        if line.startswith(name + "{"):
+            labels = dict(LABEL.findall(line))
+            found[labels["opener_namespace"], labels["responder_namespace"], labels["responder_region"],
+                  labels.get("outcome")] += int(float(line.split()[-1]))
+    return +found
+
+
+def missed(listener):
+    return {reason: float(value) for reason, value in
+            re.findall(r'^ackmon_owners_missed_total\{reason="(\w+)"\} (\S+)$', ask(listener).decode(), re.M)}
+
+
+def ackmon(host, listener, *options):
+    child = start("ackmon", *inside(host, ACKMON, "-i", "eth0", "-n", "-o", "csv", "-w", path(listener + ".csv"), "--listen",
+                                    path(listener), *options))
+    wait_for(lambda: ask(listener, "/") or child.poll() is not None, "ackmon to answer")
+    if child.poll() is not None:
+        raise SystemExit(said("ackmon"))
+    return child
+
+
+def write_labels(namespace):
+    with open(path("labels.new"), "w") as file:
+        file.write(f"prefix,namespace,region\n10.94.0.0/24,{namespace},eu\n")
+    os.rename(path("labels.new"), path("labels.csv"))
+
+
+def of(shown, *labels):
+    return shown == {labels: shown.total()} and shown.total()
+
+
+def check_both_ends():
+    """One ackmon at each end: of the other end neither knows more than its address."""
+    shop, cart = make_cgroup("shop.service"), make_cgroup("cart.service")
+    far, near = ackmon(SERVER, "far"), ackmon(CLIENT, "near")
+    made = talk(shop, cart, 40)
+    far_shown, near_shown = {}, {}
+
+    def counted():
+        nonlocal far_shown, near_shown
+        far_shown, near_shown = series("far", "ackmon_connections_total"), series("near", "ackmon_connections_total")
+        return far_shown == {("unknown", "shop.service", "unknown", "established"): made} and \
+            near_shown == {("cart.service", "unknown", "unknown", "established"): made}
+    report(becomes(counted), f"{made} connections count in the namespace of who answers, and of who asks",
+           far_shown, near_shown)
+    connects = series("far", "ackmon_connect_seconds_count")
+    report(connects == {("unknown", "shop.service", "unknown", None): made},
+           "so do the samples of their openings", connects)
+    run(*within(cart, *inside(CLIENT, TRAFFIC, "client", ADDRESS, "--port", 9)))
+    report(becomes(lambda: series("near", "ackmon_connections_total")
+                   [("cart.service", "unknown", "unknown", "refused")] == 1),
+           "who asks and is refused is known, too", series("near", "ackmon_connections_total"))
+    stop(near, signal.SIGINT)
+    check_a_new_cgroup(cart)
+    report(missed("far") == {"unknown": 0, "late": 0}, "no end was counted without its namespace", missed("far"))
+    stop(far, signal.SIGINT)
+    with open(path("far.csv"), newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["responder_namespace"] == "shop.service"]
+    report(len(rows) == made, "records have the namespace, too", len(rows))
+
+
+def check_a_new_cgroup(cart):
+    """A service that is started meanwhile: its cgroup is there just before its sockets are."""
+    for i in range(10):
+        name = f"new{i}.service"
+        made = talk(make_cgroup(name), cart, 1)
+        found = becomes(lambda: [labels for labels in series("far", "ackmon_connections_total")
+                                 if labels[3] == "established" and labels[1] in (name, "unknown")], 10)
+        if found and found[0][1] == name:
+            break
+    report(made == 1 and found == [("unknown", name, "unknown", "established")],
+           "a service that starts meanwhile is known with its first connection", i, found)
+
+
+def check_labels():
+    """What the file says of an address stands; what it leaves open the cgroup says."""
+    shop, cart = make_cgroup("shop2.service"), make_cgroup("cart2.service")
+    write_labels("")
+    far = ackmon(SERVER, "labelled", "--labels", path("labels.csv"), "-m", "native")
+    first = talk(shop, cart, 10)
+    want = {("unknown", "shop2.service", "eu", "established"): first}
+    report(becomes(lambda: series("labelled", "ackmon_connections_total") == want),
+           "the region is the address's, the namespace its cgroup's (native XDP)", series("labelled", "ackmon_connections_total"))
+    write_labels("infra")
+    wait_for(lambda: "1 prefixes read again" in said("ackmon"), "the labels to be read again")
+    second = talk(shop, cart, 10)
+    want["infra", "infra", "eu", "established"] = second
+    report(becomes(lambda: series("labelled", "ackmon_connections_total") == want),
+           "a namespace in the file goes before; what was counted stays", series("labelled", "ackmon_connections_total"))
+    write_labels("")
+    wait_for(lambda: said("ackmon").count("1 prefixes read again") == 2, "the labels to be read again")
+    third = talk(shop, cart, 10)
+    want["unknown", "shop2.service", "eu", "established"] += third
+    report(becomes(lambda: series("labelled", "ackmon_connections_total") == want),
+           "and when it goes the cgroup's counts on", series("labelled", "ackmon_connections_total"))
+    stop(far, signal.SIGINT)
+
+
+def check_midstream():
+    """Opened before anybody watched: counted by the address when it shows itself, then in its namespace."""
+    shop = make_cgroup("old.service")
+    server = start("old", *within(shop, *inside(SERVER, sys.executable, "-c", ECHO)))
+    wait_for(lambda: "ready" in said("old"), "the old service")
+    client = start("asks", *inside(CLIENT, sys.executable, "-c", ASKS, path("go")))
+    wait_for(lambda: "connected" in said("asks"), "a connection")
+    far = ackmon(SERVER, "midstream")
+    open(path("go"), "w").close()
+    wait_for(lambda: client.poll() is not None, "the questions")
+    children.remove(client)
+    stop(server)
+    bytes_by = {}
+
+    def moved():
+        nonlocal bytes_by
+        bytes_by = {labels[0]: (labels[1], value) for labels, value in series("midstream", "ackmon_payload_bytes_total").items()}
+        shown = series("midstream", "ackmon_payload_bytes_total")
+        return shown.total() == 200 * 2 * 100 and sum(value for labels, value in shown.items()
+                                                      if "old.service" in labels[:2]) > 0.95 * shown.total()
+    report(becomes(moved), "a connection older than the watch goes on in its namespace, each byte counted once",
+           series("midstream", "ackmon_payload_bytes_total"), missed("midstream"))
+    stop(far, signal.SIGINT)
+
+
+ECHO = f"""
+import socket
+listener = socket.create_server(("{ADDRESS}", 8081))
+print("ready", flush=True)
+peer, _ = listener.accept()
+while data := peer.recv(100, socket.MSG_WAITALL):
+    peer.sendall(data)
+"""
+ASKS = f"""
+import os, socket, sys, time
+peer = socket.create_connection(("{ADDRESS}", 8081))
+print("connected", flush=True)
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.01)
+for i in range(200):
+    peer.sendall(bytes(100))
+    peer.recv(100, socket.MSG_WAITALL)
+"""
+
+
+def check_kept():
+    """Programs that stay know the cgroups that were there when they came."""
+    shop, cart = make_cgroup("kept.service"), make_cgroup("kept-client.service")
+    write_labels("")
+    bpffs = path("bpf")
+    os.mkdir(bpffs)
+    must("mount", "-t", "bpf", "bpf", bpffs)
+    try:
+        must(*inside(SERVER, ACKMON, "attach", "-i", "eth0", "--labels", path("labels.csv"), "--bpffs", bpffs))
+        made = talk(shop, cart, 10)
+        far = ackmon(SERVER, "kept", "--bpffs", bpffs)
+        want = {("unknown", "kept.service", "eu", "established"): made}
+        report(becomes(lambda: series("kept", "ackmon_connections_total") == want),
+               "what stays attached counts by cgroups while nobody reads", series("kept", "ackmon_connections_total"))
+        stop(far, signal.SIGINT)
+        must(*inside(SERVER, ACKMON, "detach", "-i", "eth0", "--bpffs", bpffs))
+    finally:
+        run("umount", bpffs)
+
+
+@atexit.register
+def remove_cgroups():
+    """Before the last of lab's own children is gone, some cannot be."""
+    for child in list(children):
+        child.kill()
+        child.wait()
+    for cgroup in reversed(CGROUPS):
+        becomes(lambda: not open(os.path.join(cgroup, "cgroup.procs")).read().strip(), 5)
+        os.rmdir(cgroup)
+    if CGROUPS:
+        os.rmdir(os.path.join(TREE, SLICE))
+
+
+needs_root("owners")
+TREE, SLICE = cgroup_tree(), f"ackmon{os.getpid()}.slice"
+if not TREE or not os.access(TREE, os.W_OK):
+    skip("owners", "no cgroup2 file system to make groups in")
+    end()
+for host in (SERVER, CLIENT):
+    add_host(host)
+wire(CLIENT, SERVER, "10.94.0")
+check_both_ends()
+check_labels()
+check_midstream()
+check_kept()
+end()
