@@ -13,6 +13,8 @@ FOLDER = sys.argv[2]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1" # one connection for all pushes, as collectors have it
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         status = open(os.path.join(FOLDER, "status")).read().strip()
