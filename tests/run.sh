@@ -99,6 +99,7 @@ part_golden() {
 	run_part golden tests/golden/run.sh
 	run_part pairs tests/metrics/pairs_add_up.py
 	run_part geoip tests/metrics/geoip_test.py
+	run_part merge tests/metrics/merge_test.py
 }
 part_frames() { run_part frames tests/frames/run.py; }
 part_parity() {
