@@ -63,7 +63,7 @@ def killed_readers():
 
 def pairs():
     result = must(*inside(SERVER, ACKMON, "--bpffs", BPFFS, "-n", "-q", "-i", "eth0", "-o", "pairs,csv",
-                          "--duration", "2.5"))
+                          "--duration", "1.2"))
     sums = collections.Counter()
     table = result[result.index("\nopener_namespace,opener_region") + 1:] # behind the records
     for row in csv.DictReader(table.splitlines()):
@@ -72,6 +72,15 @@ def pairs():
                 # What never opened counts when it leaves, in the labels of that moment.
                 sums["refused" if outcome == "refused" else row["responder_namespace"]] += int(row[outcome])
     return sums
+
+
+def settled(expected):
+    """What never opened counts when it is swept out: some watches are too short for that."""
+    for _ in range(5):
+        got = pairs()
+        if got == expected:
+            break
+    return got
 
 
 def attach(*options):
@@ -87,14 +96,14 @@ def main():
 
     expected["shop"] += some_connections(50)
     expected["refused"] += 3
-    got = pairs()
+    got = settled(expected)
     report(got == expected, "what happened before the first reader is counted in the labels attach was given",
            f"{got}", f"{expected}")
 
     made = killed_readers()
     expected["shop"] += made
     expected["refused"] += 6 * READERS
-    got = pairs()
+    got = settled(expected)
     report(got == expected, f"{READERS} readers killed, and none in between: each connection counted once",
            f"{got}", f"{expected}")
 
@@ -111,14 +120,14 @@ def main():
     stop(child, signal.SIGKILL)
     expected["cellar"] += some_connections(10)
     expected["refused"] += 3
-    got = pairs()
+    got = settled(expected)
     report(got == expected, "labels that a reader brings hold when it is gone; what was counted stays there",
            f"{got}", f"{expected}")
 
     attach() # other programs in the place of these
     expected["cellar"] += some_connections(10)
     expected["refused"] += 3
-    got = pairs()
+    got = settled(expected)
     report(got == expected, "attaching again without labels goes on counting", f"{got}", f"{expected}")
     end()
 
