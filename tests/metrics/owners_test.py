@@ -89,7 +89,7 @@ def of(shown, *labels):
 def check_both_ends():
     """One ackmon at each end: of the other end neither knows more than its address."""
     shop, cart = make_cgroup("shop.service"), make_cgroup("cart.service")
-    far, near = ackmon(SERVER, "far"), ackmon(CLIENT, "near")
+    far, near = ackmon(SERVER, "far"), ackmon(CLIENT, "near", "--closed-timeout", "0.3")
     made = talk(shop, cart, 40)
     far_shown, near_shown = {}, {}
 
