@@ -44,9 +44,9 @@ def flood(name):
     """The frames' way through programs and stack is the flood's own CPU time, whatever others leave of the machine."""
     before = cpu_of_children()
     words = must(*inside("fast", FLOOD, "churn", "eth0", CONNECTIONS * FRAMES)).split()
-    rate = CONNECTIONS / (cpu_of_children() - before)
-    print(f"  {name:24} {rate:10,.0f} a second of CPU {CONNECTIONS / (int(words[3]) / 1000):10,.0f} by the clock", flush=True)
-    return rate
+    cpu, clock = cpu_of_children() - before, int(words[3]) / 1000
+    print(f"  {name:28} {CONNECTIONS / cpu:10,.0f} a second of CPU {CONNECTIONS / clock:10,.0f} by the clock", flush=True)
+    return clock
 
 
 def write_capture(count):
@@ -66,12 +66,13 @@ def write_capture(count):
 
 def replay(count):
     write_capture(count)
-    for name, options in (("replay, records", ("-j", "-w", "/dev/null")),
+    for name, options in (("replay, given: read, parsed", ("-j", "-w", "/dev/null", "port 1")),
+                          ("replay, records", ("-j", "-w", "/dev/null")),
                           ("replay, pairs of labels", ("-o", "pairs,ndjson", "-w", path("pairs"), "--labels", path("labels.csv")))):
         before = cpu_of_children()
-        must(ACKMON, "-n", "-q", *options, "-r", path("churn.pcap"))
+        must(ACKMON, "-n", "-q", "-r", path("churn.pcap"), *options)
         rate = count / (cpu_of_children() - before)
-        print(f"  {name:24} {rate:10,.0f} a second of CPU", flush=True)
+        print(f"  {name:28} {rate:10,.0f} a second of CPU", flush=True)
     with open(path("pairs")) as file:
         counted = sum(row["connections"] for row in map(json.loads, file) if "connections" in row)
     report(counted == count, "replay counts every connection once", counted)
@@ -83,9 +84,15 @@ def values(name):
     return {labels: float(value) for labels, value in found}
 
 
+def cpu_of(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def watch(*options):
-    monitor = start("ackmon", *inside("fast", ACKMON, "-i", "eth0", "-n", "-m", "tc", "-o", "csv", "-e", "outcome", "-w",
-                                      "/dev/null", "--flows", "4000000", "--closed-timeout", "0.1", *options))
+    monitor = start("ackmon", *inside("fast", ACKMON, "-i", "eth0", "-n", "-m", "tc", "-o", "csv", "-H", "-e", "outcome", "-w",
+                                      path("flows.csv"), "--flows", "4000000", "--closed-timeout", "0.1", *options))
     wait_for(lambda: "room for" in said("ackmon"), "ackmon")
     return monitor
 
@@ -103,17 +110,27 @@ def main():
     flood("ackmon, no pairs")
     stop(monitor, signal.SIGINT)
     os.unlink(path("ackmon"))
+    os.unlink(path("flows.csv"))
     monitor = watch("--labels", path("labels.csv"), "--listen", path("metrics"))
     wait_for(lambda: ask("metrics", "/"), "ackmon to answer")
-    rate = flood("ackmon, pairs of labels")
+    reader = cpu_of(monitor.pid)
+    clock = flood("ackmon, pairs of labels")
+    becomes(lambda: os.path.getsize(path("flows.csv")) >= CONNECTIONS * len("established\n"), 60)
+    reader = cpu_of(monitor.pid) - reader
     counted = sum(value for labels, value in values("ackmon_connections_total").items() if "established" in labels)
     samples = sum(values("ackmon_connect_seconds_count").values())
     lost = values("ackmon_events_lost_total")
     evicted = values("ackmon_flows_evicted_total")
     stop(monitor, signal.SIGINT)
     summary = said("ackmon").splitlines()[-1]
-    print(f"  counted in pairs {counted:,.0f}, samples of connect {samples:,.0f}, lost {lost}, evicted {evicted}")
+    with open(path("flows.csv")) as file:
+        records = sum(1 for _ in file)
+    gone = sum(lost.values()) + sum(evicted.values())
+    print(f"  given {CONNECTIONS / clock:,.0f} a second, taken into pairs {counted / clock:,.0f} a second; the reader's part, a record for "
+          f"each, {CONNECTIONS / reader:,.0f} a second of CPU")
+    print(f"  given {CONNECTIONS:,}, in pairs {counted:,.0f}, samples of connect {samples:,.0f}, records {records:,}, counted as lost or refused {gone:,.0f}")
     print(f"  {summary}")
+    report(records + gone == CONNECTIONS, "no event is lost unaccounted: written and counted as lost are all", records, lost, evicted)
     report(counted == samples == CONNECTIONS, "every connection counted once in its pair, with its sample")
     replay(CONNECTIONS // 2)
     end()
