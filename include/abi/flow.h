@@ -83,6 +83,7 @@ enum side_bits {
 	SIDE_OWNER = 1 << 19, /* the cgroup of its socket was asked for */
 	SIDE_REPAIR = 1 << 20, /* recover in struct holes is valid */
 	SIDE_FILLED = 1 << 21, /* the last segment filled a hole, and may have been the original */
+	SIDE_ECHOES = 1 << 22, /* struct holes remembers segments, too: copies pass, or what looks like it */
 };
 
 /*
@@ -291,6 +292,9 @@ struct repeat { /* octets sent again; a D-SACK may still call that needless */
 	__u32 spurious; /* it was known to be at once */
 };
 
+#define ECHOES_MAX 64
+#define ECHOES_LONG 256 /* so many segments behind the last one that was seen before they are let go */
+
 /*
  * What a direction with holes or repeats remembers, an entry only such flows own. Written by frames
  * of that direction; the other one reads `repeat`.
@@ -303,9 +307,12 @@ struct holes {
 	__u32 fills;        /* ever; the last FILLS_MAX are in fill */
 	__u32 repeats;      /* ever; the last REPEATS_MAX are in repeat */
 	__u32 recover;      /* next when the sender began to repair (RFC 6582); valid with SIDE_REPAIR */
-	__u32 reserved;
+	__u32 echoes;       /* ever; the last ECHOES_MAX are in echo; valid with SIDE_ECHOES */
 	struct fill fill[FILLS_MAX];
 	struct repeat repeat[REPEATS_MAX];
+	struct recent echo[ECHOES_MAX]; /* segments that took sequence space, for copies that come late */
+	__u32 echoes_until; /* that many, then they are let go */
+	__u32 reserved;
 };
 
 #endif

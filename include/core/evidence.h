@@ -5,6 +5,7 @@
 
 #include "abi/flow.h"
 #include "core/compiler.h"
+#include "core/holes.h"
 #include "core/packet.h"
 #include "core/seq.h"
 
@@ -32,6 +33,15 @@ core_inline __u32 evidence_us(__u64 ns)
 }
 
 /* ------------------------------------------------------------------ IP-ID */
+
+/*
+ * Does each packet of this end have an IP-ID of its own? Counted or drawn, for the connection or the whole
+ * host: none comes again soon. Some stacks send one and the same.
+ */
+core_inline int evidence_ip_ids_vary(const struct side *side)
+{
+	return side->ip_ids >= 4;
+}
 
 /* Do this end's IP-IDs count up? Many stacks count per connection, some send zeros or noise. */
 core_inline int evidence_ip_ids_count_up(const struct side *side)
@@ -252,6 +262,17 @@ core_inline __u16 evidence_mark(const struct packet *pkt)
 	return (__u16)(pkt->ack ^ pkt->window);
 }
 
+core_inline struct recent evidence_recent(const struct packet *pkt)
+{
+	return (struct recent){
+		.seq = pkt->seq,
+		.tsval = pkt->tsval,
+		.time_us = evidence_us(pkt->now_ns),
+		.ip_id = evidence_mark(pkt),
+		.shape = evidence_shape(pkt),
+	};
+}
+
 core_inline void evidence_remember(struct side *side, const struct packet *pkt)
 {
 	__u32 at = side->recent_next;
@@ -259,13 +280,66 @@ core_inline void evidence_remember(struct side *side, const struct packet *pkt)
 	if (at >= RECENT_SEGMENTS) /* the ring is closed here, where the verifier sees it */
 		at = 0;
 	side->recent_next = (__u8)(at + 1);
-	side->recent[at] = (struct recent){
-		.seq = pkt->seq,
-		.tsval = pkt->tsval,
-		.time_us = evidence_us(pkt->now_ns),
-		.ip_id = evidence_mark(pkt),
-		.shape = evidence_shape(pkt),
-	};
+	side->recent[at] = evidence_recent(pkt);
+}
+
+/*
+ * A mirror of two links, or a queue behind a tap, lets the copies of a whole burst come behind it, further
+ * than `recent` goes. Where a direction shows copies, or repeats that nobody asked for, its segments
+ * are remembered in struct holes for a while.
+ */
+core_inline void evidence_echo(struct holes *holes, struct side *side, const struct packet *pkt)
+{
+	if (!holes->echoes_until)
+		holes->echoes_until = ECHOES_LONG;
+	if ((__s32)(holes->echoes - holes->echoes_until) >= 0) {
+		side->bits &= ~SIDE_ECHOES;
+		return;
+	}
+	holes->echo[holes->echoes++ % ECHOES_MAX] = evidence_recent(pkt);
+}
+
+/* Of a SYN's copy there is no list yet; the next segment brings it. */
+core_inline void evidence_want_echoes(struct holes *holes, struct side *side)
+{
+	if (holes && !(side->bits & SIDE_ECHOES))
+		holes->echoes = 0;
+	if (holes)
+		holes->echoes_until = holes->echoes + ECHOES_LONG;
+	side->bits |= SIDE_ECHOES;
+}
+
+/* Of eight of these segments, the `from` newest left out: see evidence_find_echo(). */
+core_leaf __u32 evidence_echo_row(const struct holes *holes, const struct packet *pkt, __u32 from,
+				  __u32 exactly)
+{
+	__u32 i, mark;
+
+	if (!holes || !pkt)
+		return ECHOES_MAX;
+	mark = evidence_mark(pkt);
+	for (i = 0; i < HOLES_ROW && from + i < holes->echoes; i++) {
+		__u32 at = (holes->echoes - from - i - 1) % ECHOES_MAX;
+		const struct recent *echo = &holes->echo[at];
+		__u32 other = (echo->ip_id ^ mark) | (echo->tsval ^ pkt->tsval);
+
+		if (!((echo->seq ^ pkt->seq) | (echo->shape ^ evidence_shape(pkt)) |
+		      (other & (0u - exactly))))
+			return at;
+	}
+	return ECHOES_MAX;
+}
+
+/* The newest of these segments with these octets, or with `exactly` (1) the newest that is the same in all. */
+core_apart __u32 evidence_find_echo(const struct holes *holes, const struct packet *pkt, __u32 exactly)
+{
+	__u32 from, at = ECHOES_MAX;
+
+	if (!holes || !pkt)
+		return ECHOES_MAX;
+	for (from = 0; from < ECHOES_MAX && at == ECHOES_MAX; from += HOLES_ROW)
+		at = evidence_echo_row(holes, pkt, from, exactly);
+	return at;
 }
 
 /* A quarter of what is known of the round trip, be it only one half: a shorter time than the whole. */
@@ -289,8 +363,8 @@ core_inline int evidence_is_far_from_sender(const struct side *side, const struc
 }
 
 /*
- * Is the same packet seen again, not one like it sent again? A sender that counts its IP-IDs up never
- * uses one twice in this time. One that does not count, not yet as far as we know, has sent the same
+ * Is the same packet seen again, not one like it sent again? A sender whose IP-IDs vary does not
+ * use one twice in this time. One with always the same, or not yet another as far as we know, has sent the
  * ID again only if somebody asked, or a timer ran out: neither happens so soon. Without an ID, far from
  * the sender the same goes for a TSval; else nothing may have come back in between.
  */
@@ -302,7 +376,7 @@ core_inline int evidence_is_copy_of(const struct side *side, const struct side *
 	int asked = evidence_receiver_asked(peer, end);
 	int is_far = evidence_is_far_from_sender(side, peer);
 
-	if (pkt->ip_id && evidence_ip_ids_count_up(side))
+	if (pkt->ip_id && evidence_ip_ids_vary(side))
 		return age_us <= EVIDENCE_COPY_US;
 	if (is_next && age_us <= EVIDENCE_COPY_NEXT_US && !(side->bits & SIDE_FILLED) &&
 	    (pkt->ip_id || (pkt->flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK)))
@@ -352,8 +426,26 @@ core_apart int evidence_twin_of(const struct side *side, const struct side *peer
 		       : TWIN_UNLIKE;
 }
 
+/* The same of those in struct holes. */
+core_apart int evidence_echo_twin(const struct side *side, const struct side *peer,
+				  struct packet *pkt, const struct holes *holes, __u32 end)
+{
+	__u32 at;
+
+	if (!side || !peer || !pkt || !holes || !(side->bits & SIDE_ECHOES))
+		return TWIN_NONE;
+	at = evidence_find_echo(holes, pkt, 1);
+	if (at < ECHOES_MAX) {
+		pkt->verdict.familiar = 1;
+		return evidence_is_copy_of(side, peer, pkt, &holes->echo[at], 0, end) ? TWIN_COPY
+										      : TWIN_NONE;
+	}
+	at = evidence_find_echo(holes, pkt, 0);
+	return at < ECHOES_MAX ? evidence_twin_order(side, pkt, &holes->echo[at]) : TWIN_NONE;
+}
+
 core_inline int evidence_find_twin(const struct side *side, const struct side *peer,
-				   struct packet *pkt, __u32 end)
+				   struct packet *pkt, const struct holes *holes, __u32 end)
 {
 	__u32 found = TWIN_NONE, i;
 
@@ -365,7 +457,8 @@ core_inline int evidence_find_twin(const struct side *side, const struct side *p
 			found = twin;
 		found = verifier_joins(&pkt->joint, found);
 	}
-	return (int)found;
+	found = verifier_joins(&pkt->joint, found);
+	return found == TWIN_NONE ? evidence_echo_twin(side, peer, pkt, holes, end) : (int)found;
 }
 
 /*

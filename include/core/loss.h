@@ -43,7 +43,9 @@ core_inline int loss_needs_holes(const struct side *side, const struct packet *p
 		return 1;
 	if ((side->bits & SIDE_SEQ) && !seq_in_reach(pkt->seq, side->next))
 		return !!side->holes; /* should this be where the stream has moved to */
-	if (pkt->seq == side->next || !loss_is_placeable(side, pkt) || pkt->flags & TCP_RST)
+	if (pkt->seq == side->next)
+		return (side->bits & SIDE_ECHOES) && pkt->payload_bytes;
+	if (!loss_is_placeable(side, pkt) || pkt->flags & TCP_RST)
 		return 0;
 	if (seq_after(pkt->seq, side->next))
 		return 1;
@@ -198,7 +200,7 @@ core_cut int core_body(loss_classify_seen)(const struct side *side, const struct
 
 	if (!side || !peer || !pkt)
 		return SEGMENT_RETRANSMITTED;
-	twin = (int)verifier_joins(&pkt->joint, (__u32)evidence_find_twin(side, peer, pkt, end));
+	twin = (int)verifier_joins(&pkt->joint, (__u32)evidence_find_twin(side, peer, pkt, holes, end));
 	repaired = evidence_is_repaired(side, peer, holes, end);
 	repaired = (int)verifier_joins(&pkt->joint, (__u32)repaired);
 	if (twin == TWIN_COPY)
@@ -329,6 +331,28 @@ core_inline void loss_count(struct side *side, const struct side *peer, struct p
 	}
 }
 
+/* Copies come in crowds, and so may what looks like a repeat that neither receiver nor timer asked for. */
+core_inline int loss_looks_copied(const struct side *side, const struct side *peer,
+				  const struct packet *pkt)
+{
+	if (pkt->verdict.class == SEGMENT_COPY || pkt->verdict.class == SEGMENT_LATE)
+		return 1;
+	return pkt->verdict.class == SEGMENT_RETRANSMITTED && pkt->verdict.cause != CAUSE_FAST &&
+	       !(pkt->flags & TCP_SYN) && pkt->now_ns < side->octets_ns + evidence_rto_ns(side, peer);
+}
+
+core_apart int loss_note_echo(struct side *side, const struct side *peer, const struct packet *pkt,
+			      struct holes *holes)
+{
+	if (!side || !peer || !pkt)
+		return 0;
+	if (loss_looks_copied(side, peer, pkt))
+		evidence_want_echoes(holes, side);
+	if (holes && (side->bits & SIDE_ECHOES) && pkt->verdict.class != SEGMENT_COPY)
+		evidence_echo(holes, side, pkt);
+	return 0;
+}
+
 core_inline void loss_classify_octets(const struct flow *flow, struct side *side,
 				      const struct side *peer, struct packet *pkt,
 				      struct holes *holes, __u32 len)
@@ -366,6 +390,7 @@ core_inline void loss_classify_octets(const struct flow *flow, struct side *side
 	loss_advance(side, end);
 	if (pkt->verdict.class != SEGMENT_COPY)
 		evidence_remember(side, pkt);
+	loss_note_echo(side, peer, pkt, holes);
 	side->bits &= ~SIDE_FILLED;
 	if (pkt->verdict.class == SEGMENT_REORDERED || pkt->verdict.class == SEGMENT_UNRESOLVED)
 		side->bits |= SIDE_FILLED;

@@ -75,7 +75,7 @@ core_inline int track_is_common(const struct flow *flow, const struct side *side
 	__u32 wanted = pkt->payload_bytes ? known | SIDE_SPOKE : known;
 
 	return (pkt->flags & ~TCP_PSH) == TCP_ACK && pkt->seq == side->next &&
-	       (side->bits & (wanted | SIDE_PROBE_PENDING)) == wanted && (peer->bits & SIDE_SEQ) &&
+	       (side->bits & (wanted | SIDE_PROBE_PENDING | SIDE_ECHOES)) == wanted && (peer->bits & SIDE_SEQ) &&
 	       pkt->ack - side->ack <= SEQ_WINDOW_MAX &&
 	       seq_in_reach(pkt->ack, READ_ONCE(peer->next)) &&
 	       /* Once a window that is not zero was set, none is being waited for. */

@@ -724,6 +724,91 @@ static void a_slow_copy_is_one_after_many_others(void **state)
 	assert_int_equal(client->retransmitted_segments, 0);
 }
 
+/* ---- a crowd of copies behind a crowd of segments */
+
+/* SYN twice: this is a mirror. Then `count` segments in as many us, the first one of them at 100 ms. */
+static void mirrored_burst(__u32 count, __u16 first_ip_id)
+{
+	__u32 i;
+
+	send(CLIENT, seq(999), flags(TCP_SYN), at_ms(10));
+	assert_int_equal(send(CLIENT, seq(999), flags(TCP_SYN), at_us(10001)), SEGMENT_COPY);
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), at_ms(40));
+	send(CLIENT, seq(1000), ack(5000), at_ms(50));
+	for (i = 0; i < count; i++)
+		assert_int_equal(data(1000 + 100 * i, ip_id((__u16)(first_ip_id ? first_ip_id + i : 0)),
+				      at_us(100000 + i)), SEGMENT_NEW);
+}
+
+static void copies_of_a_burst_that_come_behind_it_are_copies(void **state)
+{
+	__u32 i;
+
+	(void)state;
+	mirrored_burst(60, 0);
+	for (i = 0; i < 60; i++)
+		assert_int_equal(data(1000 + 100 * i, at_us(100100 + i)), SEGMENT_COPY);
+	assert_int_equal(client->copies, 61);
+	assert_int_equal(client->retransmitted_segments, 0);
+}
+
+static void a_crowd_of_copies_is_told_while_the_receiver_asks(void **state)
+{
+	__u32 i;
+
+	(void)state;
+	mirrored_burst(20, 100);
+	for (i = 0; i < 4; i++)
+		acks(1000, at_us(100050 + i));
+	for (i = 0; i < 20; i++)
+		assert_int_equal(data(1000 + 100 * i, ip_id((__u16)(100 + i)), at_us(100100 + i)), SEGMENT_COPY);
+	assert_int_equal(data(1000, ip_id(120), at_us(100200)), SEGMENT_RETRANSMITTED);
+}
+
+/* Its original is remembered, and had another IP-ID: so it is a repeat, be it as slow as it likes. */
+static void a_slow_repeat_of_what_is_remembered_is_retransmitted(void **state)
+{
+	(void)state;
+	mirrored_burst(20, 100);
+	data(3000, ip_id(130), at_ms(101));
+	data(3100, ip_id(131), at_ms(102));
+	assert_int_equal(data(1000, ip_id(125), at_ms(103)), SEGMENT_RETRANSMITTED);
+	assert_int_equal(client->copies, 1);
+}
+
+static void sixty_four_segments_are_remembered_for_their_copies(void **state)
+{
+	(void)state;
+	mirrored_burst(65, 0);
+	assert_int_equal(data(1000, at_us(100100)), SEGMENT_RETRANSMITTED);
+	assert_int_equal(data(1100, at_us(100101)), SEGMENT_RETRANSMITTED); /* the repeat took its place */
+	assert_int_equal(data(1300, at_us(100102)), SEGMENT_COPY);
+}
+
+static void where_no_copies_come_any_more_nothing_is_remembered(void **state)
+{
+	(void)state;
+	mirrored_burst(200, 0);
+	assert_true(client->bits & SIDE_ECHOES);
+	forget_connection(state);
+	mirrored_burst(300, 0);
+	assert_false(client->bits & SIDE_ECHOES);
+}
+
+static void without_copies_nothing_is_remembered(void **state)
+{
+	__u32 i;
+
+	(void)state;
+	lose_one();
+	for (i = 0; i < 20; i++)
+		data(1300 + 100 * i, at_us(140001 + i));
+	duplicate_acks(3);
+	data(1100, at_ms(180)); /* asked for */
+	assert_false(client->bits & SIDE_ECHOES);
+	assert_int_equal(holes[CLIENT].echoes, 0);
+}
+
 static void slower_than_reordering_makes_it_the_original_is_late(void **state)
 {
 	__u32 i;
@@ -1181,6 +1266,12 @@ int main(void)
 		core_test(a_copy_of_what_filled_a_hole_is_a_copy),
 		core_test(a_copy_of_a_fin_closes_nothing_twice),
 		core_test(a_slow_copy_is_one_after_many_others),
+		core_test(copies_of_a_burst_that_come_behind_it_are_copies),
+		core_test(a_crowd_of_copies_is_told_while_the_receiver_asks),
+		core_test(a_slow_repeat_of_what_is_remembered_is_retransmitted),
+		core_test(sixty_four_segments_are_remembered_for_their_copies),
+		core_test(where_no_copies_come_any_more_nothing_is_remembered),
+		core_test(without_copies_nothing_is_remembered),
 		core_test(slower_than_reordering_makes_it_the_original_is_late),
 		core_test(of_one_direction_nobody_knows_what_is_slow),
 		core_test(what_was_sent_again_is_never_slow),

@@ -319,7 +319,7 @@ static void the_short_way_leaves_the_flow_of_the_long_way(void **state)
 	(void)state;
 	for (seed = 1; seed <= 20000; seed++)
 		common += play_both_ways(seed);
-	assert_in_range(common, 200000, 1200000);
+	assert_in_range(common, 100000, 1200000); /* a repeat nobody asked for ends it for long */
 }
 
 static void what_is_not_common_leaves_the_flow_as_it_was(void **state)
