@@ -15,7 +15,10 @@
  */
 #define HOLES_ROW 8u
 
-/* Octets of the holes that the other end acknowledged all the same: never seen here, not lost. */
+/*
+ * Octets of the holes that the other end acknowledged all the same: never seen here, not lost. What lies
+ * before the first look is no hole of what was looked at.
+ */
 core_inline __u32 holes_acked_of(const struct holes *holes, __u32 index, __u32 acked)
 {
 	const struct hole *hole = &holes->slot[index & (HOLES_MAX - 1)];
@@ -24,7 +27,17 @@ core_inline __u32 holes_acked_of(const struct holes *holes, __u32 index, __u32 a
 	/* Without a branch: nothing when `acked` lies below the hole. */
 	compiler_forgets(above);
 	return (acked - hole->start + (above & (0u - (above >> 31)))) &
-	       (((acked - hole->start) >> 31) - 1u);
+	       (((acked - hole->start) >> 31) - 1u) & ((__u32)hole->before_start - 1u);
+}
+
+/* There is no room for it, or numbers will soon come round. */
+core_inline void holes_give_up(struct side *side, const struct hole *hole, int is_acked)
+{
+	if (!is_acked)
+		side->holes_dropped++;
+	else if (!hole->before_start)
+		side->gap_bytes += hole->end - hole->start;
+	side->holes--;
 }
 
 core_leaf __u64 holes_acked_row(const struct holes *holes, __u32 from, __u32 acked)
@@ -117,11 +130,7 @@ core_apart int holes_add(struct holes *holes, struct side *side, __u32 acked,
 	if (slot == HOLES_MAX) {
 		slot = holes_oldest(holes) & (HOLES_MAX - 1);
 		hole = &holes->slot[slot];
-		if ((side->bits & SIDE_SEQ) && !seq_after(hole->end, acked))
-			side->gap_bytes += hole->end - hole->start;
-		else
-			side->holes_dropped++;
-		side->holes--;
+		holes_give_up(side, hole, (side->bits & SIDE_SEQ) && !seq_after(hole->end, acked));
 	}
 	holes->slot[slot & (HOLES_MAX - 1)] = *wanted;
 	if (slot >= holes->used)
@@ -219,11 +228,7 @@ core_apart int holes_forget_one(struct holes *holes, struct side *side, __u32 in
 	hole = &holes->slot[index & (HOLES_MAX - 1)];
 	if (hole->start == hole->end || seq_in_reach(hole->end, side->next))
 		return 0;
-	if (!seq_after(hole->end, acked))
-		side->gap_bytes += hole->end - hole->start;
-	else
-		side->holes_dropped++;
-	side->holes--;
+	holes_give_up(side, hole, !seq_after(hole->end, acked));
 	hole->end = hole->start;
 	return 0;
 }

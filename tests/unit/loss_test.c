@@ -473,6 +473,17 @@ static void between_the_first_look_and_what_came_before_it_lies_a_hole(void **st
 	assert_int_equal(client->holes, 0);
 }
 
+static void what_lies_before_the_first_look_is_no_gap(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(1));
+	send(CLIENT, seq(800), ack(5000), bytes(100), at_ms(2));
+	send(CLIENT, seq(1200), ack(5000), bytes(100), at_ms(3));
+	send(SERVER, seq(5000), ack(1300), at_ms(4));
+	assert_int_equal(client->holes, 2);
+	assert_int_equal(gap_bytes_of(CLIENT), 100); /* [1100, 1200), and not [900, 1000) */
+}
+
 static void octets_from_before_the_first_look_are_seen_once(void **state)
 {
 	(void)state;
@@ -827,6 +838,7 @@ int main(void)
 		core_test(an_empty_place_in_the_list_holds_nothing_half_a_lap_later),
 		core_test(octets_from_before_the_first_look_were_not_seen),
 		core_test(between_the_first_look_and_what_came_before_it_lies_a_hole),
+		core_test(what_lies_before_the_first_look_is_no_gap),
 		core_test(octets_from_before_the_first_look_are_seen_once),
 		core_test(acks_far_ahead_leave_no_floor_behind),
 		core_test(an_empty_segment_below_next_is_a_keepalive),
