@@ -194,8 +194,10 @@ check-metrics: all $(NETNS_TOOLS)
 	promtool check rules docs/metrics/alerts.yml
 	promtool test rules docs/metrics/alerts_test.yml
 
-check-truth: all $(NETNS_TOOLS)
+check-truth: all $(NETNS_TOOLS) $(KERNEL_TOOLS)
 	tests/truth/run_captures.py -v
+	tests/truth/run_simulated.py -a -k $(BUILD)/simulated
+	tests/kernel/run_parity.sh $(BUILD)/simulated/*_1.pcap
 	CAPTURE=$${CAPTURE-1} tests/truth/live_matrix.sh
 
 .PHONY: check-fresh

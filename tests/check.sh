@@ -285,18 +285,6 @@ sources() {
 	fi | grep -E '\.(c|h|sh|py|mk)$|^Makefile$|^\.ci/run$' | sort -u
 }
 
-# A connection never leaves the flow table to make room for another, and writing over an entry of a full LRU map
-# pushes out one that nobody meant (1 to 3% of the table when every packet does so).
-rooms() {
-	grep -B8 '^} flows ' include/kern/maps.h | grep -q 'type, BPF_MAP_TYPE_HASH)' || echo "flows is no plain hash"
-	grep -nE 'bpf_map_update_elem\(&(flows|half_open),' include/kern/*.h xdp/*.c tc/*.c >"$work/updates"
-	[ "$(wc -l <"$work/updates")" -ge 2 ] || echo "the updates of flows and half_open were not found"
-	grep -v 'BPF_NOEXIST' "$work/updates"
-}
-
-rooms >"$work/rooms"
-report "flows is no LRU map, and an entry of a room is never written over by an update" "$work/rooms"
-
 sources | while read -r path; do
 	[ -e "$path" ] && promise "$path"
 done >"$work/promises"

@@ -119,7 +119,9 @@ part_bad_input() { run_part kernel/bad_input tests/kernel/bad_input_test.sh; }
 part_truth() {
 	run_part truth/events tests/truth/events_add_up.py
 	run_part truth/captures tests/truth/run_captures.py
-	BUDGET=40 run_part truth/live tests/truth/live_matrix.sh
+	run_part truth/bad_numbers tests/truth/bad_numbers.py
+	run_part truth/simulated tests/truth/run_simulated.py
+	BUDGET=32 run_part truth/live tests/truth/live_matrix.sh
 }
 part_packaging() { run_part packaging tests/packaging_test.sh; }
 part_fuzz() { run_part fuzz tests/fuzz/run.sh; }

@@ -211,9 +211,8 @@ int attach_tc_start(struct attach *attach, struct place *place, enum direction d
 		err = attach_filter(place, direction, prog_fd);
 	if (err == -EEXIST)
 		return attach_fail(ret_error, error_size, err,
-				   "%s: another TC %s filter has priority %d and handle 0x%x, "
-				   "which we use: what ackmon attach keeps (ackmon status, as root, tells), "
-				   "or a foreign one that has to move",
+				   "%s: a foreign TC %s filter has priority %d and handle 0x%x, "
+				   "which we use; move it",
 				   place->interface.name, where, FILTER_PRIORITY, FILTER_HANDLE);
 	if (err == -ENOENT)
 		return attach_fail(ret_error, error_size, err,

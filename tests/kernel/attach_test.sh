@@ -239,34 +239,6 @@ foreign_filters_and_their_qdisc_stay()
 	return $result
 }
 
-foreign_filter_in_our_place_is_refused_and_stays()
-{
-	foreign_object
-	in_near tc qdisc add dev near0 clsact
-	in_near tc filter add dev near0 ingress prio 172 handle 0xacc bpf da obj "$work/foreign.o" sec tc
-	traces near0 >"$work/before"
-	refuses "another TC ingress filter has priority 172 and handle 0xacc" \
-		env ACKMON_TC=clsact "$ackmon" -i near0 -m tc --duration 0.1 && same_traces near0
-	local result=$?
-	in_near tc qdisc del dev near0 clsact
-	return $result
-}
-
-# Who may attach but not look into programs of others cannot know whose the filter is: it stays.
-what_is_kept_stays_when_a_plain_user_watches()
-{
-	local result before folder=/sys/fs/bpf/ackmon-attach-$$
-	in_near env ACKMON_TC=clsact "$ackmon" attach -q -i near0 -m tc --bpffs "$folder" || return 1
-	before=$(in_near tc filter show dev near0 ingress; in_near tc filter show dev near0 egress)
-	refuses "what ackmon attach keeps" env ACKMON_TC=clsact setpriv --reuid 65534 --clear-groups \
-		--inh-caps +net_admin,+bpf,+perfmon --ambient-caps +net_admin,+bpf,+perfmon \
-		"$work/ackmon" -i near0 -m tc --duration 0.1 &&
-		[ "$before" = "$(in_near tc filter show dev near0 ingress; in_near tc filter show dev near0 egress)" ]
-	result=$?
-	in_near "$ackmon" detach -q --bpffs "$folder"
-	return $result
-}
-
 filter_added_meanwhile_keeps_our_qdisc()
 {
 	foreign_object

@@ -284,57 +284,6 @@ the_cgroup_of_a_socket_names_its_end() {
 		'all("opener_cgroup" not in r for r in rows)'
 }
 
-# One connection that says nothing, one that nobody answers, one that is closed: each leaves by its own option.
-timeouts_are_those_of_the_options() {
-	watch_on b "eth0: TC" -i eth0 --idle-timeout 3 --half-open-timeout 1.5 --closed-timeout 0.5 || return 1
-	connections 1 $B4 || return 1
-	on b python3 - $B4 "$work/silent" <<-'END' &
-		import socket, sys, time
-		s = socket.create_server((sys.argv[1], 7000))
-		open(sys.argv[2], "w").write("ready\n")
-		c, _ = s.accept()
-		c.recv(10)
-		c.sendall(b"x")
-		time.sleep(600)
-	END
-	local server=$!
-	until_true test -s "$work/silent" || return 1
-	on a python3 - $B4 ${B4%.*}.99 <<-'END' &
-		import socket, sys, time
-		s = socket.create_connection((sys.argv[1], 7000))
-		s.sendall(b"x")
-		s.recv(1)
-		time.sleep(600)
-	END
-	local client=$!
-	# Out of b, to an address nobody has: its neighbour is made up, so that the SYN is on the wire.
-	ip -n "${NETNS_PREFIX}b" neigh replace ${B4%.*}.98 lladdr 02:00:00:00:00:98 dev eth0
-	on b timeout 0.3 bash -c ": </dev/tcp/${B4%.*}.98/7001" 2>/dev/null
-	until_true has_records 3
-	kill $client $server
-	pkill -P $client,$server 2>/dev/null
-	end_watcher
-	records 'len(rows) == 3' '{r["responder_port"]: (r["close"], r["outcome"]) for r in rows if r["responder_port"] in (7000, 7001)} == {7000: ("idle", "established"), 7001: ("idle", "no_answer")}' \
-		'[r["close"] for r in rows if r["responder_port"] not in (7000, 7001)] == ["fin"]'
-}
-
-has_records() { [ "$(wc -l <"$work/out")" -ge "$1" ]; } # COUNT
-
-# What is taken at the start is said to the megabyte; what comes on demand is what a full table would take.
-the_memory_said_is_the_memory_taken() {
-	local said taken
-	watch_on b "room for" -i eth0 --half-open 300000 --flows 1000 || return 1
-	said=$(grep -o 'that only open ([0-9]* MB)' "$work/err" | grep -o '[0-9]*')
-	taken=$(cat /proc/"$watcher"/fdinfo/* 2>/dev/null | awk '/^map_type:/ { lru = $2 == 9 } /^max_entries:/ { many = $2 == 300000 }
-		/^memlock:/ && lru && many { print int($2 / 1000000); exit }')
-	end_watcher
-	[ "${said:-0}" -gt 40 ] && [ "${taken:-0}" -ge $((said - 1)) ] && [ "$taken" -le $((said + said / 20 + 1)) ] || {
-		why="said ${said:-nothing} MB, the kernel accounts ${taken:-none}"
-		return 1
-	}
-	why="$said MB said, $taken MB taken"
-}
-
 # A time namespace shifts our monotonic clock against the kernel's by an hour.
 a_shifted_monotonic_clock_ends_no_flow_and_moves_no_time() {
 	local begin_s
@@ -500,8 +449,6 @@ all=(
 	an_interface_may_move_to_another_namespace
 	a_shifted_monotonic_clock_ends_no_flow_and_moves_no_time
 	the_cgroup_of_a_socket_names_its_end
-	timeouts_are_those_of_the_options
-	the_memory_said_is_the_memory_taken
 	a_changed_byte_and_a_lost_frame_would_be_noticed
 	frames_pass_unchanged_through_tc
 	frames_pass_unchanged_through_native_xdp

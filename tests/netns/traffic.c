@@ -17,7 +17,7 @@
 #include <linux/tcp.h> /* netinet/tcp.h has a shorter struct tcp_info */
 
 #define CHUNK_MAX (64 * 1024)
-#define SETTLE_US 5000000 /* how long the last packets may take */
+#define SETTLE_US 15000000 /* a FIN whose ACK is lost five times needs 13 s */
 #define SERVED_AT_ONCE 4096
 #define STATE_CLOSE 7     /* TCP_CLOSE of the kernel */
 

@@ -436,6 +436,8 @@ class Judge:
         after = way.ours('sender', 'fin_retrans')
         if case['scenario'] in HELD:
             after += way.ours('receiver', 'late')
+        if case['scenario'] in TWO_WAYS: # what comes twice may come behind the ACK of the FIN
+            after += way.repeats('receiver')
         if case['offloads'] == '0' and not kernel <= ours <= kernel + after:
             self.complain('dsacks', case, 'port %d %s: kernel %d, ours %d' % (
                 port, way.name, kernel, ours))
