@@ -70,7 +70,7 @@ static const char help_text[] =
 	"  --histograms N    directions with percentiles (16384), 2 kB each, as they come\n"
 	"  --idle-timeout TIME       silence that ends a connection (1h)\n"
 	"  --half-open-timeout TIME  ... one that has only been opened, or half closed (70s)\n"
-	"  --closed-timeout TIME     ... one that is closed and waits for stragglers (5s)\n"
+	"  --closed-timeout TIME     ... one that is closed and waits for stragglers (5s; captures: 70s)\n"
 	"\n"
 	"Other\n"
 	"  --bpffs DIR       where attach pins, and who comes after looks (default: $ACKMON_BPFFS,\n"

@@ -24,7 +24,8 @@ static inline struct monitor_config config_defaults(void)
 
 /*
  * A capture is no table that fills up: what is open in it goes on after any silence, as it did for the
- * two ends, and only what they say ends it.
+ * two ends, and only what they say ends it. What is closed waits as long as a FIN may wait to be sent again
+ * (Linux: 51 s), or an end in TIME-WAIT (60 s): an RST or FIN that comes then is of this connection.
  */
 static inline struct monitor_config config_of_captures(void)
 {
@@ -32,6 +33,7 @@ static inline struct monitor_config config_of_captures(void)
 
 	config.idle_timeout_ns = ~0ull;
 	config.half_open_timeout_ns = ~0ull;
+	config.closed_timeout_ns = 70 * SECOND_NS;
 	return config;
 }
 

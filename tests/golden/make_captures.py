@@ -228,6 +228,19 @@ def syn_flood():
     return capture.pcap()
 
 
+def fin_again_late():
+    """Each ACK of the last FIN is lost behind here: it comes again, at last 6.4 s after both ends had closed."""
+    capture = Capture()
+    c = Connection(capture)
+    c.open()
+    c.exchange()
+    c.close()
+    for wait_ms in (200, 400, 800, 1600, 3200, 6400):
+        c.send(1, FIN | ACK, seq=c.next[1] - 1, after_ms=wait_ms)
+        c.send(0, ACK)
+    return capture.pcap()
+
+
 def synack_reset():
     """The opener answers the SYN-ACK with a RST."""
     capture = Capture()
@@ -626,7 +639,7 @@ def unknown_link():
 SUFFIX = {"two_interfaces": "pcapng", "mixed_links": "pcapng", "packed": "pcap.gz", "not_a_capture": "txt"}
 MAKERS = [
     sequence_wrap, midstream, midstream_lone, simultaneous_open, syn_data, syn_flood, synack_reset,
-    abandoned, reuse_unclosed, forged_syn, reuse_alive, mirror_copies, keepalive_byte, window_probe, capture_gap, holes_70,
+    abandoned, reuse_unclosed, forged_syn, fin_again_late, reuse_alive, mirror_copies, keepalive_byte, window_probe, capture_gap, holes_70,
     vlan, qinq, vlan_deep, ethernet_padding, ipv4_options, ipv6_extensions, ipv6_chain, fragments,
     fragments_ipv6, other_protocols, malformed, ip_length_zero, cut_short, nanoseconds, big_endian,
     raw_ip, loopback_null, cooked, cooked2, two_interfaces, mixed_links, packed, cut_off, damaged, empty,
