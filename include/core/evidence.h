@@ -426,6 +426,18 @@ core_apart int evidence_twin_of(const struct side *side, const struct side *peer
 		       : TWIN_UNLIKE;
 }
 
+/* Are all that passed within so long remembered there? */
+core_inline int evidence_echoes_reach(const struct holes *holes, const struct side *side,
+				      const struct packet *pkt, __u64 long_ns)
+{
+	__u32 oldest;
+
+	if (!holes || !(side->bits & SIDE_ECHOES) || !holes->echoes)
+		return 0;
+	oldest = holes->echoes <= ECHOES_MAX ? 0 : holes->echoes % ECHOES_MAX;
+	return evidence_us(pkt->now_ns) - holes->echo[oldest].time_us >= evidence_us(long_ns);
+}
+
 /* The same of those in struct holes. */
 core_apart int evidence_echo_twin(const struct side *side, const struct side *peer,
 				  struct packet *pkt, const struct holes *holes, __u32 end)

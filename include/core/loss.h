@@ -213,7 +213,10 @@ core_cut int core_body(loss_classify_seen)(const struct side *side, const struct
 	/* The copy of a packet is no slower than reordering makes it; an original may be. */
 	if (twin == TWIN_AFTER || pkt->now_ns - side->octets_ns > evidence_reorder_ns(side, peer))
 		return SEGMENT_LATE;
-	return SEGMENT_COPY;
+	/* What it would be the copy of is none of the segments of that time: TCP sent it, and it was overtaken. */
+	return evidence_echoes_reach(holes, side, pkt, evidence_reorder_ns(side, peer))
+		       ? SEGMENT_RETRANSMITTED
+		       : SEGMENT_COPY;
 }
 
 core_apart int loss_classify_fill(const struct flow *flow, const struct packet *pkt,

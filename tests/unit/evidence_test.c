@@ -776,6 +776,19 @@ static void a_slow_repeat_of_what_is_remembered_is_retransmitted(void **state)
 	assert_int_equal(client->copies, 1);
 }
 
+/* Nobody asks, and it is no copy of what is remembered for longer than reordering takes. */
+static void a_repeat_that_was_overtaken_is_no_copy(void **state)
+{
+	__u32 i;
+
+	(void)state;
+	mirrored_burst(10, 100);
+	for (i = 0; i < 80; i++)
+		data(2000 + 100 * i, ip_id((__u16)(110 + i)), at_us(101000 + 500 * i));
+	assert_int_equal(data(1000, ip_id(150), at_us(141000)), SEGMENT_RETRANSMITTED);
+	assert_int_equal(client->copies, 1);
+}
+
 static void sixty_four_segments_are_remembered_for_their_copies(void **state)
 {
 	(void)state;
@@ -1269,6 +1282,7 @@ int main(void)
 		core_test(copies_of_a_burst_that_come_behind_it_are_copies),
 		core_test(a_crowd_of_copies_is_told_while_the_receiver_asks),
 		core_test(a_slow_repeat_of_what_is_remembered_is_retransmitted),
+		core_test(a_repeat_that_was_overtaken_is_no_copy),
 		core_test(sixty_four_segments_are_remembered_for_their_copies),
 		core_test(where_no_copies_come_any_more_nothing_is_remembered),
 		core_test(without_copies_nothing_is_remembered),
