@@ -38,7 +38,7 @@ static const char help_text[] =
 	"  -c N              stop after N frames\n"
 	"  --duration TIME   stop after TIME\n"
 	"  --decap LIST      look into these tunnels, or all: ipip sit 4in6 6in6 gre erspan\n"
-	"                    vxlan vxlan-gpe geneve gtp-u l2tpv3\n"
+	"                    vxlan vxlan-gpe geneve gtp-u l2tpv3 teredo\n"
 	"  filter            as in tcpdump: host 10.0.0.1 and port 443\n"
 	"\n"
 	"What to write\n"
@@ -358,7 +358,7 @@ static void add_tunnels(struct reading *reading, const char *list)
 		if (bits < 0)
 			USAGE(reading,
 			      "--decap %.*s: no such tunnel; use all, or some of ipip, sit, 4in6, "
-			      "6in6, gre, erspan, vxlan, vxlan-gpe, geneve, gtp-u, l2tpv3",
+			      "6in6, gre, erspan, vxlan, vxlan-gpe, geneve, gtp-u, l2tpv3, teredo",
 			      (int)len, list);
 		else
 			reading->options->decap |= (uint32_t)bits;

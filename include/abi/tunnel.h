@@ -14,7 +14,8 @@
 	X(VXLAN_GPE, "vxlan-gpe") /* draft-ietf-nvo3-vxlan-gpe */                              \
 	X(GENEVE, "geneve")       /* RFC 8926 */                                               \
 	X(GTP_U, "gtp-u")         /* 3GPP TS 29.281 */                                         \
-	X(L2TPV3, "l2tpv3")       /* RFC 3931 */
+	X(L2TPV3, "l2tpv3")       /* RFC 3931 */                                               \
+	X(TEREDO, "teredo")       /* RFC 4380 */
 
 enum tunnel { /* at most 15: two fit into a byte */
 	TUNNEL_NONE,

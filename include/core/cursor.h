@@ -30,6 +30,10 @@ enum hop {
 	HOP_LINKS,
 	HOP_NFLOG_ATTRIBUTE = HOP_LINKS + LINK_COUNT,
 	HOP_VLAN,
+	HOP_PBB,
+	HOP_VN_TAG,
+	HOP_E_TAG,
+	HOP_NSH,
 	HOP_IP, /* by its version */
 	HOP_IPV4,
 	HOP_IPV6,
@@ -48,6 +52,7 @@ enum hop {
 	HOP_GTP_U_EXT,
 	HOP_L2TPV3,
 	HOP_L2TPV3_UDP,
+	HOP_TEREDO,
 	HOP_OPTIONS, /* of TCP, when all else is parsed */
 };
 

@@ -33,8 +33,13 @@ enum ip_proto {
 	IP_PROTO_AH = 51,
 	IP_PROTO_ICMPV6 = 58,
 	IP_PROTO_DESTINATION = 60,
+	IP_PROTO_ETHERIP = 97,
 	IP_PROTO_L2TP = 115,
 	IP_PROTO_MOBILITY = 135,
+	IP_PROTO_MPLS = 137,
+	IP_PROTO_HIP = 139,
+	IP_PROTO_SHIM6 = 140,
+	IP_PROTO_ETHERNET = 143,
 };
 
 core_inline void ip_mapped(struct ip_addr *ret_addr, __be32 addr_be32)
@@ -88,7 +93,13 @@ core_inline int ip_is_ext_header(__u8 proto)
 {
 	return proto == IP_PROTO_HOP_BY_HOP || proto == IP_PROTO_ROUTING ||
 	       proto == IP_PROTO_FRAGMENT || proto == IP_PROTO_DESTINATION ||
-	       proto == IP_PROTO_MOBILITY;
+	       proto == IP_PROTO_MOBILITY || proto == IP_PROTO_HIP || proto == IP_PROTO_SHIM6;
+}
+
+/* A tunnel that no --decap follows. What an ICMP error quotes of it is no TCP, as of any other. */
+core_inline int ip_leaves_tunnel(const struct packet *pkt)
+{
+	return pkt->icmp ? -(int)COUNTER_frames_not_tcp : -(int)COUNTER_frames_tunnel;
 }
 
 core_inline int ip_next(struct packet *pkt, __u8 proto)
@@ -110,6 +121,10 @@ core_inline int ip_next(struct packet *pkt, __u8 proto)
 		return HOP_GRE;
 	case IP_PROTO_L2TP:
 		return HOP_L2TPV3;
+	case IP_PROTO_ETHERIP: /* RFC 3378 */
+	case IP_PROTO_MPLS:    /* RFC 4023 */
+	case IP_PROTO_ETHERNET: /* RFC 8986, 4.9 */
+		return ip_leaves_tunnel(pkt);
 	case IP_PROTO_IPV4:
 		return ip_in_ip(pkt, is_ipv6 ? TUNNEL_4IN6 : TUNNEL_IPIP, HOP_IPV4);
 	case IP_PROTO_IPV6:

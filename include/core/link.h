@@ -38,6 +38,19 @@ core_inline int link_ethernet(struct cursor *cursor)
 	return tag_next(load_u16(eth + offsetof(struct ethhdr, h_proto)));
 }
 
+/* What the protocol means is up to the interface's type (ARPHRD). */
+core_inline int link_cooked_next(__u16 type, __u16 protocol)
+{
+	switch (type) {
+	case 770: /* Frame Relay */
+	case 824: /* netlink: a family */
+		return -(int)COUNTER_frames_not_ip;
+	case 803:
+		return HOP_LINKS + LINK_RADIOTAP;
+	}
+	return tag_next_cooked(protocol);
+}
+
 /* The header ends like an Ethernet header does: an address, EtherType. */
 core_inline int link_cooked(struct cursor *cursor, struct packet *pkt)
 {
@@ -47,7 +60,7 @@ core_inline int link_cooked(struct cursor *cursor, struct packet *pkt)
 		return -(int)COUNTER_frames_truncated;
 	link_step_pseudo(cursor, pkt, 2);
 	cursor_step(cursor, 14);
-	return tag_next_cooked(load_u16(header + 14));
+	return link_cooked_next(load_u16(header + 2), load_u16(header + 14));
 }
 
 core_inline int link_cooked2(struct cursor *cursor, struct packet *pkt)
@@ -57,7 +70,7 @@ core_inline int link_cooked2(struct cursor *cursor, struct packet *pkt)
 	if (!header)
 		return -(int)COUNTER_frames_truncated;
 	link_step_pseudo(cursor, pkt, 20);
-	return tag_next_cooked(load_u16(header));
+	return link_cooked_next(load_u16(header + 8), load_u16(header));
 }
 
 /* Each system has its own number of IPv6; both byte orders are in use. */
@@ -102,6 +115,8 @@ core_inline int link_ppp(struct cursor *cursor)
 
 	if (!ppp)
 		return -(int)COUNTER_frames_truncated;
+	if (ppp[0] == 0x0f || ppp[0] == 0x8f) /* no protocol of PPP, but how Cisco begins (RFC 1547, 4.3.1) */
+		return HOP_LINKS + LINK_HDLC;
 	if (ppp[0] == 0xff && ppp[1] == 0x03) { /* RFC 1662, 3.1 */
 		cursor_step(cursor, 2);
 		ppp = cursor_peek(cursor, 2);
@@ -172,10 +187,26 @@ enum wlan_bits { /* IEEE 802.11, 9.2.4: frame control, and QoS control */
 	WLAN_AGGREGATE = 0x80,
 };
 
+/* IEEE 802.11, 9.3.2.2: an aggregate (A-MSDU) of one; of several, one frame is several packets. */
+core_inline int link_wlan_aggregate(struct cursor *cursor)
+{
+	const __u8 *part = cursor_peek(cursor, ETH_HLEN);
+	__u32 len;
+
+	if (!part)
+		return -(int)COUNTER_frames_truncated;
+	len = ETH_HLEN + load_u16(part + offsetof(struct ethhdr, h_proto));
+	if (len + ETH_HLEN <= cursor->wire_left)
+		return -(int)COUNTER_frames_not_ip;
+	cursor_step(cursor, ETH_HLEN);
+	return HOP_LINKS + LINK_LLC;
+}
+
 core_inline int link_wlan(struct cursor *cursor, const struct packet *pkt)
 {
 	const __u8 *wlan = cursor_peek(cursor, 2); /* control frames are short */
 	__u32 len = 24;
+	int is_aggregate = 0;
 
 	if (!wlan)
 		return -(int)COUNTER_frames_truncated;
@@ -197,14 +228,13 @@ core_inline int link_wlan(struct cursor *cursor, const struct packet *pkt)
 		control = cursor_peek(&qos, 2);
 		if (!control)
 			return -(int)COUNTER_frames_truncated;
-		if (control[0] & WLAN_AGGREGATE)
-			return -(int)COUNTER_frames_not_ip;
+		is_aggregate = control[0] & WLAN_AGGREGATE;
 		len += wlan[1] & WLAN_ORDER ? 6 : 2;
 	}
 	if (pkt->parsing.wlan_pads)
 		len = (len + 3) & ~3u;
 	cursor_step(cursor, len);
-	return HOP_LINKS + LINK_LLC;
+	return is_aggregate ? link_wlan_aggregate(cursor) : HOP_LINKS + LINK_LLC;
 }
 
 enum radiotap_bits { /* radiotap.org; little-endian words */
@@ -300,6 +330,13 @@ core_inline int link_fddi(struct cursor *cursor)
 	return HOP_LINKS + LINK_LLC;
 }
 
+/* RFC 2684, 5.2: Ethernet with its checksum or without, after two bytes of padding. */
+core_inline int link_llc_is_bridged(const __u8 *llc)
+{
+	return load_u32(llc) == 0xaaaa0300 && load_u16(llc + 4) == 0x80c2 && !llc[6] &&
+	       (llc[7] == 1 || llc[7] == 7);
+}
+
 /* IEEE 802.2 with SNAP: of no organisation, or a bridge's (RFC 1042; IEEE 802.1H). */
 core_inline int link_llc(struct cursor *cursor)
 {
@@ -307,6 +344,14 @@ core_inline int link_llc(struct cursor *cursor)
 
 	if (!llc)
 		return -(int)COUNTER_frames_truncated;
+	if (llc[0] == 0x06 && llc[1] == 0x06 && llc[2] == 0x03) { /* IP's own address; IPv6 never had one */
+		cursor_step(cursor, 3);
+		return HOP_IPV4;
+	}
+	if (link_llc_is_bridged(llc)) {
+		cursor_step(cursor, LINK_SNAP_LEN + 2);
+		return HOP_LINKS + LINK_ETHERNET;
+	}
 	if (llc[0] != 0xaa || llc[1] != 0xaa || llc[2] != 0x03 || llc[3] || llc[4] ||
 	    (llc[5] && llc[5] != 0xf8))
 		return -(int)COUNTER_frames_not_ip;

@@ -212,6 +212,14 @@ core_inline int parse_layer(struct cursor *cursor, struct packet *pkt, int hop)
 		return link_nflog_attribute(cursor, pkt);
 	case HOP_VLAN:
 		return tag_vlan(cursor, pkt);
+	case HOP_PBB:
+		return tag_pbb(cursor);
+	case HOP_VN_TAG:
+		return tag_of_port(cursor, 4);
+	case HOP_E_TAG:
+		return tag_of_port(cursor, 6);
+	case HOP_NSH:
+		return tag_nsh(cursor);
 	case HOP_IP:
 		return ip_by_version(cursor);
 	case HOP_IPV4:

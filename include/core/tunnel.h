@@ -18,9 +18,14 @@ core_inline int tunnel_hop(struct cursor *cursor, struct packet *pkt, int hop);
 enum tunnel_port {
 	TUNNEL_PORT_L2TP = 1701,
 	TUNNEL_PORT_GTP_U = 2152,
+	TUNNEL_PORT_TEREDO = 3544,
+	TUNNEL_PORT_LISP = 4341,
+	TUNNEL_PORT_GRE = 4754, /* RFC 8086 */
 	TUNNEL_PORT_VXLAN = 4789,
 	TUNNEL_PORT_VXLAN_GPE = 4790,
+	TUNNEL_PORT_GUE = 6080,
 	TUNNEL_PORT_GENEVE = 6081,
+	TUNNEL_PORT_MPLS = 6635, /* RFC 7510 */
 	TUNNEL_PORT_VXLAN_LINUX = 8472, /* the default of Linux, older than the RFC */
 };
 
@@ -48,11 +53,18 @@ core_inline int tunnel_by_port(const struct packet *pkt, __u16 source, __u16 des
 		return tunnel_if(pkt, TUNNEL_VXLAN_GPE, HOP_VXLAN_GPE);
 	case TUNNEL_PORT_GENEVE:
 		return tunnel_if(pkt, TUNNEL_GENEVE, HOP_GENEVE);
+	case TUNNEL_PORT_LISP:
+	case TUNNEL_PORT_GRE:
+	case TUNNEL_PORT_GUE:
+	case TUNNEL_PORT_MPLS:
+		return ip_leaves_tunnel(pkt);
 	}
 	if (source == TUNNEL_PORT_GTP_U || destination == TUNNEL_PORT_GTP_U)
 		return tunnel_if(pkt, TUNNEL_GTP_U, HOP_GTP_U);
 	if (source == TUNNEL_PORT_L2TP || destination == TUNNEL_PORT_L2TP)
 		return tunnel_if(pkt, TUNNEL_L2TPV3, HOP_L2TPV3_UDP);
+	if (source == TUNNEL_PORT_TEREDO || destination == TUNNEL_PORT_TEREDO)
+		return tunnel_if(pkt, TUNNEL_TEREDO, HOP_TEREDO);
 	return -(int)COUNTER_frames_not_tcp;
 }
 
@@ -78,6 +90,7 @@ enum gre_bits { /* RFC 2784, 2; RFC 2890, 2; RFC 1701 */
 #define GRE_PROTO_PPP 0x880b
 #define GRE_PROTO_ERSPAN2 0x88be
 #define GRE_PROTO_ERSPAN3 0x22eb
+#define ERSPAN_FRAME_IP 2 /* draft-foschiano-erspan, 4.3 */
 
 core_inline __u32 tunnel_gre_key(const struct cursor *cursor, __u16 bits)
 {
@@ -108,7 +121,7 @@ core_inline int tunnel_gre(struct cursor *cursor, struct packet *pkt)
 	if (refusal)
 		return refusal;
 	if ((bits & GRE_VERSION) == 1 && proto == GRE_PROTO_PPP) /* PPTP (RFC 2637) */
-		return -(int)COUNTER_frames_not_tcp;
+		return ip_leaves_tunnel(pkt);
 	if (bits & (GRE_VERSION | GRE_ROUTING))
 		return TUNNEL_MALFORMED;
 	len = 4 + (bits & GRE_CHECKSUM ? 4 : 0) + (bits & GRE_KEY ? 4 : 0) +
@@ -155,7 +168,7 @@ core_inline int tunnel_erspan3(struct cursor *cursor, struct packet *pkt)
 		return TUNNEL_MALFORMED;
 	ip_enter_tunnel(pkt, TUNNEL_ERSPAN, load_u16(erspan + 2) & 0x3ff);
 	cursor_step(cursor, len);
-	return HOP_LINKS + LINK_ETHERNET;
+	return (erspan[10] >> 2 & 0x1f) == ERSPAN_FRAME_IP ? HOP_IP : HOP_LINKS + LINK_ETHERNET;
 }
 
 core_inline int tunnel_vxlan(struct cursor *cursor, struct packet *pkt)
@@ -172,21 +185,6 @@ core_inline int tunnel_vxlan(struct cursor *cursor, struct packet *pkt)
 	return HOP_LINKS + LINK_ETHERNET;
 }
 
-core_inline int tunnel_vxlan_gpe_next(__u8 next)
-{
-	switch (next) {
-	case 1:
-		return HOP_IPV4;
-	case 2:
-		return HOP_IPV6;
-	case 3:
-		return HOP_LINKS + LINK_ETHERNET;
-	case 5:
-		return HOP_LINKS + LINK_MPLS;
-	}
-	return -(int)COUNTER_frames_not_ip;
-}
-
 core_inline int tunnel_vxlan_gpe(struct cursor *cursor, struct packet *pkt)
 {
 	const __u8 *gpe = cursor_peek(cursor, 8);
@@ -199,7 +197,7 @@ core_inline int tunnel_vxlan_gpe(struct cursor *cursor, struct packet *pkt)
 	ip_enter_tunnel(pkt, TUNNEL_VXLAN_GPE, tunnel_u24(gpe + 4));
 	cursor_step(cursor, 8);
 	/* Without the flag the field says nothing, and it is Ethernet as in VXLAN. */
-	return gpe[0] & 0x04 ? tunnel_vxlan_gpe_next(gpe[3]) : HOP_LINKS + LINK_ETHERNET;
+	return gpe[0] & 0x04 ? tag_nsh_next(gpe[3]) : HOP_LINKS + LINK_ETHERNET;
 }
 
 core_inline int tunnel_geneve(struct cursor *cursor, struct packet *pkt)
@@ -334,6 +332,28 @@ core_inline int tunnel_l2tpv3_udp(struct cursor *cursor)
 	return HOP_L2TPV3;
 }
 
+/* RFC 4380, 5.1.1: up to two headers of the relay's before the packet, told by their first two bytes. */
+core_inline int tunnel_teredo(struct cursor *cursor, struct packet *pkt)
+{
+	const __u8 *teredo = cursor_peek(cursor, 4);
+	int lack = cursor_lacks(cursor, 4, COUNTER_frames_tunnel_malformed);
+	__u32 len;
+
+	if (lack || !teredo)
+		return lack;
+	if (teredo[0] >> 4 == 6) {
+		ip_enter_tunnel(pkt, TUNNEL_TEREDO, 0);
+		return HOP_IPV6;
+	}
+	if (teredo[0] || teredo[1] > 1) /* somebody else on this port */
+		return -(int)COUNTER_frames_not_tcp;
+	len = teredo[1] ? 13u + teredo[2] + teredo[3] : 8; /* who asks; where it came from */
+	if (len > cursor->wire_left)
+		return TUNNEL_MALFORMED;
+	cursor_step(cursor, len);
+	return HOP_TEREDO;
+}
+
 core_inline int tunnel_hop(struct cursor *cursor, struct packet *pkt, int hop)
 {
 	switch (hop) {
@@ -359,6 +379,8 @@ core_inline int tunnel_hop(struct cursor *cursor, struct packet *pkt, int hop)
 		return tunnel_l2tpv3(cursor, pkt);
 	case HOP_L2TPV3_UDP:
 		return tunnel_l2tpv3_udp(cursor);
+	case HOP_TEREDO:
+		return tunnel_teredo(cursor, pkt);
 	}
 	return -(int)COUNTER_frames_not_tcp;
 }

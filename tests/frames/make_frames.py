@@ -263,14 +263,14 @@ def ipv6_headers():
     for length in (121, 1500, 65535):
         case(f"v6_length_{length}", eth(p6(length=length)), "frames_ip_overlong")
     for proto, name in ((17, "udp"), (50, "esp"), (58, "icmp6_echo"), (59, "none"), (89, "ospf"),
-                        (108, "ipcomp"), (132, "sctp"), (139, "hip"), (140, "shim6"), (255, "reserved")):
+                        (108, "ipcomp"), (132, "sctp"), (255, "reserved")):
         payload = b"\x80\0" + bytes(30)
         case(f"v6_proto_{name}", eth(raw6(A6, B6, proto, payload)), "frames_not_tcp")
 
 
 def ipv6_extensions():
     kinds = (("hbh", HBH), ("routing", ROUTING), ("atomic", FRAGMENT), ("dest", DEST),
-             ("mobility", MOBILITY), ("ah", AH))
+             ("mobility", MOBILITY), ("ah", AH), ("hip", 139), ("shim6", 140))
     for name, number in kinds:
         case(f"v6_ext_{name}", e6([extension(number)]), T6)
         for other, second in kinds:
@@ -492,6 +492,63 @@ def links():
     case("eth_stp", MACS + b"\0\x26" + bytes.fromhex("424203") + bytes(43), "frames_not_ip")
 
 
+def nsh(number, packet, words=2, version=0, kind=2):
+    """RFC 8300: version and TTL, length in words, metadata type, next protocol, path and index, metadata."""
+    return struct.pack("!HBBI", version << 14 | 63 << 6 | words, kind, number, 0x1FF) + bytes(4 * words - 8) + packet
+
+
+def rarer_tags():
+    """What switches put between a link header and IP beside VLANs."""
+    for v, packet, record, eth_type in INNER:
+        number = 1 if eth_type == IP4 else 2
+        inner = struct.pack("!H", eth_type) + packet
+        for name, tags, vlan in (("", (), {}), ("_vlan", [(0x88A8, 7)], {"vlan": 7})):
+            more = dict(record, **vlan)
+            case(f"pbb{name}_{v}", eth(bytes(4) + eth(packet), 0x88E7, tags), more)
+            case(f"vn_tag{name}_{v}", eth(bytes(4) + inner, 0x8926, tags), more)
+            case(f"e_tag{name}_{v}", eth(bytes(6) + inner, 0x893F, tags), more)
+            case(f"nsh{name}_{v}", eth(nsh(number, packet, 6, kind=1), 0x894F, tags), more)
+            case(f"llc_jumbo{name}_{v}", eth(snap(packet), 0x8870, tags), more)
+        case(f"pbb_tagged_{v}", eth(bytes(4) + eth(packet, tags=[(0x8100, 9)]), 0x88E7), dict(record, vlan=9))
+        case(f"nsh_ethernet_{v}", eth(nsh(3, eth(packet)), 0x894F), record)
+        case(f"nsh_nsh_{v}", eth(nsh(4, nsh(number, packet)), 0x894F), record)
+        case(f"nsh_mpls_{v}", eth(nsh(5, labels(2) + packet), 0x894F), record)
+        case(f"gre_nsh_{v}", eth(out4(47, gre(0x894F, nsh(number, packet)))),
+             dict(record, tunnel="gre", decapsulated=True), decap="all")
+        case(f"llc_bridged_{v}", bytes.fromhex("aaaa030080c20007") + bytes(2) + eth(packet), record, link=RFC1483)
+        case(f"llc_bridged_sum_{v}", bytes.fromhex("aaaa030080c20001") + bytes(2) + eth(packet) + bytes(4), record,
+             link=RFC1483)
+        case(f"ppp_hdlc_cisco_{v}", struct.pack("!BBH", 0x0F, 0, eth_type) + packet, record, link=PPP_HDLC)
+        case(f"ppp_hdlc_cisco_all_{v}", struct.pack("!BBH", 0x8F, 0, eth_type) + packet, record, link=PPP_HDLC)
+    case("llc_ip", bytes.fromhex("060603") + p4(), T4, link=RFC1483)
+    case("eth_llc_ip", MACS + struct.pack("!H", 3 + len(p4())) + bytes.fromhex("060603") + p4(), T4)
+    case("nsh_version", eth(nsh(1, p4(), version=1), 0x894F), "frames_link_malformed")
+    case("nsh_length_1", eth(struct.pack("!HBBI", 1, 2, 1, 1) + p4(), 0x894F), "frames_link_malformed")
+    case("nsh_other", eth(nsh(6, p4()), 0x894F), "frames_not_ip")
+    for name, eth_type, size in (("pbb", 0x88E7, 4), ("vn_tag", 0x8926, 6), ("e_tag", 0x893F, 8), ("nsh", 0x894F, 8)):
+        case(f"{name}_cut", eth(bytes(60), eth_type)[:14 + size - 1], "frames_truncated", wire=74)
+    # 802.1Q behind them counts on: four tags at most.
+    case("vn_tag_vlans_5", eth(bytes(4) + b"".join(struct.pack("!HH", 0x8100, i) for i in range(1, 6)) +
+                               struct.pack("!H", IP4) + p4(), 0x8926), "frames_vlan_deep")
+    for number, name in ((824, "netlink"), (770, "frame_relay")):
+        case(f"sll_{name}", struct.pack("!HHH8sH", 0, number, 6, b"\2", IP4) + p4(), "frames_not_ip", link=SLL)
+        case(f"sll2_{name}", struct.pack("!HHIHBB8s", IP4, 0, 2, number, 0, 6, b"\2") + p4(), "frames_not_ip",
+             link=SLL2)
+    for v, packet, record, eth_type in INNER:
+        case(f"sll_radiotap_{v}", struct.pack("!HHH8sH", 0, 803, 6, b"\2", 4) + radiotap(wlan(packet)), record,
+             link=SLL)
+        case(f"sll2_radiotap_{v}", struct.pack("!HHIHBB8s", 4, 0, 2, 803, 0, 6, b"\2") + radiotap(wlan(packet)),
+             record, link=SLL2)
+        for number, name in ((778, "gre"), (512, "ppp"), (65534, "none"), (772, "loopback")):
+            case(f"sll_{name}_{v}", struct.pack("!HHH8sH", 0, number, 6, b"\2", eth_type) + packet, record, link=SLL)
+
+
+def aggregate(*packets):
+    """IEEE 802.11, 9.3.2.2.2: each with addresses and length, all but the last padded to four bytes."""
+    parts = [MACS + struct.pack("!H", len(snap(packet))) + snap(packet) for packet in packets]
+    return b"".join(part + bytes(-len(part) % 4) for part in parts[:-1]) + parts[-1]
+
+
 def wlan(packet, control=b"\x08\1", addresses=3, qos=b"", ht=b"", body=None):
     header = control + b"\0\0" + MACS + MACS[:6] + b"\0\0" + (MACS[6:] if addresses == 4 else b"")
     return header + qos + ht + (snap(packet) if body is None else body)
@@ -516,6 +573,11 @@ def wireless():
         # QoS header of 26 bytes, padded to 28 (flag 0x20 of radiotap).
         case(f"radiotap_padded_{v}", radiotap(wlan(packet, b"\x88\1", qos=b"\0\0\0\0"), b"", 0x20),
              record, link=RADIOTAP)
+        case(f"wlan_amsdu_one_{v}", wlan(None, b"\x88\1", qos=b"\x80\0", body=aggregate(packet)), record, link=WLAN)
+        case(f"wlan_amsdu_one_sum_{v}", wlan(None, b"\x88\1", qos=b"\x80\0", body=aggregate(packet) + bytes(4)),
+             record, link=WLAN)
+        case(f"wlan_amsdu_two_{v}", wlan(None, b"\x88\1", qos=b"\x80\0", body=aggregate(packet, packet)),
+             "frames_not_ip", link=WLAN)
     for name, frame in (("null", wlan(None, b"\x48\1", body=b"")),
                         ("qos_null", wlan(None, b"\xc8\1", qos=b"\0\0", body=b"")),
                         ("beacon", wlan(None, b"\x80\0", body=bytes(60))),
@@ -597,7 +659,7 @@ def erspan3(session, payload, sub=False):
 
 def tunnel(name, packet, record, word, number=None, tags=()):
     """Not looked into, looked into with all and with its word, and not with all the others."""
-    words = ("ipip", "sit", "4in6", "6in6", "gre", "erspan", "vxlan", "vxlan-gpe", "geneve", "gtp-u", "l2tpv3")
+    words = ("ipip", "sit", "4in6", "6in6", "gre", "erspan", "vxlan", "vxlan-gpe", "geneve", "gtp-u", "l2tpv3", "teredo")
     inside = dict(record, tunnel=word, decapsulated=True)
     if number is not None:
         inside["tunnel_id"] = number
@@ -656,11 +718,12 @@ def tunnels_gre():
                    "erspan", 33)
             tunnel(f"erspan3_{o}_{v}", outer(47, gre(0x22EB, erspan3(34, eth(packet)), seq=9)), record,
                    "erspan", 34)
+            case(f"erspan3_ip_{o}_{v}", eth(outer(47, gre(0x22EB, struct.pack("!IIHH", 2 << 28 | 34, 77, 0, 2 << 10) +
+                                                         packet, seq=9))),
+                 dict(record, tunnel="erspan", tunnel_id=34, decapsulated=True), decap="all")
             case(f"erspan3_sub_{o}_{v}", eth(outer(47, gre(0x22EB, erspan3(34, eth(packet), True), seq=9))),
                  dict(record, tunnel="erspan", tunnel_id=34, decapsulated=True), decap="all")
     case("gre_routing", eth(out4(47, gre(IP4, p4(), routing=True))), "frames_tunnel_malformed", decap="all")
-    case("gre_version_1_ppp", eth(out4(47, gre(0x880B, bytes(30), key=1, version=1))), "frames_not_tcp",
-         decap="all")
     case("gre_version_1_other", eth(out4(47, gre(IP4, p4(), version=1))), "frames_tunnel_malformed",
          decap="all")
     case("gre_arp", eth(out4(47, gre(ARP, bytes(28)))), "frames_not_ip", decap="all")
@@ -704,7 +767,9 @@ def tunnels_udp():
     case("vxlan_no_flag", inside(4789, vxlan(1, eth(p4()), 0)), "frames_tunnel_malformed", decap="all")
     case("vxlan_no_room", inside(4789, b"\x08\0\0"), "frames_tunnel_malformed", decap="all")
     case("vxlan_arp", inside(4789, vxlan(1, eth(bytes(28), ARP))), "frames_not_ip", decap="all")
-    case("gpe_nsh", inside(4790, gpe(1, 4, bytes(40))), "frames_not_ip", decap="all")
+    case("gpe_nsh", inside(4790, gpe(1, 4, nsh(1, p4()))), dict(T4, tunnel="vxlan-gpe", tunnel_id=1,
+                                                                decapsulated=True), decap="all")
+    case("gpe_other", inside(4790, gpe(1, 6, bytes(40))), "frames_not_ip", decap="all")
     case("geneve_version", inside(6081, geneve(1, TEB, eth(p4()), version=1)), "frames_tunnel_malformed",
          decap="all")
     case("geneve_options_beyond", inside(6081, struct.pack("!BBHI", 63, 0, TEB, 256) + bytes(20)),
@@ -738,6 +803,40 @@ def tunnels_l2tp():
                      inside, decap="all")
             tunnel(f"l2tp_{o}_{v}", outer(115, struct.pack("!I", 46) + eth(packet)), record, "l2tpv3", 46)
     case("l2tp_control", eth(out4(115, bytes(4) + bytes(30))), "frames_not_tcp", decap="all")
+
+
+def tunnels_teredo():
+    origin = b"\0\0" + bytes(6)
+    for o, outer in (("4", out4), ("6", out6)):
+        tunnel(f"teredo_{o}", outer(17, udp(3544, 50000, p6())), T6, "teredo")
+        tunnel(f"teredo_to_{o}", outer(17, udp(50000, 3544, p6())), T6, "teredo")
+        for name, before in (("origin", origin), ("auth", b"\0\1\0\0" + bytes(9)),
+                             ("auth_long", b"\0\1\4\5" + bytes(18)),
+                             ("both", b"\0\1\0\0" + bytes(9) + origin)):
+            case(f"teredo_{name}_{o}", eth(outer(17, udp(3544, 50000, before + p6()))),
+                 dict(T6, tunnel="teredo", decapsulated=True), decap="all")
+    def inside(payload):
+        return eth(out4(17, udp(3544, 50000, payload)))
+    case("teredo_bubble", inside(raw6(A6, B6, 59, b"")), "frames_not_tcp", decap="all")
+    case("teredo_other", inside(p4()), "frames_not_tcp", decap="all")
+    case("teredo_no_room", inside(b"\0\1"), "frames_tunnel_malformed", decap="all")
+    case("teredo_auth_beyond", inside(b"\0\1\xff\xff" + p6()), "frames_tunnel_malformed", decap="all")
+    whole = inside(origin + p6())
+    for cut in (42, 45, 50, 89, 109):
+        case(f"teredo_cut_at_{cut}", whole[:cut], "frames_truncated", wire=len(whole), decap="all")
+
+
+def tunnels_not_followed():
+    """Tunnels no --decap names: counted as such, with and without it."""
+    shapes = [(f"pptp_{o}", outer(47, gre(0x880B, b"\xff\3\0\x21" + p4(), key=1, seq=1, version=1)))
+              for o, outer in (("4", out4), ("6", out6))]
+    shapes += [(f"proto_{proto}_{o}", outer(proto, bytes(4) + eth(p4())))
+               for proto in (97, 137, 143) for o, outer in (("4", out4), ("6", out6))]
+    shapes += [(f"udp_{port}", out4(17, udp(50000, port, p4()))) for port in (4341, 4754, 6080, 6635)]
+    shapes += [("l2tpv2", out4(17, udp(1701, 1701, struct.pack("!HHH", 2, 1, 1) + b"\xff\3\0\x21" + p4())))]
+    for name, packet in shapes:
+        for decap in ("none", "all"):
+            case(f"unfollowed_{name}_{decap}", eth(packet), "frames_tunnel", decap=decap)
 
 
 def tunnels_nested():
@@ -797,8 +896,8 @@ def icmp():
 
 
 FAMILIES = (plain, cut_by_capture, cut_on_the_wire, ipv4_headers, ipv4_fragments, ipv4_ah, ipv6_headers,
-            ipv6_extensions, ipv6_jumbograms, tcp_headers, vlans, mpls, pppoe, links, wireless, nflogs,
-            tunnels_ip, tunnels_gre, tunnels_udp, tunnels_l2tp, tunnels_nested, icmp)
+            ipv6_extensions, ipv6_jumbograms, tcp_headers, vlans, mpls, pppoe, links, rarer_tags, wireless, nflogs,
+            tunnels_ip, tunnels_gre, tunnels_udp, tunnels_l2tp, tunnels_teredo, tunnels_not_followed, tunnels_nested, icmp)
 
 
 # enum frame_link, in the order of core/frame.h.
