@@ -70,32 +70,22 @@ core_inline int holes_is_free(const struct holes *holes, __u32 index)
 						holes->slot[index & (HOLES_MAX - 1)].end;
 }
 
-/* The oldest of a row and of the one before. Without a branch, as above. */
-core_leaf __u32 holes_older(const struct holes *holes, __u32 from, __u32 oldest)
+/* Without a branch, as above; not by rows, for whoever calls this has little stack left. */
+core_apart __u32 holes_oldest(const struct holes *holes)
 {
 	__u64 oldest_ns;
-	__u32 i;
+	__u32 oldest = 0, i;
 
 	if (!holes)
 		return 0;
-	oldest_ns = holes->slot[oldest & (HOLES_MAX - 1)].opened_ns;
-	for (i = 0; i < HOLES_ROW; i++) {
-		__u32 at = (from + i) & (HOLES_MAX - 1);
-		__s64 later_ns = (__s64)(holes->slot[at].opened_ns - oldest_ns);
+	oldest_ns = holes->slot[0].opened_ns;
+	for (i = 1; i < HOLES_MAX; i++) {
+		__s64 later_ns = (__s64)(holes->slot[i].opened_ns - oldest_ns);
 
 		compiler_forgets(later_ns);
-		oldest += (at - oldest) & (__u32)(later_ns >> 63);
+		oldest += (i - oldest) & (__u32)(later_ns >> 63);
 		oldest_ns += (__u64)(later_ns & later_ns >> 63);
 	}
-	return oldest;
-}
-
-core_apart __u32 holes_oldest(const struct holes *holes)
-{
-	__u32 from, oldest = 0;
-
-	for (from = 0; from < HOLES_MAX; from += HOLES_ROW)
-		oldest = holes_older(holes, from, oldest);
 	return oldest;
 }
 
@@ -177,17 +167,17 @@ core_apart __u64 holes_fill_one(struct holes *holes, struct side *side, __u32 in
 core_leaf __u64 holes_fill_row(struct holes *holes, struct side *side, __u32 from, __u32 start,
 				__u32 end)
 {
-	__u64 filled = 0;
-	__u32 i;
+	__u32 i, filled = 0, split = 0;
 
 	if (!holes)
 		return 0;
 	for (i = 0; i < HOLES_ROW && from + i < holes->used; i++) {
 		__u64 of_one = holes_fill_one(holes, side, from + i, start, end);
 
-		filled = (filled | (of_one & HOLES_SPLIT)) + (__u32)of_one;
+		filled = verifier_joins(&holes->joint, filled + (__u32)of_one);
+		split = verifier_joins(&holes->joint, split | (__u32)(of_one >> 32));
 	}
-	return filled;
+	return filled | (__u64)split << 32;
 }
 
 /*

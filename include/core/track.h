@@ -184,7 +184,7 @@ core_inline void track_response(struct flow *flow, struct side *side, const stru
 	}
 }
 
-core_apart int track_loss(struct flow *flow, struct packet *pkt, struct holes *holes)
+core_leaf int track_loss(struct flow *flow, struct packet *pkt, struct holes *holes)
 {
 	if (!flow || !pkt)
 		return 0;
@@ -210,14 +210,14 @@ core_cut_inline int core_body(track_place)(struct flow *flow, struct packet *pkt
 }
 
 /* Steps with many ways through them are verified apart: their ways add up, and do not multiply. */
-core_apart int track_handshake(struct flow *flow, const struct packet *pkt)
+core_leaf int track_handshake(struct flow *flow, const struct packet *pkt)
 {
 	if (flow && pkt)
 		handshake_note(flow, pkt);
 	return 0;
 }
 
-core_apart int track_rtt(struct side *side, const struct side *peer, struct packet *pkt)
+core_leaf int track_rtt(struct side *side, const struct side *peer, struct packet *pkt)
 {
 	if (!side || !peer || !pkt)
 		return 0;
@@ -226,8 +226,8 @@ core_apart int track_rtt(struct side *side, const struct side *peer, struct pack
 	return 0;
 }
 
-core_apart int track_window(struct side *side, const struct side *peer, struct packet *pkt,
-			    const struct holes *peer_holes)
+core_leaf int track_window(struct side *side, const struct side *peer, struct packet *pkt,
+			   const struct holes *peer_holes)
 {
 	if (!side || !peer || !pkt)
 		return 0;
