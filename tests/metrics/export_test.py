@@ -10,6 +10,7 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 import sys
 import time
@@ -168,6 +169,27 @@ def check_collector(receiver):
     return receiver
 
 
+def status(*options, url="/metrics"):
+    return run("curl", "-s", "-m", 2, "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket", path("metrics"), *options,
+               f"http://x{url}").stdout
+
+
+def check_http():
+    """Who asks for something else, or for too much, is told so; who only holds connections keeps others out no longer."""
+    got = {method: status("-X", method) for method in ("GET", "POST", "PUT", "DELETE")} | {"HEAD": status("-I")}
+    report(got == {"GET": "200", "HEAD": "200", "POST": "405", "PUT": "405", "DELETE": "405"}, "GET and HEAD, nothing else", got)
+    got = status("-H", "X: " + 40000 * "a"), status(url="/other")
+    report(got == ("431", "404"), "headers beyond 32 kB are refused, and there is no other page", got)
+    held = []
+    for _ in range(33):
+        held.append(socket.socket(socket.AF_UNIX))
+        held[-1].connect(path("metrics"))
+    report(becomes(lambda: status() == "000"), "beyond 32 connections nobody is answered")
+    for one in held:
+        one.close()
+    report(becomes(lambda: status() == "200"), "and then again")
+
+
 def main():
     needs_root("export")
     for host in ("xserver", "xclient"):
@@ -197,6 +219,7 @@ def main():
     report(becomes(lambda: stable(last_push()) == native), "what is pushed by OTLP is what is scraped, scale 5 and schema 5")
     report(becomes(lambda: file_says(native)), "the file for node_exporter says the same")
     check_file()
+    check_http()
     receiver = check_collector(receiver)
     stop(monitor, signal.SIGINT)
     with open(path("pairs.ndjson")) as file:
