@@ -285,6 +285,57 @@ refused "another filter" "$ackmon" -i near0 port 443
 [ -e "$ACKMON_BPFFS-other" ] && echo "a refused attach leaves a folder" >>"$work/two"
 report "two readers, two attachments, a detach under a reader: each has its answer" "$work/two"
 
+# ---------------------------------------------------------------- status
+
+# Against what bpftool and the clock say: hooks, modes, ids, since when, whose.
+status_tells() { # OWNER PID MODES
+	on_near "$ackmon" status -q -j -i near0 >"$work/status"
+	on_near "$ackmon" status -q -i near0 >"$work/table"
+	python3 - "$work/status" "$work/table" "$attached_s" "$@" <<-'EOF'
+		import json, subprocess, sys, time
+		path, table, begin, owner, pid, modes = sys.argv[1:]
+		said, table = json.load(open(path)), open(table).read()
+		def demand(truth, *words):
+		    if not truth:
+		        print(*words, said)
+		demand(said["owner"] == owner, "owner is not", owner)
+		demand(str(said.get("pid", "")) == pid, "process is not", pid or "nobody")
+		demand(not pid or pid in table, "the table does not name process", pid, table)
+		demand(float(begin) - 1 <= said["since_ns"] / 1e9 <= time.time(), "since is not between", begin, "and now")
+		got = [" ".join(filter(None, (p["hook"], p["mode"], p.get("with")))) for p in said["programs"]]
+		demand(got == modes.split(","), "programs are not", modes)
+		for program in said["programs"]:
+		    name = {"xdp": "ackmon_xdp", "tc-ingress": "ackmon_ingress", "tc-egress": "ackmon_egress"}[program["hook"]]
+		    told = subprocess.run(["bpftool", "prog", "show", "id", str(program["id"])], capture_output=True, text=True)
+		    demand(name in told.stdout, "bpftool of", program, told.stdout, told.stderr)
+		    demand(str(program["id"]) in table and program["mode"] in table, "the table lacks", program, table)
+	EOF
+}
+
+: >"$work/status.not"
+tc_mode=clsact
+on_near "$ackmon" attach -q -i near0 -m tc 2>>"$work/status.not" && status_of programs | grep -q tcx && tc_mode=tcx
+on_near "$ackmon" detach -q
+for way in tc skb native; do
+	attached_s=$(date +%s)
+	on_near "$ackmon" attach -q -i near0 -m $way 2>>"$work/status.not"
+	case $way in
+	tc) modes="tc-ingress $tc_mode,tc-egress $tc_mode" ;;
+	skb) modes="xdp generic $(status_of programs | grep -o 'alone\|dispatcher'),tc-egress $tc_mode" ;;
+	native) modes="xdp native $(status_of programs | grep -o 'alone\|dispatcher'),tc-egress $tc_mode" ;;
+	esac
+	status_tells attached "" "$modes" >>"$work/status.not"
+	start "taken over" "$work/reader" "$near" "$ackmon" -i near0 || cat "$work/reader" >>"$work/status.not"
+	status_tells attached "${pids[-1]}" "$modes" >>"$work/status.not"
+	stop TERM
+	on_near "$ackmon" detach -q 2>>"$work/status.not"
+done
+attached_s=$(date +%s)
+start "room for" "$work/reader" "$near" "$ackmon" -i near0 -m tc || cat "$work/reader" >>"$work/status.not"
+status_tells process "${pids[-1]}" "tc-ingress $tc_mode,tc-egress $tc_mode" >>"$work/status.not"
+stop TERM
+report "status tells hooks, modes, ids, since when and whose, as bpftool and the clock do" "$work/status.not"
+
 # ---------------------------------------------------------------- other wishes
 
 : >"$work/wishes"
