@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <linux/pkt_sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "abi/counters.h"
@@ -733,10 +735,26 @@ static pid_t reader_of(const struct pins *pins)
 	return pid;
 }
 
+/*
+ * A reader that was killed just when it had forked the process that attaches leaves its lock to that one for
+ * the moment until it lets go of it: that is waited for, and no living reader is.
+ */
+#define LOCK_TRIES 100
+#define LOCK_EVERY_NS 20000000
+
 static int lock_reader(struct pins *pins, char *ret_error, size_t error_size)
 {
+	const struct timespec pause = {.tv_nsec = LOCK_EVERY_NS};
 	int err = pins_lock_reader(pins);
 
+	for (int tries = 1; err == -EBUSY && tries < LOCK_TRIES; tries++) {
+		pid_t pid = reader_of(pins);
+
+		if (!pid || !kill(pid, 0) || errno != ESRCH)
+			break;
+		nanosleep(&pause, NULL);
+		err = pins_lock_reader(pins);
+	}
 	if (err == -EBUSY)
 		return attach_fail(ret_error, error_size, err,
 				   "another ackmon (process %d) reads what is gathered in %s; end "

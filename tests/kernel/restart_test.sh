@@ -279,6 +279,14 @@ wait "$twin" || cat "$work/again" >>"$work/two"
 [ "$(our_ids | wc -l)" = 2 ] || echo "attached twice: $(our_ids | tr '\n' ' ')" >>"$work/two"
 kill -0 "${pids[-1]}" || echo "the reader did not survive" >>"$work/two"
 stop TERM
+# One killed in the moment it forks leaves its lock to the other process until that lets go of it.
+start "taken over" "$work/reader" "$near" "$ackmon" -i near0 || cat "$work/reader" >>"$work/two"
+stop KILL
+start held "$work/holder" "$near" flock "$(echo "$ACKMON_BPFFS"/v1/net-*/maps)" sh -c 'echo held; sleep 1'
+start "taken over" "$work/reader" "$near" "$ackmon" -i near0 || cat "$work/reader" >>"$work/two"
+stop TERM
+wait "${pids[-1]}"
+unset 'pids[-1]'
 refused "another folder" env ACKMON_BPFFS="$ACKMON_BPFFS-other" "$ackmon" -i near0 --duration 0.1
 refused "another folder" env ACKMON_BPFFS="$ACKMON_BPFFS-other" "$ackmon" attach -i near0
 refused "another filter" "$ackmon" -i near0 port 443
