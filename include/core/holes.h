@@ -14,7 +14,7 @@
  * calls at most, and the verifier walks one row instead of eight.
  */
 #ifdef ACKMON_OLDER
-#define HOLES_ROW 32u /* part of their callers there: fewer rounds around them */
+#define HOLES_ROW 64u /* part of their callers there: one row is all */
 #else
 #define HOLES_ROW 8u
 #endif
@@ -26,12 +26,10 @@
 core_inline __u32 holes_acked_of(const struct holes *holes, __u32 index, __u32 acked)
 {
 	const struct hole *hole = &holes->slot[index & (HOLES_MAX - 1)];
-	__u32 above = hole->end - acked; /* negative: the end is the lower of the two */
 
 	/* Without a branch: nothing when `acked` lies below the hole. */
-	compiler_forgets(above);
-	return (acked - hole->start + (above & (0u - (above >> 31)))) &
-	       (((acked - hole->start) >> 31) - 1u) & ((__u32)hole->before_start - 1u);
+	return (seq_min(acked, hole->end) - hole->start) & ~(__u32)(seq_distance(hole->start, acked) >> 31) &
+	       ((__u32)hole->before_start - 1u);
 }
 
 /* There is no room for it, or numbers will soon come round. */
@@ -304,7 +302,7 @@ core_leaf __u32 holes_repeated_row(const struct holes *holes, __u32 from, __u32 
 
 	if (!holes)
 		return 0;
-	for (i = 0; i < HOLES_ROW && from + i < holes->repeats; i++)
+	for (i = 0; i < HOLES_ROW && i < REPEATS_MAX && from + i < holes->repeats; i++)
 		count += holes_is_repeat(&holes->repeat[(from + i) & (REPEATS_MAX - 1)], start, end, open);
 	return count;
 }
