@@ -60,7 +60,8 @@ TAPS = ('sender', 'router', 'receiver')
 WAYS = {'c2s': ('opener', 'client'), 's2c': ('responder', 'server')}
 
 EXCESS_MAX = 0.01     # of repeats, or of copies: what looks like a repeat in every number
-BARE_MAX = 0.1        # at microsecond round trips without IP-ID and TSval an overtaken one looks lost
+MERGED_MAX = 0.02     # of D-SACKs: one may tell of several segments that came again between two ACKs
+BARE_MAX = 0.2        # at microsecond round trips without IP-ID and TSval an overtaken one looks lost
 ESTIMATE_MIN = 0.85   # of directions with loss of the kinds recorded, what was sent again is exact behind it
 FEW = 50              # of so few two are many percent
 TOLD_MIN = 0.95       # of directions with loss: exact, or short of what was lost before the tap
@@ -431,7 +432,8 @@ class Judge:
                 port, way.name, place, missing, explained))
 
     def needless(self, case, sums, port, way):
-        """A kernel counts the segments of a D-SACK, we the D-SACKs: the same where frames are segments.
+        """A kernel counts the segments of a D-SACK, we the D-SACKs: the same where frames are segments, unless
+        one D-SACK tells of several, as where crowds come twice.
         Its figure is read before its FIN is acknowledged, so what answers a FIN sent again is ours alone, and
         what answers an original that was held back for longer than the connection lived."""
         kernel, ours = way.dsacks()
@@ -440,7 +442,8 @@ class Judge:
             after += way.ours('receiver', 'late')
         if case['scenario'] in TWO_WAYS + COPIED: # what comes twice may come behind the ACK of the FIN
             after += way.repeats('receiver')
-        if case['offloads'] == '0' and not kernel <= ours <= kernel + after:
+        merged = MERGED_MAX * kernel if case['scenario'] in TWO_WAYS + COPIED else 0
+        if case['offloads'] == '0' and not kernel - merged <= ours <= kernel + after:
             self.complain('dsacks', case, 'port %d %s: kernel %d, ours %d' % (
                 port, way.name, kernel, ours))
 
