@@ -382,10 +382,10 @@ static void table_header(struct sink *sink)
 {
 	char line[256];
 
-	snprintf(line, sizeof(line), "%-*s %-*s %8s %7s %24s %24s %24s %8s %8s %8s %8s %7s %8s\n",
+	snprintf(line, sizeof(line), "%-*s %-*s %8s %7s %24s %24s %24s %8s %8s %8s %8s %8s %7s %8s\n",
 		 END_WIDTH, "OPENER", END_WIDTH, "RESPONDER", "CONNS", "FAILED",
 		 "CONNECT P50/P95/P99", "<RTT P50/P95/P99", "RTT> P50/P95/P99", "SEGMENTS", "RETRANS",
-		 "LOST<", "LOST>", "ZEROWIN", "BYTES");
+		 "LOST<", "LOST>", "REORD", "ZEROWIN", "BYTES");
 	sink_text(sink, line);
 }
 
@@ -406,7 +406,7 @@ static void table_row(struct sink *sink, const struct row *row)
 	uint64_t failed = conns - counters->outcomes[OUTCOME_ESTABLISHED] -
 			  counters->outcomes[OUTCOME_MIDSTREAM];
 	char opener[END_WIDTH + 1], responder[END_WIDTH + 1];
-	char times[3][3 * FORMAT_NUMBER_MAX], part[3][FORMAT_NUMBER_MAX], counts[4][FORMAT_NUMBER_MAX];
+	char times[3][3 * FORMAT_NUMBER_MAX], part[4][FORMAT_NUMBER_MAX], counts[4][FORMAT_NUMBER_MAX];
 	char zero_window_text[FORMAT_NUMBER_MAX], line[1024];
 
 	put_end(opener, row, false);
@@ -417,14 +417,16 @@ static void table_row(struct sink *sink, const struct row *row)
 	put_percent(part[0], pair_retransmitted(row->pair), counters->segments);
 	put_percent(part[1], counters->recovered, counters->segments);
 	put_percent(part[2], row->pair->lost_after, counters->segments);
+	put_percent(part[3], counters->reordered, counters->segments);
 	*format_count(counts[0], conns) = '\0';
 	*format_count(counts[1], failed) = '\0';
 	*format_count(counts[2], counters->segments) = '\0';
 	*format_bytes(counts[3], counters->payload_bytes) = '\0';
 	*format_duration(zero_window_text, counters->zero_window_ns) = '\0';
-	snprintf(line, sizeof(line), "%-*s %-*s %8s %7s %24s %24s %24s %8s %8s %8s %8s %7s %8s\n",
+	snprintf(line, sizeof(line), "%-*s %-*s %8s %7s %24s %24s %24s %8s %8s %8s %8s %8s %7s %8s\n",
 		 END_WIDTH, opener, END_WIDTH, responder, counts[0], counts[1], times[0], times[1],
-		 times[2], counts[2], part[0], part[1], part[2], zero_window_text, counts[3]);
+		 times[2], counts[2], part[0], part[1], part[2], part[3], zero_window_text,
+		 counts[3]);
 	sink_text(sink, line);
 }
 
