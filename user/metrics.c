@@ -283,6 +283,7 @@ static void write_series(struct metrics_writer *writer)
 		"ackmon_series_other_total", METRIC_COUNTER, "",
 		"Connections and samples counted in the labels \"other\", because there was no room for their own."};
 	const struct pairs *pairs = writer->metrics->pairs;
+	const struct pair *in_other = pairs_other(pairs);
 
 	begin(writer, &series);
 	put_value(writer, NULL, NULL, (double)pairs->count);
@@ -291,8 +292,8 @@ static void write_series(struct metrics_writer *writer)
 	put_value(writer, NULL, NULL, (double)writer->metrics->series_max);
 	writer->end(writer);
 	begin(writer, &other);
-	put_value(writer, "what", "connections", (double)pairs->refused);
-	put_value(writer, "what", "samples", (double)pairs->samples_refused);
+	put_value(writer, "what", "connections", in_other ? (double)pair_connections(in_other) : 0);
+	put_value(writer, "what", "samples", in_other ? (double)pair_samples(in_other) : 0);
 	writer->end(writer);
 }
 

@@ -95,6 +95,23 @@ uint64_t pair_connections(const struct pair *pair)
 	return sum;
 }
 
+uint64_t pair_samples(const struct pair *pair)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < PAIR_HISTOGRAMS; i++)
+		sum += pair->samples[i];
+	return sum;
+}
+
+const struct pair *pairs_other(const struct pairs *pairs)
+{
+	for (size_t i = 0; i < pairs->count; i++)
+		if (pairs->pairs[i].is_other)
+			return &pairs->pairs[i];
+	return NULL;
+}
+
 static uint64_t counters_retransmitted(const struct pair_counters *counters)
 {
 	uint64_t sum = 0;

@@ -32,8 +32,8 @@ struct pairs {
 	struct bucket *buckets; /* of each histogram in order */
 	size_t bucket_count;
 	size_t bucket_room;
-	uint64_t refused;         /* flows counted in "other" for want of room */
-	uint64_t samples_refused; /* samples that were, for the same reason */
+	uint64_t refused;         /* lookups that ended in "other" for want of room; a flow may have several */
+	uint64_t samples_refused; /* samples of pairs that had room, counted in "other" for want of a chunk */
 	uint64_t owners_unknown;  /* ends whose cgroup was not told, see abi/owner.h */
 	uint64_t owners_late;     /* or was known too late */
 };
@@ -49,8 +49,12 @@ void pairs_free(struct pairs *pairs);
 void pair_counters_add(struct pair_counters *sum, const struct pair_counters *more);
 
 uint64_t pair_connections(const struct pair *pair);   /* of every outcome */
+uint64_t pair_samples(const struct pair *pair);       /* of every histogram */
 uint64_t pair_retransmitted(const struct pair *pair); /* segments, of every cause */
 uint64_t pair_lost_after(const struct pair_counters *counters); /* as it is now; it may fall */
+
+/* The pair of all there was no room for; NULL: there was for each. */
+const struct pair *pairs_other(const struct pairs *pairs);
 
 /* The value that this part of the samples (0.5, 0.95) is not above; 0 when there is no sample. */
 uint64_t pairs_quantile_ns(const struct pairs *pairs, const struct pair *pair,

@@ -219,6 +219,7 @@ static int open_labels(struct player *player)
 static void show_pairs(struct player *player)
 {
 	struct pairs pairs = {0};
+	const struct pair *other;
 	int err = replay_pairs(player->replay, &pairs);
 
 	if (err) {
@@ -228,10 +229,11 @@ static void show_pairs(struct player *player)
 	}
 	pairs_sort(&pairs, player->labels);
 	note_exit(player, output_pairs(&player->output, player->options, &pairs, player->labels));
-	if (pairs.refused)
+	other = pairs_other(&pairs);
+	if (other && pair_connections(other))
 		log_info("%" PRIu64 " flows had no room among %u pairs and are in \"other\"; "
 			 "--max-series gives more",
-			 pairs.refused, player->options->max_series);
+			 pair_connections(other), player->options->max_series);
 	pairs_free(&pairs);
 }
 

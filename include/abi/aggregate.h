@@ -157,7 +157,7 @@ struct aggregate_state {
 	__u32 chunks;        /* the same for chunks */
 	__u32 generation;    /* of the labels, odd or even says which map; never 0 */
 	__u32 reserved;
-	__u64 pairs_refused;  /* times a flow was counted in PAIR_OTHER for want of room */
+	__u64 pairs_refused;  /* times a flow was looked up and is in PAIR_OTHER for want of room */
 	__u64 chunks_refused; /* samples that were, for the same reason */
 	__u64 owners_unknown; /* ends counted by their address alone: nobody had told their cgroup, see owner.h */
 	__u64 owners_late;    /* or it was known only after; then they go on in another pair */
