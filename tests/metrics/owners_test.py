@@ -8,10 +8,12 @@ Services run in cgroups of the test's own, named as systemd names them; each end
 import atexit
 import collections
 import csv
+import json
 import re
 import signal
 import socket
 import sys
+import uuid
 
 from lab import *
 
@@ -33,6 +35,17 @@ def make_cgroup(name):
     whole = os.path.join(TREE, SLICE, name)
     os.makedirs(whole)
     CGROUPS.append(whole)
+    return whole
+
+
+def make_path(path):
+    """Where a runtime would have it; only what was not there before is ours, and goes."""
+    whole = TREE
+    for part in path.strip("/").split("/"):
+        whole = os.path.join(whole, part)
+        if not os.path.isdir(whole):
+            os.mkdir(whole)
+            CGROUPS.append(whole)
     return whole
 
 
@@ -178,6 +191,102 @@ def check_midstream():
     stop(far, signal.SIGINT)
 
 
+def shapes():
+    """Paths as systemd and the runtimes make them, with whom they stand for: name and namespace."""
+    digits = iter([os.urandom(32).hex() for _ in range(9)])
+    pids = os.getpid()
+
+    def container(path, runtime):
+        own = next(digits)
+        return path.replace("DIGITS", own), f"{runtime}:{own[:12]}", runtime
+
+    def pod(path, uid):
+        own = next(digits)
+        return path.replace("DIGITS", own).replace("UID", uid).replace("U_I_D", uid.replace("-", "_")), \
+            f"pod:{uid}/{own[:12]}", "kubepods"
+    uids = [str(uuid.uuid4()) for _ in range(4)]
+    pods = "/kubepods.slice/kubepods-{0}.slice/kubepods-{0}-podU_I_D.slice/"
+    return {
+        "a unit": (f"/system.slice/ackmon{pids}.service",) + (f"ackmon{pids}.service",) * 2,
+        "a unit of a template": (f"/system.slice/system-ackmon{pids}.slice/ackmon@{pids}.service",) +
+                                (f"ackmon@{pids}.service",) * 2,
+        "a session": (f"/user.slice/user-{pids}.slice/session-7.scope", "session-7.scope", f"user-{pids}.slice"),
+        "Docker, cgroupfs": container("/docker/DIGITS", "docker"),
+        "Docker, systemd": container("/system.slice/docker-DIGITS.scope", "docker"),
+        "Podman": container("/machine.slice/libpod-DIGITS.scope/container", "libpod"),
+        "containerd, cgroupfs": pod("/kubepods/burstable/podUID/DIGITS", uids[0]),
+        "containerd, systemd": pod(pods.format("burstable") + "cri-containerd-DIGITS.scope", uids[1]),
+        "CRI-O, cgroupfs": pod("/kubepods/besteffort/podUID/crio-DIGITS", uids[2]),
+        "CRI-O, systemd": pod(pods.format("besteffort") + "crio-DIGITS.scope/container", uids[3]),
+        "a static pod": pod("/kubepods.slice/kubepods-podUID.slice/cri-containerd-DIGITS.scope", os.urandom(16).hex()),
+    }
+
+
+def check_shapes():
+    """Each of them answers, and asks; its path, its name and its namespace are in the record of either."""
+    wanted = shapes()
+    there = start("there", *inside(CLIENT, TRAFFIC, "server", "--count", len(wanted), "--seconds", 60))
+    begun = [start(f"shape{port}", *within(make_path(path), *inside(SERVER, TRAFFIC, "server", "--port", port, "--count", 1,
+                                                                    "--seconds", 60)))
+             for port, (path, *_) in enumerate(wanted.values(), 9000)]
+    wait_for(lambda: must(*inside(SERVER, "ss", "-Hltn")).count(":90") == len(wanted), "a service in each cgroup")
+    wait_for(lambda: must(*inside(CLIENT, "ss", "-Hltn", "sport = :8080")), "a service for them")
+    far = start("shapes", *inside(SERVER, ACKMON, "-i", "eth0", "-n", "-j", "-w", path("shapes.json"), "--listen", path("shapes_at")))
+    wait_for(lambda: ask("shapes_at", "/"), "ackmon to answer")
+    for port, (where, *_) in enumerate(wanted.values(), 9000):
+        must(*inside(CLIENT, TRAFFIC, "client", ADDRESS, "--port", port, "--count", 1))
+        must(*within(TREE + where, *inside(SERVER, TRAFFIC, "client", "10.94.0.1", "--count", 1)))
+    for child in begun + [there]:
+        child.wait(timeout=60)
+        children.remove(child)
+    namespaces = collections.Counter()
+    for *_, namespace in wanted.values():
+        namespaces["unknown", namespace, "unknown", "established"] += 1
+        namespaces[namespace, "unknown", "unknown", "established"] += 1
+    report(becomes(lambda: series("shapes_at", "ackmon_connections_total") == namespaces),
+           "metrics have them in the namespaces of unit, slice, runtime and pods", series("shapes_at", "ackmon_connections_total"))
+    stop(far, signal.SIGINT)
+    with open(path("shapes.json")) as file:
+        rows = [json.loads(line) for line in file]
+    for port, (shape, want) in enumerate(wanted.items(), 9000):
+        said_of = [tuple(row.get(end + field) for field in ("_cgroup", "_name", "_namespace"))
+                   for end, row in [("responder", row) for row in rows if row["responder_port"] == port] +
+                   [("opener", row) for row in rows if row.get("opener_cgroup") == want[0]]]
+        report(said_of == [want, want], f"{shape} is named, answering and asking", want, said_of)
+
+
+def check_other():
+    """Without room for its own series a connection counts in "other": once, however often its labels are looked up."""
+    write_labels("")
+    far = ackmon(SERVER, "small", "--labels", path("labels.csv"), "--max-series", 1)
+    talk(make_cgroup("first.service"), make_cgroup("first-client.service"), 1)
+    wait_for(lambda: series("small", "ackmon_connections_total").total() == 1, "the series there is room for")
+    second = make_cgroup("second.service")
+    many = start("many", *within(second, *inside(SERVER, TRAFFIC, "server", "--port", 8082, "--count", 20, "--seconds", 60)))
+    wait_for(lambda: must(*inside(SERVER, "ss", "-Hltn", "sport = :8082")), "the second service")
+    lasting = start("lasting", *inside(CLIENT, TRAFFIC, "client", ADDRESS, "--port", 8082, "--count", 20, "--parallel", 20,
+                                       "--rounds", 1000, "--pause", 50, "--seconds", 30))
+
+    def in_other(name):
+        return sum(value for labels, value in series("small", name).items() if labels[0] == "other")
+    wait_for(lambda: in_other("ackmon_connections_total") == 20, "all of them to be open")
+    for _ in range(3):
+        read = said("ackmon").count("1 prefixes read again")
+        write_labels("")
+        wait_for(lambda: said("ackmon").count("1 prefixes read again") == read + 1, "the labels to be read again")
+        before = in_other("ackmon_segments_total")
+        wait_for(lambda: in_other("ackmon_segments_total") >= before + 400, "segments of all of them")
+    stop(lasting)
+    stop(many)
+    text = ask("small").decode()
+    told = {what: float(value) for what, value in re.findall(r'^ackmon_series_other_total\{what="(\w+)"\} (\S+)$', text, re.M)}
+    samples = sum(float(line.split()[-1]) for line in text.splitlines()
+                  if re.match(r"ackmon_(connect|handshake|rtt|response)_seconds_count", line) and 'opener_namespace="other"' in line)
+    report(told["connections"] == 20 and told["samples"] == samples > 0,
+           f"20 connections, looked up four times, are 20 in \"other\", with {samples:.0f} samples", told, samples)
+    stop(far, signal.SIGINT)
+
+
 ECHO = f"""
 import socket
 listener = socket.create_server(("{ADDRESS}", 8081))
@@ -227,7 +336,7 @@ def remove_cgroups():
     for cgroup in reversed(CGROUPS):
         becomes(lambda: not open(os.path.join(cgroup, "cgroup.procs")).read().strip(), 5)
         os.rmdir(cgroup)
-    if CGROUPS:
+    if os.path.isdir(os.path.join(TREE, SLICE)):
         os.rmdir(os.path.join(TREE, SLICE))
 
 
@@ -243,4 +352,6 @@ check_both_ends()
 check_labels()
 check_midstream()
 check_kept()
+check_shapes()
+check_other()
 end()
