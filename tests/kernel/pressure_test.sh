@@ -66,7 +66,7 @@ watch() { # NAME OPTION...: begins to watch b
 	shift
 	: >"$work/$name.err"
 	nsenter --net="/run/netns/${NETNS_PREFIX}b" "$ACKMON" -i eth0 -m tc -w "$work/$name.csv" -o csv \
-		-e opener_addr,outcome,close,connect_ns,responder_handshake_ns,opener_handshake_ns \
+		-e opener_addr,opener_port,state,outcome,close,connect_ns,responder_handshake_ns,opener_handshake_ns \
 		-e syn_retrans,synack_retrans,opener_payload_bytes "$@" 2>"$work/$name.err" &
 	job_pids+=($!)
 	until grep -q 'room for' "$work/$name.err"; do
