@@ -334,6 +334,15 @@ def test_redis_story():
     stop(loss)
 
 
+SILENT = f"""
+import socket, time
+begin = time.monotonic()
+peer = socket.create_connection(("127.0.0.1", {PORT}))
+assert peer.recv(1) == b""
+print(time.monotonic() - begin)
+"""
+
+
 def main():
     if os.geteuid():
         print("ok 1 - metrics # SKIP network namespaces need root")
@@ -352,6 +361,7 @@ def main():
                                        "--labels", f"{WORK}/labels.csv", "-i", "eth0", "net", "10.88.1.0/24"))
         wait_for(lambda: "ackmon_build_info" in scrape(), "ackmon to answer")
         prometheus = start_prometheus()
+        silent = start("silent", *inside("web", sys.executable, "-c", SILENT))
         counts = {}
         for place, *_ in PLACES:
             taken, made = traffic(place, COUNT, "--rounds", 2)
@@ -364,6 +374,11 @@ def main():
         quantiles = {part: by_region(f"histogram_quantile({part}, sum by (responder_region) (ackmon_connect_seconds{OWN}))")
                      for part in (0.5, 0.95)}
         test_redis_story()
+        wait_for(lambda: silent.poll() is not None, "a silent client to be sent away", 30)
+        held = float(open(f"{WORK}/silent").read())
+        report(silent.returncode == 0 and held > 9, "a client that says nothing is sent away after 10 s, and not before",
+               f"{held} s")
+        children.remove(silent)
         stop(monitor, signal.SIGINT)
         stop(other, signal.SIGINT)
         flows = [f for f in records() if f["responder_port"] == "8080"]
