@@ -55,10 +55,10 @@ core_inline __u8 icmp_v6_unreachable(__u8 code)
 	switch (code) { /* RFC 4443, 3.1 */
 	case 0:
 	case 2:
-	case 5:
-	case 6:
 		return ICMP_NET;
 	case 1:
+	case 5: /* "more informative subsets of code 1" */
+	case 6:
 		return ICMP_ADMIN;
 	case 4:
 		return ICMP_PORT;

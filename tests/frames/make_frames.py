@@ -44,13 +44,21 @@ T6 = tracked(A6, B6)
 def case(name, data, expect, link=EN10MB, wire=None, decap="none"):
     """expect: the counter's name, or a record. wire: length on the wire, when it is another."""
     assert name not in {c["name"] for c in cases}, name
-    cases.append({"name": name, "link": link, "data": data, "expect": expect, "decap": decap,
+    cases.append({"name": name, "link": link, "before": [], "data": data, "expect": expect, "decap": decap,
                   "wire": len(data) if wire is None else wire})
 
 
-def pcap(link, data, wire):
-    return struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, link) + \
-        struct.pack("<IIII", START_S, 0, len(data), wire) + data
+def conversation(name, frames, expect, **more):
+    """Several frames, a millisecond between them; expect: the record, with "counters" of those not tracked."""
+    case(name, frames[-1], expect, **more)
+    cases[-1]["before"] = frames[:-1]
+
+
+def pcap(one):
+    head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, one["link"])
+    frames = [(data, len(data)) for data in one["before"]] + [(one["data"], one["wire"])]
+    return head + b"".join(struct.pack("<IIII", START_S, 1000 * i, len(data), wire) + data
+                           for i, (data, wire) in enumerate(frames))
 
 
 # ---------------------------------------------------------------- pieces
@@ -895,9 +903,124 @@ def icmp():
         case(f"icmp6_type_{kind}", eth(icmp6(kind, 0, syn6)), "frames_not_tcp")
 
 
+# What an error says of the SYN it quotes: the words of the codes are those of RFC 792, RFC 1122 (3.2.2.1),
+# RFC 1812 (5.2.7.1) and RFC 4443 (3.1: codes 5 and 6 are kinds of code 1).
+UNREACHABLE4 = {0: "net", 1: "host", 2: "protocol", 3: "port", 4: "frag-needed", 5: "host", 6: "net", 7: "host",
+                8: "net", 9: "admin", 10: "admin", 11: "net", 12: "host", 13: "admin", 14: "host", 15: "host",
+                16: "host", 255: "host"}
+UNREACHABLE6 = {0: "net", 1: "admin", 2: "net", 3: "host", 4: "port", 5: "admin", 6: "admin", 7: "host", 8: "host",
+                255: "host"}
+ERRORS4 = [(3, code, word) for code, word in UNREACHABLE4.items()] + \
+    [(11, code, "ttl") for code in (0, 1)] + [(12, code, "parameter") for code in (0, 1, 2)]
+ERRORS6 = [(1, code, word) for code, word in UNREACHABLE6.items()] + [(2, 0, "frag-needed")] + \
+    [(3, code, "ttl") for code in (0, 1)] + [(4, code, "parameter") for code in (0, 1, 2, 3)]
+
+
+def opened(src, dst, icmp_word=None, outcome="unreachable", errors=1, marked=1, tracked_frames=1, **more):
+    """The record of a connection that sent a SYN and got errors, of which so many told something."""
+    return dict({"opener_addr": src, "responder_addr": dst, "opener_port": PORTS[0], "responder_port": PORTS[1],
+                 "outcome": outcome, "icmp": icmp_word, "opener_payload_bytes": 0,
+                 "counters": {"frames_tracked": tracked_frames, "frames_icmp_errors": errors,
+                              "unreachables": marked}}, **more)
+
+
+def icmp_words():
+    syn4 = ipv4(A4, B4, segment(payload=0, flags=SYN))
+    syn6 = ipv6(A6, B6, segment(A6, B6, 0, SYN))
+    for kind, code, word in ERRORS4:
+        conversation(f"icmp_says_{kind}_{code}", [eth(syn4), eth(icmp4(kind, code, syn4))], opened(A4, B4, word))
+    for kind, code, word in ERRORS6:
+        conversation(f"icmp6_says_{kind}_{code}", [eth(syn6), eth(icmp6(kind, code, syn6))], opened(A6, B6, word))
+    # No other type is an error, whatever stands where a quote would.
+    others = [eth(icmp4(kind, code, syn4)) for kind in range(256) if kind not in (3, 11, 12) for code in (0, 3)]
+    conversation("icmp_says_others", [eth(syn4), *others], silent(A4, B4, len(others)))
+    others = [eth(icmp6(kind, code, syn6)) for kind in range(256) if kind not in (1, 2, 3, 4) for code in (0, 3)]
+    conversation("icmp6_says_others", [eth(syn6), *others], silent(A6, B6, len(others)))
+
+
+def silent(src, dst, not_tcp=0, errors=0, **more):
+    """Errors that say nothing of it: nobody answered."""
+    record = opened(src, dst, None, "no_answer", errors, 0, **more)
+    record["counters"]["frames_not_tcp"] = not_tcp
+    return record
+
+
+def icmp_quotes():
+    """The shapes of a quote, about a SYN that has no answer."""
+    options = b"\2\4\5\xb4\4\2\1\1"
+    tcp4, tcp6 = segment(payload=0, flags=SYN, options=options), segment(A6, B6, 0, SYN, options=options)
+    syn4, syn6 = ipv4(A4, B4, tcp4), ipv6(A6, B6, tcp6)
+    admin4, port6 = opened(A4, B4, "admin"), opened(A6, B6, "port")
+    for size in (8, 9, 19, 20, 24):
+        conversation(f"icmp_quote_{size}", [eth(syn4), eth(icmp4(3, 13, syn4[:20 + size]))], admin4)
+        conversation(f"icmp6_quote_{size}", [eth(syn6), eth(icmp6(1, 4, syn6[:40 + size]))], port6)
+    for size in (0, 4, 7):
+        conversation(f"icmp_quote_{size}", [eth(syn4), eth(icmp4(3, 13, syn4[:20 + size]))], silent(A4, B4, errors=1))
+        conversation(f"icmp6_quote_{size}", [eth(syn6), eth(icmp6(1, 4, syn6[:40 + size]))], silent(A6, B6, errors=1))
+    with_route = ipv4(A4, B4, tcp4, options=b"\x07\x07\x04\0\0\0\0\0")
+    for name, quoted in (("options", with_route), ("options_and_8", with_route[:36]), ("ttl_0", syn4[:8] + b"\0" + syn4[9:]),
+                         ("total_0", ipv4(A4, B4, tcp4, total=0)), ("overlong", ipv4(A4, B4, tcp4, total=1500)),
+                         ("first_fragment", ipv4(A4, B4, tcp4, fragment=0x2000)),
+                         ("rfc4884", syn4.ljust(128, b"\0") + bytes.fromhex("2000000000080101000101ff"))):
+        conversation(f"icmp_quote_{name}", [eth(ipv4(A4, B4, tcp4)), eth(icmp4(3, 13, quoted))], admin4)
+    for name, headers in (("dest", [extension(DEST)]), ("hbh_dest", [extension(HBH), extension(DEST)]),
+                          ("atomic", [extension(FRAGMENT)]), ("ah", [extension(AH)])):
+        inside = ipv6(A6, B6, tcp6, extensions=headers)
+        conversation(f"icmp6_quote_{name}", [eth(inside), eth(icmp6(1, 4, inside))], port6)
+        conversation(f"icmp6_quote_{name}_and_8", [eth(inside), eth(icmp6(1, 4, inside[:len(inside) - len(tcp6) + 8]))], port6)
+    error6 = icmp6(1, 4, syn6)
+    conversation("icmp6_behind_hbh", [eth(syn6), eth(raw6("2001:db8::9", A6, HBH, b"\x3a\0\1\4\0\0\0\0" + error6[40:]))], port6)
+    for name, tags in (("vlan", [(0x8100, 7)]), ("qinq", [(0x88A8, 7), (0x8100, 8)])):
+        conversation(f"icmp_in_{name}", [eth(syn4, tags=tags), eth(icmp4(3, 13, syn4), tags=tags)], dict(admin4, vlan=7))
+        conversation(f"icmp6_in_{name}", [eth(syn6, tags=tags), eth(icmp6(1, 4, syn6), tags=tags)], dict(port6, vlan=7))
+    # The error may take a way of its own: a tag is no part of a connection's name.
+    conversation("icmp_from_vlan", [eth(syn4), eth(icmp4(3, 13, syn4), tags=[(0x8100, 7)])], admin4)
+    conversation("icmp_in_mpls", [eth(labels(2) + syn4, MPLS), eth(labels(1) + icmp4(3, 13, syn4), MPLS)], admin4)
+    conversation("icmp_in_ipip", [eth(out4(4, syn4)), eth(out4(4, icmp4(3, 13, syn4)))],
+                 dict(admin4, tunnel="ipip"), decap="ipip")
+    for link, name in ((RAW, "raw"), (SLL, "sll")):
+        def wrap(packet, link=link):
+            return packet if link == RAW else struct.pack("!HHH8sH", 0, 1, 6, bytes(8), IP4) + packet
+        conversation(f"icmp_in_{name}", [wrap(syn4), wrap(icmp4(3, 13, syn4))], admin4, link=link)
+
+
+def icmp_about_others():
+    """Errors that must not change what is known of a connection."""
+    for v, src, dst, ip, error in (("", A4, B4, ipv4, lambda quoted: eth(icmp4(3, 13, quoted))),
+                                   ("6", A6, B6, ipv6, lambda quoted: eth(icmp6(1, 1, quoted)))):
+        def sent(flags, seq, ack, payload=b"", back=False, src=src, dst=dst, ip=ip, ports=PORTS):
+            ends = (dst, src, *reversed(ports)) if back else (src, dst, *ports)
+            return ip(*ends[:2], tcp(*ends, seq, ack, flags, payload))
+        syn, synack = sent(SYN, 1000, 0), sent(SYN | ACK, 9000, 1001, back=True)
+        ack, data = sent(ACK, 1001, 9001), sent(PSH | ACK, 1001, 9001, b"x" * 10)
+        answered = dict(outcome="abandoned", marked=0, tracked_frames=2)
+        settled = dict(outcome="established", marked=0, tracked_frames=4, opener_payload_bytes=10)
+        told = f"icmp{v}_about_"
+        for name, quoted in (("another_number", sent(SYN, 1001, 0)), ("number_below", sent(SYN, 999, 0)),
+                             ("another_port", sent(SYN, 1000, 0, ports=(40001, 80))),
+                             ("the_other_way", sent(SYN, 1000, 0, back=True))):
+            conversation(told + name, [eth(syn), error(quoted)], silent(src, dst, errors=1))
+        conversation(told + "synack", [eth(syn), eth(synack), error(synack)], opened(src, dst, **answered))
+        conversation(told + "answered_syn", [eth(syn), eth(synack), error(syn)], opened(src, dst, **answered))
+        for name, quoted in (("established", data), ("established_8", data[:-22]), ("established_syn", syn)):
+            conversation(told + name, [*map(eth, (syn, synack, ack, data)), error(quoted)], opened(src, dst, **settled))
+        # What was told before the answer came stays in the record beside what became of it.
+        conversation(told + "syn_then_answered", [eth(syn), error(syn), *map(eth, (syn, synack, ack, data))],
+                     opened(src, dst, "admin", **dict(settled, marked=1, tracked_frames=5)))
+        reset = sent(RST | ACK, 0, 1001, back=True)
+        conversation(told + "syn_then_refused", [eth(syn), error(syn), eth(reset)],
+                     opened(src, dst, "admin", "refused", tracked_frames=2))
+        conversation(told + "syn_twice", [eth(syn), eth(syn), error(syn)], opened(src, dst, "admin", tracked_frames=2))
+    # An error about an error (RFC 1122, 3.2.2), and one about a tunnel that carries the SYN.
+    syn4 = ipv4(A4, B4, segment(payload=0, flags=SYN))
+    conversation("icmp_about_error", [eth(syn4), eth(icmp4(3, 13, icmp4(3, 13, syn4)))], silent(A4, B4, 1))
+    conversation("icmp_about_tunnel", [eth(syn4), eth(icmp4(3, 13, out4(4, syn4)))], silent(A4, B4, 1))
+
+
 FAMILIES = (plain, cut_by_capture, cut_on_the_wire, ipv4_headers, ipv4_fragments, ipv4_ah, ipv6_headers,
             ipv6_extensions, ipv6_jumbograms, tcp_headers, vlans, mpls, pppoe, links, rarer_tags, wireless, nflogs,
-            tunnels_ip, tunnels_gre, tunnels_udp, tunnels_l2tp, tunnels_teredo, tunnels_not_followed, tunnels_nested, icmp)
+            tunnels_ip, tunnels_gre, tunnels_udp, tunnels_l2tp, tunnels_teredo, tunnels_not_followed, tunnels_nested, icmp,
+            icmp_words, icmp_quotes, icmp_about_others)
 
 
 # enum frame_link, in the order of core/frame.h.
@@ -922,14 +1045,14 @@ def main():
     for family in FAMILIES:
         family()
     for one in cases:
-        if len(sys.argv) == 3:
+        if len(sys.argv) == 3 and not one["before"]:
             write_seed(os.path.join(sys.argv[2], one["name"]), one, one["data"])
         with open(os.path.join(out, one["name"] + ".pcap"), "wb") as file:
-            file.write(pcap(one["link"], one["data"], one["wire"]))
-        one["shape"] = one.pop("data").hex()
+            file.write(pcap(one))
+        one["shape"] = [frame.hex() for frame in one.pop("before") + [one.pop("data")]]
     with open(os.path.join(out, "cases.json"), "w", encoding="ascii") as file:
         json.dump(cases, file)
-    print(f"{len(cases)} captures, {len({(c['shape'], c['wire'], c['link']) for c in cases})} different frames")
+    print(f"{len(cases)} captures, {len({(*c['shape'], c['wire'], c['link']) for c in cases})} different frames")
 
 
 if __name__ == "__main__":
