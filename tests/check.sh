@@ -11,6 +11,8 @@ PATH=$PATH:/usr/sbin:/sbin
 
 # Instructions one walk through a program may take; the kernel's own end is one million.
 WALKED_MAX=${WALKED_MAX:-50000}
+# Octets of stack of the deepest chain of calls, by the reckoning of Linux 6.1, which takes no more.
+STACK_MAX=${STACK_MAX:-512}
 CC=${CC:-gcc}
 CLANG=${CLANG:-clang}
 arch_include=/usr/include/$(uname -m)-linux-gnu
@@ -215,7 +217,7 @@ else
 fi
 
 check_verifier() { # MAX WHAT [OPTION]
-	local program instructions
+	local program instructions stack
 	if [ "$(id -u)" != 0 ]; then
 		skip "the verifier walks at most $1 instructions of $2" \
 			"loading BPF programs needs root"
@@ -225,11 +227,15 @@ check_verifier() { # MAX WHAT [OPTION]
 		report "the verifier takes $2" "$work/walked.err"
 		return
 	fi
-	while read -r program instructions _; do
+	while read -r program instructions _ _ stack; do
 		: >"$work/many"
 		[ "$instructions" -le "$1" ] ||
 			echo "$instructions instructions walked, at most $1 are good" >"$work/many"
 		report "the verifier walks $instructions instructions of $program, $2" "$work/many"
+		: >"$work/deep"
+		[ "$stack" -gt 0 ] && [ "$stack" -le "$STACK_MAX" ] ||
+			echo "$stack octets of stack (0: not known), Linux 6.1 takes $STACK_MAX" >"$work/deep"
+		report "$program, $2, needs $stack octets of stack on Linux 6.1" "$work/deep"
 	done <"$work/walked"
 }
 check_verifier "$WALKED_MAX" "the programs"

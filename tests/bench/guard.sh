@@ -38,7 +38,7 @@ programs() {
 		echo "programs $made_by_clang - build/tests/walked: $(head -n 1 "$work/walked.err")"
 		return
 	fi
-	while read -r program walked translated jited; do
+	while read -r program walked translated jited _; do
 		echo "$program.walked $made_by_clang $walked"
 		echo "$program.translated_bytes $made_by_clang $translated"
 		# Without a JIT there are none.

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How many instructions the verifier walks until it trusts each program: "NAME NUMBER" a line, then bytes translated and JITed. */
+/* What the verifier says of each program, a line each: NAME, instructions walked, bytes translated and JITed, octets of stack. */
 #include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -29,6 +32,129 @@ static int walked_by_words(const char *words, unsigned int *ret_walked)
 	return processed && sscanf(processed, "processed %u insns", ret_walked) == 1 ? 0 : -ENOENT;
 }
 
+/* ---------------------------------------------------------------- stack */
+
+/* Kernels to 6.7 give each function a multiple of this, and 512 to a chain of calls; later ones are milder. */
+#define STACK_ROUND 32
+
+#define FUNCTIONS_MAX 128
+
+struct function {
+	size_t start;      /* its first instruction */
+	unsigned int own;  /* octets, as the verifier found */
+	unsigned int deep; /* with the deepest of those it calls; 0: not reckoned yet */
+};
+
+struct translated {
+	struct bpf_insn *insns; /* as the kernel has them, without what it found to be dead */
+	size_t count;
+	struct function functions[FUNCTIONS_MAX];
+	size_t function_count;
+};
+
+/* Where a call goes, or whose address is taken to be called back; 0: neither, for nobody calls the first. */
+static size_t target_of(const struct bpf_insn *insns, size_t at)
+{
+	const struct bpf_insn *insn = &insns[at];
+
+	if (insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL)
+		return (size_t)((ssize_t)at + 1 + insn->off);
+	if (insn->code == (BPF_LD | BPF_IMM | BPF_DW) && insn->src_reg == BPF_PSEUDO_FUNC)
+		return (size_t)((ssize_t)at + 1 + insn->imm);
+	return 0;
+}
+
+static struct function *function_at(struct translated *translated, size_t start)
+{
+	size_t i;
+
+	for (i = 0; i < translated->function_count; i++) {
+		if (translated->functions[i].start == start)
+			return &translated->functions[i];
+	}
+	return NULL;
+}
+
+static int read_translated(int fd, const struct bpf_prog_info *sizes, struct translated *ret_translated)
+{
+	struct bpf_func_info *starts = calloc(FUNCTIONS_MAX, sizeof(*starts));
+	struct bpf_prog_info info = {
+		.xlated_prog_len = sizes->xlated_prog_len,
+		.nr_func_info = sizes->nr_func_info,
+		.func_info_rec_size = sizeof(*starts),
+		.func_info = (__u64)(uintptr_t)starts,
+	};
+	__u32 info_len = sizeof(info), i;
+	int err = 0;
+
+	ret_translated->insns = calloc(1, sizes->xlated_prog_len);
+	info.xlated_prog_insns = (__u64)(uintptr_t)ret_translated->insns;
+	if (!starts || !ret_translated->insns)
+		err = -ENOMEM;
+	else if (!sizes->nr_func_info || sizes->nr_func_info > FUNCTIONS_MAX)
+		err = -E2BIG;
+	else if (bpf_obj_get_info_by_fd(fd, &info, &info_len))
+		err = -errno;
+	ret_translated->count = info.xlated_prog_len / sizeof(struct bpf_insn);
+	ret_translated->function_count = info.nr_func_info;
+	for (i = 0; !err && i < info.nr_func_info; i++)
+		ret_translated->functions[i] = (struct function){ .start = starts[i].insn_off };
+	free(starts);
+	return err;
+}
+
+/* "stack depth 208+80+0": by functions, in the order in which they lie. */
+static int read_own(const char *words, struct translated *translated)
+{
+	const char *at = strstr(words, "stack depth ");
+	size_t i;
+	char *end;
+
+	if (!at)
+		return -ENOENT;
+	at += strlen("stack depth ");
+	for (i = 0; i < translated->function_count; i++, at = end + 1) {
+		translated->functions[i].own = (unsigned int)strtoul(at, &end, 10);
+		if (end == at || (*end != '+') != (i + 1 == translated->function_count))
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+/* There is no recursion: the verifier does not take it. */
+static unsigned int reckon(struct translated *translated, struct function *function)
+{
+	int is_last = function + 1 == translated->functions + translated->function_count;
+	size_t end = is_last ? translated->count : function[1].start, i;
+	unsigned int deepest = 0, own = function->own ? function->own : 1, deep;
+	struct function *callee;
+
+	if (function->deep)
+		return function->deep;
+	for (i = function->start; i < end; i++) {
+		callee = function_at(translated, target_of(translated->insns, i));
+		deep = callee && callee->start ? reckon(translated, callee) : 0;
+		if (deep > deepest)
+			deepest = deep;
+	}
+	function->deep = (own + STACK_ROUND - 1) / STACK_ROUND * STACK_ROUND + deepest;
+	return function->deep;
+}
+
+/* Octets of the deepest chain of calls, as Linux 6.1 reckons them wherever this runs; 0: not known. */
+static unsigned int stack_of(int fd, const struct bpf_prog_info *info, const char *words)
+{
+	struct translated translated = {};
+	unsigned int stack = 0;
+
+	if (!read_translated(fd, info, &translated) && !read_own(words, &translated))
+		stack = reckon(&translated, &translated.functions[0]);
+	free(translated.insns);
+	return stack;
+}
+
+/* ---------------------------------------------------------------- each program */
+
 static int print_walked(const struct bpf_program *program, const char *words)
 {
 	struct bpf_prog_info info = {};
@@ -42,8 +168,8 @@ static int print_walked(const struct bpf_program *program, const char *words)
 		fprintf(stderr, "%s: %s\n", bpf_program__name(program), strerror(-err));
 		return err;
 	}
-	printf("%s %u %u %u\n", bpf_program__name(program), walked, info.xlated_prog_len,
-	       info.jited_prog_len);
+	printf("%s %u %u %u %u\n", bpf_program__name(program), walked, info.xlated_prog_len,
+	       info.jited_prog_len, stack_of(bpf_program__fd(program), &info, words));
 	return 0;
 }
 
