@@ -24,7 +24,7 @@ BUILD_PACKAGES := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-de
 TEST_PACKAGES := prometheus curl libcmocka-dev python3 tcpdump iperf3 mandoc procps util-linux zstd logrotate valgrind
 METRICS_PACKAGES := nginx-light wrk
 BENCH_PACKAGES := tcptrace tshark nfdump
-VM_PACKAGES := debootstrap e2fsprogs xdp-tools qemu-system-x86 busybox-static cpio kmod xz-utils zstd binutils
+VM_PACKAGES := debootstrap e2fsprogs xdp-tools qemu-system-x86 busybox-static cpio kmod xz-utils zstd binutils wireguard-tools
 
 USER_OBJECTS := $(patsubst user/%.c,$(BUILD)/user/%.o,$(wildcard user/*.c))
 LIBRARY := $(BUILD)/libackmon.a

@@ -115,11 +115,11 @@ def network_down():
         run("ip", "netns", "del", host, may_fail=True)
 
 
-def transfer(request=REQUEST, response=RESPONSE):
-    """Connections from far to near; what both kernels say of each, by the client's port."""
+def transfer(request=REQUEST, response=RESPONSE, address="10.78.0.1"):
+    """Connections from far to that address of near; what both kernels say of each, by the client's port."""
     options = ["--port", "8080", "--count", str(CONNECTIONS)]
     with started(on("near", TRAFFIC, "server", *options, "--seconds", str(SLOW)), "end,", "server") as server:
-        client = run(*on("far", TRAFFIC, "client", "10.78.0.1", *options, "--request", str(request),
+        client = run(*on("far", TRAFFIC, "client", address, *options, "--request", str(request),
                          "--response", str(response)))
         demand(server.wait(SLOW) == 0, "the server failed")
         lines = [line for text in (client.stdout, server.said()) for line in csv.DictReader(text.splitlines())]
@@ -464,6 +464,123 @@ def check_vlan():
     stacked(("near0", "v7"), "-m", "tc")
 
 
+# ---------------------------------------------------------------- no Ethernet header
+
+OVER4 = "local", "10.78.0.{here}", "remote", "10.78.0.{there}"
+OVER6 = "local", "fd78::{here}", "remote", "fd78::{there}"
+OTHER6 = "local", "fd78::1{here}", "remote", "fd78::1{there}"  # two of a kind want other ends
+BARE = {  # interface: its kind, and whether IPv6 goes through it
+    "ipip1": (("ipip", *OVER4), False),
+    "sit1": (("sit", *OVER4), True),
+    "gre1": (("gre", *OVER4, "key", "7", "seq", "csum"), False),
+    "ip4in6": (("ip6tnl", "mode", "ipip6", *OVER6), False),
+    "ip6in6": (("ip6tnl", "mode", "ip6ip6", *OTHER6), True),
+    "gre6": (("ip6gre", *OVER6), True),
+    "wg1": (("wireguard",), False),
+}
+
+
+def both_ends():
+    return ("near", 1, 2), ("far", 2, 1)
+
+
+def address_at(number, host, is_v6):
+    return f"fd78:{number}::{host}" if is_v6 else f"10.78.{number}.{host}"
+
+
+def bare_up(name, number, is_v6):
+    """Addresses of an interface that is there at both ends."""
+    for host, here, _ in both_ends():
+        run(*on(host, "sysctl", "-qw", f"net.ipv6.conf.{name}.disable_ipv6={int(not is_v6)}"))
+        run("ip", "-n", host, "addr", "add", address_at(number, here, is_v6) + ("/64" if is_v6 else "/24"), "dev", name,
+            *(["nodad"] if is_v6 else []))
+        run("ip", "-n", host, "link", "set", name, "up")
+
+
+def wireguard_keys(name, number):
+    if not shutil.which("wg"):
+        raise Skipped("no wg here")
+    public = {}
+    for host in "near", "far":
+        with open(f"{work}/{host}.key", "w") as file:
+            file.write(run("wg", "genkey").stdout)
+        public[host] = run("wg", "pubkey", input=read(f"{work}/{host}.key")).stdout.strip()
+    for host, _, there in both_ends():
+        run(*on(host, "wg", "set", name, "listen-port", "51820", "private-key", f"{work}/{host}.key",
+                "peer", public["far" if host == "near" else "near"],
+                "endpoint", f"10.78.0.{there}:51820", "allowed-ips", f"10.78.{number}.0/24"))
+
+
+def bare_made(name, number, kind, is_v6):
+    for host, here, there in both_ends():
+        done = run("ip", "-n", host, "link", "add", name, "gso_max_segs", "1", "type",
+                   *(word.format(here=here, there=there) for word in kind), may_fail=True)
+        if done.returncode:
+            raise Skipped(f"no {kind[0]}: {done.stderr.strip()}")
+    if kind[0] == "wireguard":
+        wireguard_keys(name, number)
+    bare_up(name, number, is_v6)
+
+
+def watched_bare(interfaces):
+    """Connections through each interface, all of them watched at once: records are those of the kernels."""
+    chosen = [word for name in interfaces for word in ("-i", name)]
+    ready = ".*".join(f"{name}: TC ingress and egress[^\n]*without Ethernet header" for name in interfaces)
+    before = sum(map(link_frames, interfaces))
+    kernels = {}
+    with started(on("near", ACKMON, *chosen, "-j", "-w", f"{work}/records", "-m", "tc"), f"(?s){ready}", "watch") as watcher:
+        for name, (number, is_v6) in interfaces.items():
+            kernels[name] = transfer(4 * 1200, 6 * 1200, address_at(number, 1, is_v6))
+        passed = sum(map(link_frames, interfaces)) - before
+        end(watcher)
+        said = watcher.said()
+    found = [json.loads(line) for line in read(f"{work}/records").splitlines()]
+    for name in interfaces:
+        compare(kernels[name], {r["opener_port"]: r for r in found if r["iface"] == name and r["responder_port"] == 8080}, iface=name)
+    demand(len(found) == len(interfaces) * CONNECTIONS, len(found), "records")
+    # What the stack put together on its way in is one frame to us.
+    demand(passed / 2 < frames_of(said) <= passed, frames_of(said), "frames seen,", passed, "passed:", said)
+    refused = run(*on("near", ACKMON, "-i", name, "-m", "native", "--duration", "0.1"), may_fail=True)
+    demand(refused.returncode == 1 and "have no Ethernet header" in refused.stderr, name, "native:", refused.stderr)
+
+
+def check_bare():
+    """tunnels without an Ethernet header: ipip, sit, gre, ip6tnl, ip6gre, wireguard count what the kernels count"""
+    for host, here, _ in both_ends():
+        run(*on(host, "sysctl", "-qw", f"net.ipv6.conf.{host}0.disable_ipv6=0"))
+        for address in f"fd78::{here}", f"fd78::1{here}":
+            run("ip", "-n", host, "addr", "add", address + "/64", "dev", host + "0", "nodad")
+    there = {}
+    for number, (name, (kind, is_v6)) in enumerate(BARE.items(), 1):
+        try:
+            bare_made(name, number, kind, is_v6)
+            there[name] = number, is_v6
+        except Skipped as why:
+            print(f"# left out: {why}")
+    if not there:
+        raise Skipped("none of them here")
+    watched_bare(there)
+
+
+def check_serial():
+    """serial lines, ppp and slip: the same"""
+    with contextlib.ExitStack() as lines:
+        there = {}
+        for number, (kind, name) in enumerate((("ppp", "ppp0"), ("slip", "sl0")), 21):
+            try:
+                lines.enter_context(started([TREE + "/tests/vm/serial_pair.py", kind, "near", "far"], "ready", kind))
+            except Failed as why:
+                print(f"# left out: no {kind}: {str(why).splitlines()[-1]}")
+                continue
+            for host in "near", "far":
+                run("ip", "-n", host, "link", "set", name, "mtu", "1500")
+            bare_up(name, number, False)
+            there[name] = number, False
+        if not there:
+            raise Skipped("this kernel has neither")
+        watched_bare(there)
+
+
 # ---------------------------------------------------------------- rights
 
 def with_capabilities(*names):
@@ -518,8 +635,8 @@ def check_nobody():
 
 
 CHECKS = [check_verifier, check_two_cpus, check_native, check_generic, check_tc, check_clsact, check_mtu, check_rename, check_pins,
-          check_join, check_joined, check_kept, check_foreign, check_bond, check_bridge, check_vlan, check_capabilities,
-          check_group, check_nobody]
+          check_join, check_joined, check_kept, check_foreign, check_bond, check_bridge, check_vlan, check_bare, check_serial,
+          check_capabilities, check_group, check_nobody]
 
 
 def main(wanted):

@@ -72,8 +72,9 @@ vm_apt() {
 	APT_CONFIG=$top/apt.conf "$@"
 }
 
-vm_newest() { # SERIES, or "newest" of all
+vm_newest() { # SERIES, or "newest" of all; SERIES-full: not the small kernel for clouds, but the one with all drivers
 	local pattern="^linux-image-${1//./\\.}(\.[0-9]+)?[-+].*-cloud-amd64\$"
+	[[ $1 == *-full ]] && pattern="^linux-image-$(sed 's/-full$//; s/\./\\./g' <<<"$1")(\.[0-9]+)?[-+](deb)?[0-9]+-amd64\$"
 	[ "$1" = newest ] && pattern='^linux-image-[0-9].*-cloud-amd64$'
 	vm_apt apt-cache pkgnames linux-image 2>/dev/null | grep -E "$pattern" | sort -V | tail -n 1
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs one command in a virtual machine with a Debian cloud kernel, in a copy of this tree.
 #
-# usage: tests/vm/run.sh 5.10|6.1|6.12|newest [-f FILE]... COMMAND [ARGUMENT...]
+# usage: tests/vm/run.sh 5.10|6.1|6.12|newest|6.12-full [-f FILE]... COMMAND [ARGUMENT...]
 #
 # The command runs as root with build/, tests/, pcaps/ and the FILEs (relative to the tree), bash, coreutils,
 # iproute2, bpftool and python3. Its output and exit code are ours. 77 and a sentence: there is no such
@@ -46,7 +46,7 @@ programs='bash sh cat chmod chown cmp cp cut date dd df diff dirname basename ec
 	mount mv nl nproc nsenter od paste pgrep printf ps readlink realpath rm rmdir rmmod sed seq setpriv
 	sleep sort stat stty sync sysctl tac tail taskset tc tee timeout touch tr true umount uname
 	uniq unshare wc xargs awk bpftool python3 strace prlimit
-	xdp-loader xdp-filter'
+	xdp-loader xdp-filter wg'
 
 libraries_of() { # FILE...
 	ldd "$@" 2>/dev/null | grep -oE '/[^ ]+\.so[^ :]*|/[^ ]*/ld-[^ ]+' | sort -u
@@ -107,7 +107,8 @@ pack_tree() { # ARCHIVE
 	find "$root/tree/build" -type f -perm -100 >"$work/built"
 	xargs strip --strip-debug <"$work/built" 2>/dev/null
 	libraries_of $(cat "$work/built") | install_files "$root"
-	vm_modules "$series" "$root" veth sch_ingress cls_bpf act_bpf tun dummy bridge 8021q bonding
+	vm_modules "$series" "$root" veth sch_ingress cls_bpf act_bpf tun dummy bridge 8021q bonding \
+		ipip sit ip_gre ip6_gre ip6_tunnel wireguard ppp_async slip
 	printf '%q ' "${command[@]}" >"$root/command"
 	pack "$root" "$1"
 }
