@@ -300,6 +300,7 @@ fi
 
 # Records of connections that are seen while we watch, onto a disk that is full.
 if mount -t tmpfs -o size=4k tmpfs "$work/full" 2>/dev/null; then
+	: >"$work/err"
 	nsenter --net="/run/netns/$netns" timeout 30 "$ackmon" -i lo -m tc -j -I 1 --duration 8 \
 		-w "$work/full/out.ndjson" >"$work/out" 2>"$work/err" &
 	watcher=$!

@@ -59,6 +59,7 @@ watch_on() { # HOST WORDS OPTIONS...       HOST: - is where we are
 	local into=(nsenter --net="/run/netns/$NETNS_PREFIX$1") words=$2
 	[ "$1" = - ] && into=()
 	shift 2
+	: >"$work/err" # or the words of the one before would be taken for its own
 	"${into[@]}" "$ACKMON" -j "$@" >"$work/out" 2>"$work/err" &
 	watcher=$!
 	until_true said "$words" && return 0
@@ -112,8 +113,9 @@ records() {
 		rows = [json.loads(line) for line in open(sys.argv[1])]
 		for claim in sys.argv[2:]:
 		    if not eval(claim):
-		        print("not so: %s; %d rows, first: %s" % (claim, len(rows), {k: v for k, v in (rows or [{}])[0].items()
-		              if k in ("iface", "also_ifaces", "netns", "role", "outcome", "opener_addr", "opener_segments")}))
+		        print("not so: %s; %d rows, first: %s; it said: %s" % (claim, len(rows), {k: v for k, v in (rows or [{}])[0].items()
+		              if k in ("iface", "also_ifaces", "netns", "role", "outcome", "opener_addr", "opener_segments")},
+		              " | ".join(open(sys.argv[1][:-3] + "err").read().splitlines()[-4:])))
 		        sys.exit(1)
 	END
 	)
@@ -155,7 +157,10 @@ the_interface_nearest_to_the_opener_claims() {
 refused_and_unanswered_connections_count_once() {
 	local i
 	watch_on r "tob: TC" -i toa -i tob || return 1
-	for i in 1 2 3; do on a timeout 2 bash -c ": </dev/tcp/$B4/9" 2>/dev/null; done
+	for i in 1 2 3; do
+		on a timeout 20 bash -c ": </dev/tcp/$B4/9" 2>"$work/refusal"
+		grep -q refused "$work/refusal" || { why="nobody refused: $(cat "$work/refusal")"; return 1; }
+	done
 	end_watcher
 	records 'len(rows) == 3' 'all(r["outcome"] == "refused" and r["also_ifaces"] == "tob" for r in rows)'
 }
@@ -289,6 +294,7 @@ a_shifted_monotonic_clock_ends_no_flow_and_moves_no_time() {
 	local begin_s
 	unshare --time --monotonic 1 true 2>/dev/null || { why="SKIP no time namespaces here"; return 0; }
 	begin_s=$(date +%s)
+	: >"$work/err"
 	nsenter --net="/run/netns/${NETNS_PREFIX}r" unshare --time --monotonic 7200 --fork --kill-child \
 		"$ACKMON" -j -i toa >"$work/out" 2>"$work/err" &
 	watcher=$!

@@ -122,6 +122,7 @@ assert not connection.recv(1)'
 watch() {
 	local host=$1 address=$2
 	shift 2
+	: >"$work/ackmon.err" # or the words of the one before would be taken for its own
 	nsenter --net="/run/netns/$NETNS_PREFIX$host" "$ACKMON" -j -w "$work/records" "$@" port 5001 \
 		2>"$work/ackmon.err" &
 	job_pids+=($!)

@@ -274,6 +274,8 @@ flows_here() { in_near "$ackmon" status -j -i near0 | grep -o '"flows":[0-9]*' |
 
 # One connection that stays open until the test is over.
 hold_connection() {
+	: >"$work/server.out"
+	: >"$work/client.out"
 	nsenter --net="/run/netns/$far" python3 -c '
 import socket, sys
 s = socket.create_server(("10.78.1.2", 7000))
