@@ -38,6 +38,24 @@ static void cell_responder(const struct record *record, char *ret_text)
 	cell_end(record, !(record->flow.opener & 1), ret_text);
 }
 
+/* "gre/vxlan 77": what the first packet was wrapped in, and the number of that network. */
+static void cell_tunnel(const struct record *record, char *ret_text)
+{
+	struct value tunnel, id;
+	char *at = ret_text;
+
+	record_read(record, record_field("tunnel"), &tunnel);
+	record_read(record, record_field("tunnel_id"), &id);
+	if (tunnel.kind == VALUE_TEXT) {
+		at = format_text(at, tunnel.text);
+		if (id.kind == VALUE_NUMBER) {
+			*at++ = ' ';
+			at = format_number(at, id.number);
+		}
+	}
+	*at = '\0';
+}
+
 static bool has_failed_to_open(const struct record *record)
 {
 	const char *outcome = record_outcome(record);
@@ -195,6 +213,7 @@ static const struct column columns[] = {
 	{"START", "start_ns", NULL, 12, 7, TEXT},
 	{"IFACE", "iface", NULL, 6, 8, TEXT | LIVE},
 	{"VLAN", "vlan", NULL, 4, 0, WIDE},
+	{"TUNNEL", NULL, cell_tunnel, 6, 0, TEXT | WIDE},
 	{"OPENER", NULL, cell_opener, 21, 0, TEXT | ADDRESS},
 	{"RESPONDER", NULL, cell_responder, 21, 0, TEXT | ADDRESS},
 	{"STATE", NULL, cell_state, 12, 3, TEXT},

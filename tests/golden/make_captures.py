@@ -380,6 +380,27 @@ def vlan_deep():
     return simple(dress=lambda p: ethernet(p, tags)).pcap()
 
 
+def tunnels():
+    """Five connections: in VXLAN, in GRE with a key, in VXLAN over GRE, in IPIP, and one in none of them."""
+    def udp(payload):
+        return struct.pack("!HHHH", 50000, 4789, 8 + len(payload), 0) + payload
+
+    def vxlan(packet):
+        return udp(struct.pack("!II", 1 << 27, 77 << 8) + ethernet(packet))
+
+    def gre(packet):
+        return struct.pack("!HHI", 0x2000, 0x0800, 0xFFFFFFFE) + packet
+
+    def outer(payload, proto):
+        return ipv4("192.0.2.1", "192.0.2.2", payload, proto=proto)
+    capture = Capture()
+    for number, wrap in enumerate((lambda p: outer(vxlan(p), 17), lambda p: outer(gre(p), 47),
+                                   lambda p: outer(gre(outer(vxlan(p), 17)), 47), lambda p: outer(p, 4), lambda p: p)):
+        Connection(capture, ports=(40000 + number, 80), at_ms=100 * number,
+                   dress=lambda p, wrap=wrap: ethernet(wrap(p))).whole()
+    return capture.pcap()
+
+
 def ethernet_padding():
     """Short frames filled up to 60 bytes: the filling is no payload."""
     return simple(dress=lambda p: ethernet(p, pad=True)).pcap()
@@ -640,7 +661,7 @@ SUFFIX = {"two_interfaces": "pcapng", "mixed_links": "pcapng", "packed": "pcap.g
 MAKERS = [
     sequence_wrap, midstream, midstream_lone, simultaneous_open, syn_data, syn_flood, synack_reset,
     abandoned, reuse_unclosed, forged_syn, fin_again_late, reuse_alive, mirror_copies, keepalive_byte, window_probe, capture_gap, holes_70,
-    vlan, qinq, vlan_deep, ethernet_padding, ipv4_options, ipv6_extensions, ipv6_chain, fragments,
+    vlan, qinq, vlan_deep, tunnels, ethernet_padding, ipv4_options, ipv6_extensions, ipv6_chain, fragments,
     fragments_ipv6, other_protocols, malformed, ip_length_zero, cut_short, nanoseconds, big_endian,
     raw_ip, loopback_null, cooked, cooked2, two_interfaces, mixed_links, packed, cut_off, damaged, empty,
     header_cut, no_frames, not_a_capture, wifi,
