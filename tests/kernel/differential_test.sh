@@ -44,7 +44,8 @@ agree() { # NAME OPTIONS...
 }
 
 python3 tests/frames/make_frames.py "$work/frames" >"$work/out" || exit 1
-mapfile -t seeds < <(ls "$work"/frames/*.pcap)
+# Not those of a thousand frames that are all alike: each frame is a seed.
+mapfile -t seeds < <(ls "$work"/frames/*.pcap | grep -v says_others)
 for door in xdp tc_ingress tc_egress; do
 	agree "$door" -n "$frames" -s "$first" "$door" "${seeds[@]}"
 done
