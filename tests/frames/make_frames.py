@@ -316,6 +316,9 @@ def ipv6_jumbograms():
         chain = b"\6\0" + b"\xc2\4" + struct.pack("!I", length)
         return eth(raw6(A6, B6, HBH, chain + segment(A6, B6, payload), length=0))
     case("v6_jumbo", jumbo(8 + 20 + 100), T6)
+    # The option is looked for in the first header alone.
+    both = b"\x3c\0" + b"\xc2\4" + struct.pack("!I", 8 + 8 + 20 + 100) + b"\6\0\1\4\0\0\0\0"
+    case("v6_jumbo_dest", eth(raw6(A6, B6, HBH, both + segment(A6, B6), length=0)), T6)
     for length in (0, 127, 129, 65536, 0xFFFFFFFF):
         case(f"v6_jumbo_lies_{length}", jumbo(length), "frames_jumbograms")
     # Without the option that is an error (RFC 2675, 3).
