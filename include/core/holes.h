@@ -105,6 +105,16 @@ core_leaf __u32 holes_free(const struct holes *holes, __u32 from)
 	return HOLES_MAX;
 }
 
+/*
+ * Written only where it changes something, and looked at in this order, holes_add() having the other one:
+ * else what another CPU adds at this moment, for the same direction, would be lost.
+ */
+core_inline void holes_empty_unused(struct holes *holes, const struct side *side)
+{
+	if (READ_ONCE(holes->used) && !READ_ONCE(side->holes))
+		holes->used = 0;
+}
+
 /* Remembers [start, end) as passed by. Without a free slot the oldest hole is given up. */
 core_apart int holes_add(struct holes *holes, struct side *side, __u32 acked,
 			 const struct hole *wanted)
@@ -114,8 +124,7 @@ core_apart int holes_add(struct holes *holes, struct side *side, __u32 acked,
 
 	if (!holes || !side || !wanted)
 		return 0;
-	if (!side->holes) /* what the list still holds is of a stream that moved away */
-		holes->used = 0;
+	holes_empty_unused(holes, side); /* it may still hold what is of a stream that moved away */
 	for (from = 0; from < HOLES_MAX && slot == HOLES_MAX; from += HOLES_ROW)
 		slot = holes_free(holes, from);
 	slot = verifier_joins(&holes->joint, slot);
@@ -125,9 +134,9 @@ core_apart int holes_add(struct holes *holes, struct side *side, __u32 acked,
 		holes_give_up(side, hole, (side->bits & SIDE_SEQ) && !seq_after(hole->end, acked));
 	}
 	holes->slot[slot & (HOLES_MAX - 1)] = *wanted;
+	WRITE_ONCE(side->holes, side->holes + 1);
 	if (slot >= holes->used)
-		holes->used = slot + 1;
-	side->holes++;
+		WRITE_ONCE(holes->used, slot + 1);
 	side->bits |= SIDE_HOLES;
 	return 0;
 }
@@ -206,8 +215,7 @@ core_apart __u32 holes_fill(struct holes *holes, struct side *side, __u32 acked,
 		right.start = end;
 		holes_add(holes, side, acked, &right);
 	}
-	if (!side->holes)
-		holes->used = 0;
+	holes_empty_unused(holes, side);
 	return filled;
 }
 
@@ -247,8 +255,7 @@ core_apart int holes_forget_old(struct holes *holes, struct side *side, __u32 ac
 	if (!holes || !side)
 		return 0;
 	side->bits &= ~SIDE_REPAIR;
-	if (!side->holes)
-		holes->used = 0;
+	holes_empty_unused(holes, side);
 	for (from = 0; from < HOLES_MAX && from < holes->used; from += HOLES_ROW)
 		holes_forget_row(holes, side, from, acked);
 	for (i = 0; i < FILLS_MAX; i++)

@@ -181,7 +181,7 @@ core_inline struct holes *host_open_holes(const struct flow_key *key, const stru
 	(void)flow;
 	if (!empty)
 		return (struct holes *)0;
-	bpf_map_update_elem(&holes, &holes_key, empty, BPF_ANY);
+	bpf_map_update_elem(&holes, &holes_key, empty, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&holes, &holes_key);
 }
 
@@ -204,7 +204,7 @@ core_inline struct histogram *host_open_histogram(const struct flow_key *key,
 	(void)flow;
 	if (!empty)
 		return (struct histogram *)0;
-	bpf_map_update_elem(&histograms, &holes_key, empty, BPF_ANY);
+	bpf_map_update_elem(&histograms, &holes_key, empty, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&histograms, &holes_key);
 }
 

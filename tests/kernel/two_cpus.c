@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Two that end the same connection at the same moment: two CPUs with a frame each, or a CPU and the reader.
- * Whoever comes second finds it gone; its record leaves once, and it counts once in its pair.
+ * Whoever comes second finds it gone; its record leaves once, and it counts once in its pair. And two CPUs
+ * with the first two segments behind a loss: what one of them remembers the other does not forget.
  *
  * usage: two_cpus [CONNECTIONS]
  */
@@ -27,6 +28,7 @@
 
 #define ROOM_PAIRS 8
 #define FRAME_BYTES 54
+#define SEGMENT_BYTES 100
 
 enum { SYN = 2, RST = 4, ACK = 16, FIN = 1 };
 enum rival { CPU, READER };
@@ -40,12 +42,13 @@ static char race_bytes[FRAME_BYTES];
 static struct flow_key key;
 static atomic_ulong taken; /* by the reader */
 static unsigned long posted; /* records since the last look */
+static struct flow last;     /* the flow of the last one */
 static uint64_t now_ns = 1000000000;
 
 static void on_flow(void *context, const struct flow_key *flow_key, struct flow *flow)
 {
 	(void)context;
-	(void)flow;
+	last = *flow;
 	key = *flow_key;
 	posted++;
 }
@@ -64,12 +67,14 @@ static void fail(const char *what, int err)
 
 /* Frames */
 
-static struct frame make(char bytes[FRAME_BYTES], int from_client, int flags, uint32_t seq, uint32_t ack_seq)
+static struct frame make(char bytes[FRAME_BYTES], int from_client, int flags, uint32_t seq, uint32_t ack_seq,
+			 uint16_t payload)
 {
 	struct ethhdr eth = {.h_proto = htons(ETH_P_IP)};
-	struct iphdr ip = {.version = 4, .ihl = 5, .tot_len = htons(40), .ttl = 64, .protocol = 6};
+	struct iphdr ip = {.version = 4, .ihl = 5, .ttl = 64, .protocol = 6};
 	struct tcphdr tcp = {.doff = 5, .window = htons(1000)};
 
+	ip.tot_len = htons((uint16_t)(40 + payload));
 	ip.saddr = htonl(from_client ? 0x0a000001 : 0x0a000002);
 	ip.daddr = htonl(from_client ? 0x0a000002 : 0x0a000001);
 	tcp.source = htons(from_client ? 40000 : 80);
@@ -82,7 +87,7 @@ static struct frame make(char bytes[FRAME_BYTES], int from_client, int flags, ui
 	memcpy(bytes + sizeof(eth) + sizeof(ip), &tcp, sizeof(tcp));
 	now_ns += 1000;
 	return (struct frame){.data = bytes, .end = bytes + FRAME_BYTES, .time_ns = now_ns,
-			      .wire_bytes = FRAME_BYTES, .door = DOOR_TC_INGRESS};
+			      .wire_bytes = FRAME_BYTES + payload, .door = DOOR_TC_INGRESS};
 }
 
 static void run(const struct frame *frame)
@@ -97,7 +102,15 @@ static void run(const struct frame *frame)
 static void pass(int from_client, int flags, uint32_t seq, uint32_t ack_seq)
 {
 	char bytes[FRAME_BYTES];
-	struct frame frame = make(bytes, from_client, flags, seq, ack_seq);
+	struct frame frame = make(bytes, from_client, flags, seq, ack_seq, 0);
+
+	run(&frame);
+}
+
+static void pass_data(uint32_t seq, uint32_t ack_seq)
+{
+	char bytes[FRAME_BYTES];
+	struct frame frame = make(bytes, 1, ACK, seq, ack_seq, SEGMENT_BYTES);
 
 	run(&frame);
 }
@@ -156,9 +169,20 @@ static void *be_rival(void *context)
 
 static void send_twice_at_once(int flags, uint32_t seq)
 {
-	race_frame = make(race_bytes, 1, flags, seq, 0);
+	race_frame = make(race_bytes, 1, flags, seq, 0, 0);
 	begun++;
 	run(&race_frame);
+	await(&done, begun);
+}
+
+static void send_two_at_once(uint32_t seq, uint32_t ack_seq)
+{
+	char bytes[FRAME_BYTES];
+	struct frame first = make(bytes, 1, ACK, seq, ack_seq, SEGMENT_BYTES);
+
+	race_frame = make(race_bytes, 1, ACK, seq + SEGMENT_BYTES, ack_seq, SEGMENT_BYTES);
+	begun++;
+	run(&first);
 	await(&done, begun);
 }
 
@@ -243,6 +267,40 @@ static void race_of_half_open(unsigned long connections, const char *name, int n
 	printf("# of %lu connections %lu have no record, %lu have two\n", connections, never, twice);
 }
 
+/*
+ * The second segment is lost, two CPUs have the third and the fourth, and the second comes a second later. There is no
+ * lock (docs/architecture.md): one in a thousand is allowed, of some hundreds where the order of writing is wrong.
+ */
+static void race_of_holes(unsigned long connections, const char *name, int number)
+{
+	unsigned long wrong = 0;
+	uint32_t isn = 700;
+
+	rival = CPU;
+	records();
+	for (unsigned long i = 0; i < connections; i++) {
+		const struct side *opener;
+		uint32_t start = isn + 1;
+
+		pass(1, SYN, isn, 0);
+		pass(0, SYN | ACK, isn, start);
+		pass_data(start, start);
+		send_two_at_once(start + 2 * SEGMENT_BYTES, start);
+		now_ns += 1000000000;
+		pass_data(start + SEGMENT_BYTES, start);
+		pass(0, RST | ACK, start, start);
+		isn += 100000;
+		pass(1, SYN, isn, 0); /* the record leaves */
+		pass(0, RST | ACK, 0, isn + 1);
+		now_ns += 100000000000;
+		records();
+		opener = &last.side[last.opener];
+		wrong += opener->recovered_segments != 1 || opener->retransmitted_segments;
+	}
+	printf("%s %d - %s\n", wrong > connections / 1000 ? "not ok" : "ok", number, name);
+	printf("# of %lu connections %lu tell something else of it\n", connections, wrong);
+}
+
 static int load(void)
 {
 	struct monitor_config config = program_config();
@@ -276,10 +334,11 @@ int main(int argc, char **argv)
 	race_of_flows(CPU, connections, "two CPUs end a connection: one record", 1);
 	race_of_flows(READER, connections, "a CPU ends what the reader takes out: one record", 2);
 	race_of_half_open(connections, "two CPUs end what never opened: one record", 3);
+	race_of_holes(connections, "two CPUs open the first hole: what fills it was lost before", 4);
 	is_over = true;
 	begun++;
 	pthread_join(thread, NULL);
 	program_close(&program);
-	printf("1..3\n");
+	printf("1..4\n");
 	return 0;
 }

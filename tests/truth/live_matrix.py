@@ -68,6 +68,7 @@ TOLD_MIN = 0.95       # of directions with loss: exact, or short of what was los
 SLACK = 2             # in a short run one lost tail is many percent
 RTT_MAX = 0.05        # of the kernel's least round trip, and what the stack adds
 RTT_STACK_NS = 200 * 1000
+TICK_NS = 1000 * 1000 # of Linux' timestamps
 RTT_GOOD_MIN = 0.95
 SEGMENTS_MAX = 45     # of one frame of 64 kB
 
@@ -263,8 +264,11 @@ class Way:
         return self.rtt('min') - kernel, kernel - self.rtt('max')
 
     def rtt_is_good(self):
+        """After a repeat a kernel goes by the timestamps, and their clock: a whole number of ticks may be
+        one less or more than it was."""
         kernel_ns = number_of(self.row, 'min_rtt_us') * 1000
-        return abs(self.rtt_error()) <= RTT_MAX * kernel_ns + RTT_STACK_NS
+        ticks = TICK_NS if self.kernel[0] and not kernel_ns % TICK_NS else 0
+        return abs(self.rtt_error()) <= RTT_MAX * kernel_ns + RTT_STACK_NS + ticks
 
 
 class Sums(collections.Counter):
