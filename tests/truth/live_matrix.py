@@ -59,7 +59,7 @@ TWO_WAYS = ('overtaking',)
 TAPS = ('sender', 'router', 'receiver')
 WAYS = {'c2s': ('opener', 'client'), 's2c': ('responder', 'server')}
 
-EXCESS_MAX = 0.01     # of repeats, or of copies: what looks like a repeat in every number
+CUT_ANEW_MAX = 0.01   # of repeats: a super-frame that GRO made of old and new may be cut into one more
 MERGED_MAX = 0.02     # of D-SACKs: one may tell of several segments that came again between two ACKs
 BARE_MAX = 0.2        # at microsecond round trips without IP-ID and TSval an overtaken one looks lost
 ESTIMATE_MIN = 0.85   # of directions with loss of the kinds recorded, what was sent again is exact behind it
@@ -306,12 +306,13 @@ class Judge:
         self.complaints = collections.defaultdict(list)
         self.captures = {}
         self.number = 0
-        self.failed = 0
+        self.failed = self.in_no_case = 0
+        self.failed_cases = set()
 
     def complain(self, about, case, text):
         axes = ' '.join('%s=%s' % (name, case[name]) for name, _ in AXES)
-        self.complaints[about].append('case %s %s (%s): %s' % (
-            case['number'], case['scenario'], axes, text))
+        self.complaints[about].append((case['number'], 'case %s %s (%s): %s' % (
+            case['number'], case['scenario'], axes, text)))
 
     def case(self, directory):
         case = read_case(directory)
@@ -364,6 +365,7 @@ class Judge:
         kind = self.kinds[case['scenario']]
         sums['ways'] += 1
         sums['kernel'] += way.kernel[0]
+        sums['kernel_cut_anew'] += way.kernel[0] * int(case['offloads'])
         for place in TAPS:
             sums[place] += way.estimate(place)
         sums['exact_sender'] += way.at_sender() == way.kernel
@@ -385,7 +387,7 @@ class Judge:
     def never_more(self, case, kind, sums, port, way, place):
         """What we say was sent again is at most what was. Copies and late originals tempt."""
         excess = way.estimate(place) - way.kernel[0]
-        about = 'clean' if kind == 'clean' else 'invented'
+        about = 'clean' if kind == 'clean' else 'invented' if case['offloads'] == '0' else 'cut_anew'
         if is_bare(case):
             about = 'bare'
             sums['tempting'] += way.ours(place, 'copies') + way.ours(place, 'late') + \
@@ -491,7 +493,9 @@ class Judge:
     def overtaken(self, case, sums, port, way):
         """A kernel that knows of reordering has got a SACK, and then an acknowledgment of a segment below
         it that was sent once; or it undid a repeat. Behind the path the one was overtaken, the other
-        came twice. And where nothing was sent again, each overtaken segment is known to the sender, unless
+        came twice. Or it was overtaken between the tap and its socket, as two CPUs deliver what comes: then the
+        receiver misses, for an instant, what has passed the tap, and its SACK says so (looked for where
+        there is a capture). And where nothing was sent again, each overtaken segment is known to the sender, unless
         the ACKs that say so are overtaken themselves, or one ACK answered both, as when only a microsecond lies
         between them."""
         if case['sack'] == '0' or case['scenario'] in ACKS_LOST:
@@ -500,13 +504,22 @@ class Judge:
         ours = sum(way.ours('receiver', field) for field in ('reordered', 'late', 'unresolved'))
         sums['overtaken'] += bool(ours)
         sums['kernel_overtaken'] += bool(kernel)
-        if kernel and not ours and not way.repeats('receiver'):
+        if kernel and not ours and not way.repeats('receiver') and kernel > self.behind_tap(port, way):
             self.complain('overtaken', case, 'port %d %s: kernel %d, nothing overtaken by us' % (
                 port, way.name, kernel))
         if not kernel and way.ours('receiver', 'reordered') > SLACK and not way.kernel[0] and \
                 case['scenario'] not in TWO_WAYS:
             self.complain('overtaken', case, 'port %d %s: kernel none, %d overtaken by us' % (
                 port, way.name, way.ours('receiver', 'reordered')))
+
+    def behind_tap(self, port, way):
+        """How often one was overtaken behind the receiver's tap; without a capture, as often as may be."""
+        path = os.path.join(self.directory, way.host['receiver'] + '.pcap')
+        if not os.path.exists(path):
+            return SLACK
+        ways, key = never_passed.by_way(path), port.to_bytes(2, 'big')
+        of = next(of for of in ways if key == of[1 if way.name == 'c2s' else 3])
+        return never_passed.overtaken_behind(ways[of], ways[of[2:] + of[:2]])
 
     def smoothed(self, case, sums, port, way):
         """The kernel smooths samples of the oldest segment an ACK answers, we take the newest: so it is
@@ -539,9 +552,12 @@ class Judge:
 
     def check(self, good, name, about=None):
         self.number += 1
-        self.failed += not good
+        if not good:
+            self.failed += 1
+            self.in_no_case += not self.complaints[about]
+            self.failed_cases.update(number for number, _ in self.complaints[about])
         print('%s %d - %s' % ('ok' if good else 'not ok', self.number, name))
-        for complaint in self.complaints[about][:12]:
+        for _, complaint in self.complaints[about][:12]:
             print('# ' + complaint)
         if len(self.complaints[about]) > 12:
             print('# and %d more' % (len(self.complaints[about]) - 12))
@@ -570,9 +586,10 @@ class Judge:
         self.check_bare(everything)
         self.check_behind(everything)
         self.check_sides(everything)
-        part = everything['rtt_good'] / max(everything['rtt'], 1)
-        self.check(part >= RTT_GOOD_MIN or not everything['rtt'], 'the least round trip is the kernel\'s on %.3f of %d '
-                   'directions, at least %.2f' % (part, everything['rtt'], RTT_GOOD_MIN), 'rtt')
+        good, of = everything['rtt_good'], everything['rtt']
+        self.check(good >= RTT_GOOD_MIN * of - (SLACK if of < FEW else 0),
+                   'the least round trip is the kernel\'s on %d of %d directions, at least %.2f' % (
+                       good, of, RTT_GOOD_MIN), 'rtt')
         self.check(not self.complaints['smoothed'],
                    'the smoothed round trip is not below our least, and on all %d directions with one '
                    'answer a segment within ours' % everything['smoothed_same'], 'smoothed')
@@ -586,12 +603,14 @@ class Judge:
         return 1 if self.failed else 0
 
     def check_excess(self, everything):
-        most = EXCESS_MAX * everything['kernel']
-        self.check(everything['invented'] <= most,
+        self.check(not everything['invented'],
                    'router and receiver never say more than was sent again: %d of %d too many' % (
                        everything['invented'], everything['kernel']), 'invented')
-        most = EXCESS_MAX * everything['copies']
-        self.check(everything['clean'] <= most,
+        if everything['kernel_cut_anew']:
+            self.check(everything['cut_anew'] <= CUT_ANEW_MAX * everything['kernel_cut_anew'] + SLACK,
+                       'nor do they in super-frames, but %d of %d for those that are cut anew' % (
+                           everything['cut_anew'], everything['kernel_cut_anew']), 'cut_anew')
+        self.check(not everything['clean'],
                    'clean, delayed, copied, probed and stalled: %d invented, of %d copies' % (
                        everything['clean'], everything['copies']), 'clean')
 
@@ -652,7 +671,11 @@ def judge(directory):
     judgement = Judge()
     for number in sorted(int(name) for name in os.listdir(directory) if name.isdigit()):
         judgement.case(os.path.join(directory, str(number)))
-    return judgement.verdict()
+    failed = judgement.verdict()
+    with open(os.path.join(directory, 'again'), 'w') as file: # what may come out otherwise when it runs alone
+        if not judgement.in_no_case:
+            file.write(' '.join(sorted(judgement.failed_cases, key=int)))
+    return failed
 
 
 def main():

@@ -7,7 +7,9 @@
 # usage: live_matrix.sh [CASE-NUMBER...]     all cases of the plan, or those numbers
 #
 # SEED=N chooses the cases (default 1), BUDGET=SECONDS how many (default 270), KEEP=DIR keeps what
-# was compared, CAPTURE=1 with captures of the three points. Speaks TAP, and prints a table. live_matrix.py chooses the cases, and judges them.
+# was compared, CAPTURE=1 with captures of the three points. AGAIN=1: a case that is complained of runs once more,
+# alone, and what is said then counts; both is printed (`make test`, on a machine that does much else). Speaks TAP,
+# and prints a table. live_matrix.py chooses the cases, and judges them.
 set -u
 exec </dev/null
 NETNS_PREFIX=${NETNS_PREFIX:-acktruth-}
@@ -229,13 +231,33 @@ run_case() {
 	jobs_stop
 }
 
+run_cases() { # [CASE-NUMBER...]
+	local words
+
+	rm -rf "$work"/[0-9]* # what an earlier run has kept
+	while read -r -a words; do
+		run_case "${words[@]}"
+	done < <(python3 "$judge" plan "$SEED" "$BUDGET" "$available" "$@")
+}
+
 trap finish EXIT
 trap 'exit 1' INT TERM
 need "$ACKMON" "$DROPPER" "$TRAFFIC"
 available=$(cat /proc/sys/net/ipv4/tcp_available_congestion_control)
-rm -rf "$work"/[0-9]* # what an earlier run has kept
 netns_up
-while read -r -a words; do
-	run_case "${words[@]}"
-done < <(python3 "$judge" plan "$SEED" "$BUDGET" "$available" "$@")
+run_cases "$@"
+if [ -z "${AGAIN:-}" ]; then
+	python3 "$judge" judge "$work"
+	exit
+fi
+python3 "$judge" judge "$work" >"$work/judged"
+status=$?
+read -r -a numbers <"$work/again"
+if [ $status = 0 ] || [ ${#numbers[@]} = 0 ]; then
+	cat "$work/judged"
+	exit $status
+fi
+sed 's/^/# first: /' "$work/judged"
+echo "# once more, alone: case ${numbers[*]}"
+run_cases "${numbers[@]}"
 python3 "$judge" judge "$work"

@@ -16,7 +16,8 @@ FIN, SYN, RST = 1, 2, 4
 ENDIANS = {b'\xd4\xc3\xb2\xa1': '<', b'\x4d\x3c\xb2\xa1': '<',
            b'\xa1\xb2\xc3\xd4': '>', b'\xa1\xb2\x3c\x4d': '>'}
 
-Segment = collections.namedtuple('Segment', 'frame way seq length payload flags identity')
+# sacked: what the receiver misses from the acknowledgment on ends there; None: it misses nothing it knows of.
+Segment = collections.namedtuple('Segment', 'frame way seq length payload flags identity ack sacked')
 
 
 def records(path):
@@ -31,16 +32,24 @@ def records(path):
         at += 16 + captured
 
 
-def timestamp(options):
+def option(options, kind):
     at = 0
     while at + 1 < len(options) and options[at]:
         if options[at] == 1:
             at += 1
-        elif options[at] == 8:
-            return options[at + 2:at + 10]
+        elif options[at] == kind:
+            return options[at + 2:at + options[at + 1]]
         else:
             at += max(options[at + 1], 2)
     return b''
+
+
+def lowest_sacked(options, ack):
+    blocks = option(options, 5)
+    starts = struct.unpack('>%dI' % (len(blocks) // 4), blocks[:len(blocks) // 4 * 4])[::2]
+    above = [(start - ack) % (1 << 32) for start in starts] # a D-SACK lies below
+    above = [distance for distance in above if 0 < distance < 1 << 31]
+    return (ack + min(above)) % (1 << 32) if above else None
 
 
 def segments(path):
@@ -64,8 +73,9 @@ def segments(path):
             continue
         half = len(ends) // 2
         way = ends[:half], ports[:2], ends[half:], ports[2:]
-        identity = seq, length, flags, ack, ip_id, timestamp(frame[start + 20:data])
-        yield Segment(number, way, seq, length, payload, flags, identity)
+        options = frame[start + 20:data]
+        identity = seq, length, flags, ack, ip_id, option(options, 8)
+        yield Segment(number, way, seq, length, payload, flags, identity, ack, lowest_sacked(options, ack))
 
 
 def by_way(path):
@@ -92,6 +102,11 @@ class Seen:
     def holds(self, segment):
         start, end = self.span(segment)
         return any(self.octets[start:end])
+
+    def holds_all(self, first, end):
+        start = (first - self.first + self.BELOW) % (1 << 32)
+        end = start + (end - first) % (1 << 32)
+        return end <= len(self.octets) and all(self.octets[start:end])
 
     def passed_by(self, segment):
         return self.span(segment)[1] <= self.high
@@ -128,6 +143,17 @@ def unseen(sent, passed):
             yield segment, 'was lost again'
         elif index not in countable:
             yield segment, 'came first, and nothing behind it had passed'
+
+
+def overtaken_behind(passed, answers):
+    """How many answers say that octets are missing, and others above them not, which had all passed here."""
+    seen, count = Seen(), 0
+    for segment in sorted(passed + answers, key=lambda segment: segment.frame):
+        if segment.way == passed[0].way:
+            seen.add(segment)
+        elif segment.sacked is not None:
+            count += seen.first is not None and seen.holds_all(segment.ack, segment.sacked)
+    return count
 
 
 def main():
