@@ -163,7 +163,7 @@ core_inline enum sent_order evidence_fill_order(const struct flow *flow, const s
 	const struct side *side = &flow->side[pkt->direction & 1];
 	const struct side *peer = &flow->side[!(pkt->direction & 1)];
 	enum sent_order order = evidence_order(side, pkt, hole->has_ts, hole->tsval, hole->ip_id);
-	__u64 rtt_ns = evidence_rtt_min_ns(side, peer), age_ns;
+	__u64 rtt_ns = evidence_rtt_min_ns(side, peer), age_ns, least_ns;
 
 	/* With the tick of the segment behind the hole, and newer ticks seen since: it was overtaken. */
 	if (order == SENT_UNKNOWN && hole->has_ts && pkt->has_ts &&
@@ -176,9 +176,11 @@ core_inline enum sent_order evidence_fill_order(const struct flow *flow, const s
 		return SENT_BEFORE;
 	/*
 	 * The answer comes exactly one round trip later; the least of few samples is an eighth too long.
-	 * Where none is known three duplicate ACKs must do: a SACK may tell of the very reordering.
+	 * Where none is known three duplicate ACKs must do: a SACK may tell of the very reordering. No sooner
+	 * than the half that is known, though.
 	 */
-	if (age_ns >= rtt_ns - rtt_ns / 8 &&
+	least_ns = side->rtt_min_ns + peer->rtt_min_ns;
+	if (age_ns >= least_ns - least_ns / 8 &&
 	    (rtt_ns ? repaired | evidence_receiver_asked(peer, end) : peer->dup_run >= 3))
 		return SENT_AFTER;
 	if (age_ns < evidence_reorder_ns(side, peer))

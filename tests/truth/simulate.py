@@ -192,7 +192,9 @@ class End:
             if self.recover is not None and self.una >= self.recover:
                 self.recover = None
             elif self.recover is not None and self.stack.repair == 'newreno' and self.sent:
-                self.sent[0].lost = True
+                # It asks for what was sent before what it acknowledges, not for what a timer has just sent again.
+                self.sent[0].lost = self.sent[0].times == 1 or \
+                    self.world.now - self.sent[0].sent_ns >= self.min_rtt_ns
         elif packet.ack == self.una and not packet.length and self.sent:
             self.dup_acks += 1
             if self.stack.repair == 'newreno' and self.dup_acks == 3 and self.recover is None:

@@ -420,6 +420,24 @@ static void without_a_round_trip_three_duplicate_acks_must_do(void **state)
 	assert_int_equal(data(1300, at_ms(104)), SEGMENT_RECOVERED);
 }
 
+static void with_half_a_round_trip_no_answer_comes_sooner(void **state)
+{
+	(void)state;
+	data(1000, at_ms(100));
+	acks(1100, at_ms(120)); /* the server is 20 ms away, of the client nobody knows */
+	data(1200, at_ms(200));
+	acks(1100, at_ms(201));
+	acks(1100, at_ms(202));
+	acks(1100, at_ms(202));
+	assert_int_equal(data(1100, at_us(202500)), SEGMENT_REORDERED);
+	acks(1300, at_ms(222));
+	data(1400, at_ms(300));
+	acks(1300, at_ms(320));
+	acks(1300, at_ms(320));
+	acks(1300, at_ms(320));
+	assert_int_equal(data(1300, at_ms(320)), SEGMENT_RECOVERED);
+}
+
 /* RFC 6582, 3.2: without SACK one loss is told at a time, by an ACK that goes half the way. */
 static void a_partial_ack_asks_for_the_next(void **state)
 {
@@ -1253,6 +1271,7 @@ int main(void)
 		core_test(on_a_long_way_the_timeout_is_two_round_trips),
 		core_test(without_a_round_trip_three_ms_are_reordering),
 		core_test(without_a_round_trip_three_duplicate_acks_must_do),
+		core_test(with_half_a_round_trip_no_answer_comes_sooner),
 		core_test(a_partial_ack_asks_for_the_next),
 		core_test(a_second_repair_asks_as_the_first_did),
 		core_test(below_the_first_number_seen_there_is_no_evidence),
