@@ -215,12 +215,32 @@ ends_without_it() {
 
 is_gone() { ! [ -e "/proc/$1" ]; }
 
-plain_user_with_capabilities() {
+plain_user_watches() {
 	nsenter --net="/run/netns/$near" setpriv --reuid 65534 --regid 65534 --clear-groups \
 		--inh-caps +net_admin,+bpf,+perfmon --ambient-caps +net_admin,+bpf,+perfmon \
 		"$work/ackmon" -i near0 --duration 100 >"$work/w.out" 2>"$work/w.err" &
 	watcher=$!
-	until_true is_confined && holds Uid "$nobody_ids" && holds CapPrm $none && end_watch
+	until_true is_confined && holds Uid "$nobody_ids" && holds CapPrm $none
+}
+
+plain_user_with_capabilities() { plain_user_watches && end_watch; }
+
+# Who may not see what root keeps attached attaches beside it: two sets of programs, each with totals of its own.
+plain_user_beside_root() {
+	local code=0 before after
+	in_near "$ackmon" attach -q -i near0 -m tc 2>"$work/attach.err" || return 1
+	before=$(tracked_here)
+	plain_user_watches || code=1
+	for _ in 1 2 3; do connect; done
+	after=$(tracked_here)
+	kill -TERM "$watcher"
+	wait "$watcher" || code=1
+	watcher=
+	in_near "$ackmon" detach -q 2>>"$work/attach.err" || code=1
+	[ "$((after - before)) $(tracked_by "$work/w.err")" = "6 6" ] && return $code
+	why="3 connections of 2 frames, root's count $((after - before)), the other's $(tracked_by "$work/w.err")
+$(cat "$work"/*.err)"
+	return 1
 }
 
 names_what_is_missing() { # CAPABILITIES WORDS
@@ -270,6 +290,7 @@ reads_maps_for_nothing() { # without CAP_BPF, as Linux 5.19 and newer let everyb
 }
 
 tracked_by() { sed -nE 's/^ackmon: .* ([0-9,]+) tracked in .*/\1/p' "$1" | tail -n 1; }
+tracked_here() { in_near "$ackmon" status -j -i near0 | grep -o '"frames_tracked":[0-9]*' | grep -o '[0-9]*'; }
 flows_here() { in_near "$ackmon" status -j -i near0 | grep -o '"flows":[0-9]*' | grep -o '[0-9]*'; }
 
 # One connection that stays open until the test is over.
@@ -433,6 +454,7 @@ result "and under -Z" comes_back -Z nobody
 result "it takes no signals, and goes when its reader is killed" goes_with_the_reader
 result "without it the reader ends and says why" ends_without_it
 has_tcx && result "a plain user with three capabilities watches, and gives them up" plain_user_with_capabilities
+has_tcx && result "beside what root keeps attached it counts each frame once, and root does" plain_user_beside_root
 result "a low port is taken before the capabilities go" low_port_is_taken_first
 result "what would end with a mount namespace is not begun" mounts_that_end_are_refused
 reads_maps_for_nothing && result "a group looks at what is attached: same counters, same connections, no capability" a_group_may_look
