@@ -85,6 +85,11 @@ figure() { # NAME WORDS
 		grep -oE '^[0-9]+' || echo 0
 }
 
+# One number of the metrics of the watch begun last.
+metric() { # NAME{LABEL="VALUE"}
+	curl -sS -m 60 --unix-socket "$work/metrics" http://x/metrics | sed -n "s/^$1 //p" | sed 's/\.0*$//'
+}
+
 check() { tests/kernel/pressure_check.py "$@"; }
 
 flood() { # MODE FRAMES [PER_SECOND]
@@ -148,10 +153,24 @@ check each "$work/each.csv" "$A4" "$work/each.lasting" >"$work/each.bad" 2>"$wor
 report "-I shows each of 300 open connections once each time, while 3,000 come and go" "$work/each.bad" \
 	"$(sed 's/^figures //' "$work/each.figures")"
 
-watch full --flows 5000 --half-open $room
-flood data eth0 $((forged * 2)) 100000
+watch tiny --half-open 1000 --listen "$work/metrics"
+flood syn eth0 20000
+evicted=$(metric 'ackmon_flows_evicted_total{reason="half_open"}')
 watched
 {
+	check sum 20000 records="$(check count "$work/tiny.csv")" forgotten="$evicted" events="$(figure tiny 'event the')"
+	[ "$evicted" = "$(figure tiny 'half-open flow')" ] || echo "the summary says $(figure tiny 'half-open flow')"
+	[ "$evicted" -gt 15000 ] || echo "only $evicted were forgotten"
+} >"$work/tiny.bad" 2>&1
+report "metrics say exactly what a small room for half-open ones forgot" "$work/tiny.bad" \
+	"$evicted of 20000 forgotten, by a room of 1000"
+
+watch full --flows 5000 --half-open $room --listen "$work/metrics"
+flood data eth0 $((forged * 2)) 100000
+evicted=$(metric 'ackmon_flows_evicted_total{reason="table_full"}')
+watched
+{
+	[ "$evicted" = $((forged - 5000)) ] || echo "metrics say $evicted"
 	check sum $((forged - 5000)) refused="$(figure full 'proven flow')"
 	check sum "$forged" records="$(check count "$work/full.csv")" events="$(figure full 'event the')"
 	grep -q 'flow table is full' "$work/full.err" || [ "$silence_s" = 0 ] || echo "nobody was told"
@@ -159,7 +178,7 @@ watched
 report "a full flow table refuses exactly what it cannot take" "$work/full.bad" \
 	"$(figure full 'proven flow') of $forged refused, by a table of 5000"
 
-watch unread --half-open $room
+watch unread --half-open $room --listen "$work/metrics"
 reader=${job_pids[-1]}
 kill -STOP "$reader"
 if [ $silence_s = 0 ]; then
@@ -170,8 +189,10 @@ else
 	flood reuse eth0 $unread 50000
 fi
 kill -CONT "$reader"
+lost=$(metric 'ackmon_events_lost_total{where="ring_buffer"}')
 watched
 {
+	[ "$lost" = "$(figure unread 'event the')" ] || echo "metrics say $lost"
 	check sum $unread records="$(check count "$work/unread.csv")" events="$(figure unread 'event the')"
 	[ "$(figure unread 'event the')" -gt 0 ] || echo "nothing was lost: the ring buffer was never full"
 	[ "$(figure unread 'tracked in')" -ge $unread ] || echo "not every frame was tracked"
