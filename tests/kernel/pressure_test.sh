@@ -153,6 +153,39 @@ check each "$work/each.csv" "$A4" "$work/each.lasting" >"$work/each.bad" 2>"$wor
 report "-I shows each of 300 open connections once each time, while 3,000 come and go" "$work/each.bad" \
 	"$(sed 's/^figures //' "$work/each.figures")"
 
+# Silence: by default it takes 70 s and an hour.
+watch quiet --half-open 100003 --half-open-timeout 0.4 --idle-timeout 1.2
+watcher=${job_pids[-1]}
+unset 'job_pids[-1]'
+job "$work/server" end, b "$TRAFFIC" server --count 1 --seconds 300
+job_pids+=("$watcher")
+on a "$TRAFFIC" client "$B4" --count 1 --rounds 2 --pause 600000 --seconds 60 >"$work/quiet.lasting" &
+lasting=$!
+flood syn eth0 5
+bytes=$(bpftool -j map show | python3 -c 'import json, sys
+print(*(m["bytes_memlock"] for m in json.load(sys.stdin) if m.get("name") == "half_open" and m["max_entries"] == 100003))')
+until_records() { # COUNT PATTERN
+	local try
+	for try in $(seq 600); do
+		[ "$(grep -c -- "$2" "$work/quiet.csv")" -ge "$1" ] && return
+		sleep 0.05
+	done
+	echo "$(grep -c -- "$2" "$work/quiet.csv") records with $2, not $1"
+}
+{
+	until_records 5 ',no_answer,idle,'
+	until_records 1 "^$A4,.*,established,idle,"
+	said=$(sed -n 's/.* that only open (\([0-9]*\) MB).*/\1/p' "$work/quiet.err")
+	[ $((said + 1)) -gt $((bytes / 1000000)) ] && [ $((said * 1000000)) -le $((bytes * 2)) ] ||
+		echo "told $said MB for half-open ones, the kernel says $bytes octets"
+} >"$work/quiet.bad" 2>&1
+kill $lasting
+wait $lasting 2>/dev/null
+watched
+jobs_stop
+report "silence ends what waits and what is open after the time it was given" "$work/quiet.bad" \
+	"a room for 100,003 half-open ones was said to take $said MB, the kernel says $bytes octets"
+
 watch tiny --half-open 1000 --listen "$work/metrics"
 flood syn eth0 20000
 evicted=$(metric 'ackmon_flows_evicted_total{reason="half_open"}')
