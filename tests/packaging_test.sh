@@ -35,18 +35,21 @@ has() { command -v "$1" >/dev/null; }
 
 # The manager's end: answers when it has heard of READY and of two WATCHDOGs, then of STOPPING.
 manager='
-import os, signal, socket, subprocess, sys, time
+import os, signal, socket, struct, subprocess, sys, time
 name, program = sys.argv[1:]
 end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 end.bind("\0" + name[1:] if name[0] == "@" else name)
-end.settimeout(10)
+end.settimeout(60)
+end.setsockopt(socket.SOL_SOCKET, 35, 1) # SO_TIMESTAMPNS: when it was sent, however late it is read
 child = subprocess.Popen([program, "-q", "-i", "lo", "-j"], stdout=subprocess.DEVNULL,
     env=dict(os.environ, NOTIFY_SOCKET=name, WATCHDOG_USEC="400000"))
-begin, heard = time.monotonic(), []
+begin, heard = time.time(), []
 def hear(word):
     while True:
-        text = end.recv(4096).decode()
-        heard.append((time.monotonic() - begin, text))
+        text, ancillary = end.recvmsg(4096, 64)[:2]
+        seconds, ns = struct.unpack("qq", ancillary[0][2])
+        heard.append((seconds + ns / 1e9 - begin, text.decode()))
+        text = heard[-1][1]
         if word in text.splitlines():
             return heard[-1][0]
 try:
@@ -58,7 +61,7 @@ try:
     child.send_signal(signal.SIGTERM)
     hear("STOPPING=1")
 except socket.timeout:
-    print("not heard within 10 s; so far", heard)
+    print("not heard within 60 s; so far", heard)
 finally:
     child.poll() is None and child.terminate()
     code = child.wait()

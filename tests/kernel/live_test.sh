@@ -83,15 +83,15 @@ summaries() { # HOST: how many are printed so far
 snapshot() { # HOST before|after
 	local try i said packets
 
-	for try in $(seq 10); do
+	for try in $(seq 50); do
 		packets=$(counters "$1")
 		said=$(summaries "$1")
 		kill -USR1 "${watcher[$1]}"
-		for i in $(seq 100); do
+		for i in $(seq 2000); do
 			[ "$(summaries "$1")" -gt "$said" ] && break
 			sleep 0.01
 		done
-		[ "$packets" = "$(counters "$1")" ] && break
+		[ "$(summaries "$1")" -gt "$said" ] && [ "$packets" = "$(counters "$1")" ] && break
 		sleep 0.2
 	done
 	{
@@ -108,7 +108,7 @@ watch_start() { # HOST MODE
 		"$ACKMON" -i eth0 -m "$2" -j -w "$work/$1.ndjson" 2>"$work/$1.err" &
 	watcher[$1]=$!
 	job_pids+=($!)
-	for i in $(seq 100); do
+	for i in $(seq 600); do
 		on "$1" "$ACKMON" -D 2>/dev/null | grep -q '^eth0 .*ackmon_egress' && return 0
 		kill -0 "${watcher[$1]}" 2>/dev/null || break
 		sleep 0.05

@@ -99,7 +99,7 @@ $(tail -n 3 "$work/w.err")"
 }
 
 connect() { # one connection through near0; refused is an answer, too
-	in_near timeout 5 bash -c ': </dev/tcp/10.78.1.2/9' 2>/dev/null
+	in_near timeout 30 bash -c ': </dev/tcp/10.78.1.2/9' 2>/dev/null
 	return 0
 }
 

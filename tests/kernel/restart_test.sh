@@ -282,7 +282,7 @@ stop TERM
 # One killed in the moment it forks leaves its lock to the other process until that lets go of it.
 start "taken over" "$work/reader" "$near" "$ackmon" -i near0 || cat "$work/reader" >>"$work/two"
 stop KILL
-start held "$work/holder" "$near" flock "$(echo "$ACKMON_BPFFS"/v1/net-*/maps)" sh -c 'echo held; sleep 1'
+start held "$work/holder" "$near" flock "$(echo "$ACKMON_BPFFS"/v1/net-*/maps)" sh -c 'echo held; sleep 0.5'
 start "taken over" "$work/reader" "$near" "$ackmon" -i near0 || cat "$work/reader" >>"$work/two"
 stop TERM
 wait "${pids[-1]}"

@@ -76,7 +76,7 @@ def pairs():
 
 def settled(expected):
     """What never opened counts when it is swept out: some watches are too short for that."""
-    for _ in range(5):
+    for _ in range(20):
         got = pairs()
         if got == expected:
             break
