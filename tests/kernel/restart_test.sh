@@ -387,7 +387,7 @@ begin_traffic
 for _ in $(seq 5); do
 	ids=$(our_ids)
 	on_near "$ackmon" attach -q -i near0 2>>"$work/upgrade"
-	[ "$(our_ids | grep -cxF "$ids")" = 0 ] || echo "the same programs: $ids" | tr '\n' ' ' >>"$work/upgrade"
+	[ "$(our_ids | grep -cxF "$ids")" = 0 ] || echo "the same programs:" $ids >>"$work/upgrade"
 done
 end_traffic
 frames=$(($(link_frames) - frames)) seen=$(($(status_of frames_seen) - seen))
