@@ -251,6 +251,33 @@ filter_added_meanwhile_keeps_our_qdisc()
 	return $result
 }
 
+# 172 and 0xacc are what we take.
+filter_in_our_place_is_refused_and_stays()
+{
+	foreign_object
+	in_near tc qdisc add dev near0 clsact
+	in_near tc filter add dev near0 ingress prio 172 handle 0xacc bpf da obj "$work/foreign.o" sec tc
+	traces near0 >"$work/before"
+	refuses "foreign TC ingress filter has priority 172 and handle 0xacc" \
+		env ACKMON_TC=clsact "$ackmon" -i near0 -m tc --duration 0.1 && same_traces near0
+	local result=$?
+	in_near tc qdisc del dev near0 clsact
+	return $result
+}
+
+filter_put_in_our_place_meanwhile_stays()
+{
+	foreign_object
+	tc_choice=clsact watch_interface near0 -m tc || return 1
+	in_near tc filter replace dev near0 ingress prio 172 handle 0xacc bpf da obj "$work/foreign.o" sec tc
+	end_watcher TERM
+	in_near tc filter show dev near0 ingress | grep -q foreign_tc
+	local result=$?
+	in_near tc qdisc del dev near0 clsact
+	[ $result = 0 ] || why="the foreign filter is gone"
+	return $result
+}
+
 empty_foreign_clsact_stays()
 {
 	in_near tc qdisc add dev near0 clsact
