@@ -70,7 +70,7 @@ in_near() { nsenter --net="/run/netns/$near" "$@"; }
 is_confined() { [ "$(status_of Seccomp)" = 2 ]; }
 
 watch_with() { # OPTIONS...
-	nsenter --net="/run/netns/$near" env ${tc:+ACKMON_TC=$tc} "$ackmon" --duration 100 "$@" \
+	nsenter --net="/run/netns/$near" ${begin:-} env ${tc:+ACKMON_TC=$tc} "$ackmon" --duration 100 "$@" \
 		>"$work/w.out" 2>"$work/w.err" &
 	watcher=$!
 	until_true is_confined
@@ -128,10 +128,10 @@ keeps_for_the_end() { # CAPABILITIES OPTIONS...
 		said "kept by process $(deputy) alone" && end_watch
 }
 
-becomes_nobody() { # CAPABILITIES OPTIONS...
+becomes_nobody() { # CAPABILITIES OPTIONS...: also who begins with groups of his own
 	local wanted=$1
 	shift
-	watch_with -Z nobody "$@" && holds Uid "$nobody_ids" && holds Gid "$nobody_ids" &&
+	begin="setpriv --groups 4242,4243" watch_with -Z nobody "$@" && holds Uid "$nobody_ids" && holds Gid "$nobody_ids" &&
 		holds Groups "" && holds CapPrm "$wanted" && holds NoNewPrivs 1 && end_watch
 }
 
