@@ -213,7 +213,8 @@ ends_without_it() {
 	[ $code = 1 ] && said "attaches to interfaces was ended"
 }
 
-is_gone() { ! [ -e "/proc/$1" ]; }
+# Or dead: an orphan goes when the first process of the machine, or of its container, asks for its end.
+is_gone() { ! [ -e "/proc/$1" ] || [[ $(status_of State "" "$1") == Z* ]]; }
 
 plain_user_watches() {
 	nsenter --net="/run/netns/$near" setpriv --reuid 65534 --regid 65534 --clear-groups \
@@ -345,6 +346,7 @@ a_group_may_look() {
 	as_nobody 65532 -i near0 -j --duration 0.1 >"$work/beside.out" 2>"$work/beside.err" || code=1
 	as_nobody 65532 status -j -i near0 >"$work/status.out" 2>"$work/status.err" || code=1
 	as_nobody 65531 -i near0 --duration 0.1 >"$work/other.out" 2>"$work/other.err" && code=1
+	[ -z "$(find /run/ackmon/bpf -mindepth 2 -type f -perm /026)" ] || { why="open to more than the group, or to its writing"; code=1; }
 	kill -TERM "$watcher"
 	wait "$watcher" || code=1
 	watcher=
