@@ -10,7 +10,7 @@ set -u
 exec </dev/null
 cd "$(dirname "$0")/.." || exit 1
 
-SECONDS_MAX=${SECONDS_MAX:-300} # a part that takes longer hangs
+SECONDS_MAX=${SECONDS_MAX:-600} # a part that takes longer hangs
 passed=0 failed=0 skipped=0
 output=$(mktemp) report=$(mktemp)
 trap 'rm -f "$output" "$report"' EXIT
