@@ -297,6 +297,10 @@ done >"$work/promises"
 report "every source begins with its licence and a promise" "$work/promises"
 sources | xargs grep -nIP '[^\x00-\x7f]' 2>/dev/null | cut -c 1-100 >"$work/ascii"
 report "sources are plain ASCII" "$work/ascii"
+# An update of a key that is there evicts others from a full LRU map, and starts a flow anew in the other.
+grep -nE 'map_update_elem\(&(flows|half_open|claims)\b' include/kern/*.h | grep -v BPF_NOEXIST >"$work/updates"
+report "connections are entered where none is, never over one" "$work/updates"
+
 sources | xargs grep -nE '[[:blank:]]+$' 2>/dev/null | cut -c 1-100 >"$work/blanks"
 report "no line of a source ends in blanks" "$work/blanks"
 
