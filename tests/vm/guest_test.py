@@ -522,6 +522,16 @@ def bare_made(name, number, kind, is_v6):
     bare_up(name, number, is_v6)
 
 
+def have_ended():
+    """Whether nothing is on its way any more: what is left of the connections is one end's TIME_WAIT."""
+    for host in "near", "far":
+        for line in run(*on(host, "cat", "/proc/net/tcp", "/proc/net/tcp6")).stdout.splitlines():
+            words = line.split()
+            if any(word.endswith(":1F90") for word in words[1:3]) and words[3] != "06":
+                return False
+    return True
+
+
 def watched_bare(interfaces):
     """Connections through each interface, all of them watched at once: records are those of the kernels."""
     chosen = [word for name in interfaces for word in ("-i", name)]
@@ -531,6 +541,7 @@ def watched_bare(interfaces):
     with started(on("near", ACKMON, *chosen, "-j", "-w", f"{work}/records", "-m", "tc"), f"(?s){ready}", "watch") as watcher:
         for name, (number, is_v6) in interfaces.items():
             kernels[name] = transfer(4 * 1200, 6 * 1200, address_at(number, 1, is_v6))
+        until(have_ended, "the ends of the connections")  # wireguard and serial lines deliver when they come to it
         passed = sum(map(link_frames, interfaces)) - before
         end(watcher)
         said = watcher.said()
