@@ -557,6 +557,8 @@ def watched_bare(interfaces):
 
 def check_bare():
     """tunnels without an Ethernet header: ipip, sit, gre, ip6tnl, ip6gre, wireguard count what the kernels count"""
+    if kernel < (5, 14):
+        raise Skipped("a known limit: what comes in through such an interface is not read on this kernel, see docs/frames.md")
     for host, here, _ in both_ends():
         run(*on(host, "sysctl", "-qw", f"net.ipv6.conf.{host}0.disable_ipv6=0"))
         for address in f"fd78::{here}", f"fd78::1{here}":
