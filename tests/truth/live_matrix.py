@@ -454,7 +454,7 @@ class Judge:
             after += way.ours('receiver', 'late')
         if case['scenario'] in TWO_WAYS + COPIED: # what comes twice may come behind the ACK of the FIN
             after += way.repeats('receiver')
-        merged = MERGED_MAX * kernel if case['scenario'] in TWO_WAYS + COPIED else 0
+        merged = max(1, MERGED_MAX * kernel) if case['scenario'] in TWO_WAYS + COPIED else 0
         if case['offloads'] == '0' and not kernel - merged <= ours <= kernel + after:
             self.complain('dsacks', case, 'port %d %s: kernel %d, ours %d' % (
                 port, way.name, kernel, ours))
