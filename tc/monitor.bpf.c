@@ -11,6 +11,9 @@
 /* And when tunnels are looked into: outer headers with options, then all that once more. */
 #define TUNNEL_HEADERS_MAX 448u
 
+/* Ethernet with a tag and IPv6, and a tunnel's own header. */
+#define OUTER_HEADERS_MAX 128u
+
 /* Headers beyond the linear part of the buffer are pulled into it; the bytes on the wire stay. */
 static __always_inline void tc_pull_headers(struct __sk_buff *skb)
 {
@@ -20,6 +23,25 @@ static __always_inline void tc_pull_headers(struct __sk_buff *skb)
 
 	if (linear < wanted)
 		bpf_skb_pull_data(skb, wanted);
+}
+
+/*
+ * Linux before 5.14 leaves what it has taken off a tunnel's packet in front of it, where other interfaces
+ * have their Ethernet header. That many octets: nothing follows the packet, once it has been in a tunnel.
+ */
+static __always_inline __u32 tc_outer_headers(struct __sk_buff *skb, void *room)
+{
+	const __u64 *first = (const void *)(long)skb->data;
+	const __u8 *ip = room;
+	__u32 outer;
+
+	if (bpf_skb_load_bytes_relative(skb, 0, room, sizeof(*first), BPF_HDR_START_NET))
+		return 0;
+	if ((const void *)(first + 1) > (const void *)(long)skb->data_end ||
+	    *first == *(const __u64 *)room)
+		return 0;
+	outer = skb->len - (ip[0] >> 4 == 4 ? load_u16(ip + 2) : load_u16(ip + 4) + 40u);
+	return outer <= OUTER_HEADERS_MAX ? outer : 0;
 }
 
 __attribute__((noinline)) int tc_hop(struct __sk_buff *skb, __u32 door, int hop)
@@ -61,6 +83,10 @@ static __always_inline int tc_monitor(struct __sk_buff *skb, __u8 door)
 		.door = door,
 		.link = config.link,
 	};
+	if (config.link == LINK_RAW_IP && door == DOOR_TC_INGRESS) {
+		frame.outer = (__u8)tc_outer_headers(skb, pkt);
+		frame.wire_bytes -= frame.outer;
+	}
 	if (config.rehearsing)
 		host_rehearse(&frame);
 	else

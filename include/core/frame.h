@@ -19,6 +19,7 @@ struct frame {
 	__u8 has_vlan_tci;
 	__u8 door; /* enum door */
 	__u8 link; /* enum frame_link */
+	__u8 outer; /* octets in front of where it starts, that are none of it */
 };
 
 #endif

@@ -172,8 +172,9 @@ core_inline int parse_plain_ip(struct cursor *cursor, struct packet *pkt, int ho
 }
 
 /* Where a frame that does not start with Ethernet starts. */
-core_inline int parse_start(const struct frame *frame, struct packet *pkt)
+core_inline int parse_start(const struct frame *frame, struct cursor *cursor, struct packet *pkt)
 {
+	cursor->offset = frame->outer;
 	pkt->parsing.vlans = !!frame->has_vlan_tci;
 	return HOP_LINKS + frame->link;
 }
@@ -197,7 +198,7 @@ core_inline int parse_plain(const struct frame *frame, __u32 decap, struct packe
 		hop = parse_plain_ip(&cursor, ret_pkt,
 				     parse_plain_ethernet(frame, &cursor, ret_pkt));
 	else
-		hop = parse_start(frame, ret_pkt);
+		hop = parse_start(frame, &cursor, ret_pkt);
 	ret_pkt->parsing.offset = cursor.offset;
 	ret_pkt->parsing.wire_left = cursor.wire_left;
 	return hop;
