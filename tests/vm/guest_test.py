@@ -159,7 +159,7 @@ def compare(kernels, found, iface="near0"):
                    record[side + "_retransmitted_segments"], "not", again)
             # What is left of a socket in TIME_WAIT sends the last ACK, and counts it nowhere.
             segments, least = record[side + "_segments"], int(line["segs_out"])
-            demand(least <= segments <= least + 1, side, segments, "segments, the kernel says", least)
+            demand(least <= segments <= least + 1, iface, side, segments, "segments, the kernel says", least)
 
 
 def watching(*options, name="watch", **more):
