@@ -17,7 +17,8 @@ ENDIANS = {b'\xd4\xc3\xb2\xa1': '<', b'\x4d\x3c\xb2\xa1': '<',
            b'\xa1\xb2\xc3\xd4': '>', b'\xa1\xb2\x3c\x4d': '>'}
 
 # sacked: what the receiver misses from the acknowledgment on ends there; None: it misses nothing it knows of.
-Segment = collections.namedtuple('Segment', 'frame way seq length payload flags identity ack sacked')
+# again: octets that came twice, as a D-SACK tells (RFC 2883); 0: no D-SACK.
+Segment = collections.namedtuple('Segment', 'frame way seq length payload flags identity ack sacked again')
 
 
 def records(path):
@@ -52,6 +53,17 @@ def lowest_sacked(options, ack):
     return (ack + min(above)) % (1 << 32) if above else None
 
 
+def duplicate_sacked(options, ack):
+    words = option(options, 5)
+    edges = struct.unpack('>%dI' % (len(words) // 4), words[:len(words) // 4 * 4])
+    if len(edges) < 2:
+        return 0
+    length = (edges[1] - edges[0]) % (1 << 32)
+    below = (ack - edges[1]) % (1 << 32) < 1 << 31
+    within = len(edges) >= 4 and (edges[0] - edges[2]) % (1 << 32) + length <= (edges[3] - edges[2]) % (1 << 32)
+    return length if below or within else 0
+
+
 def segments(path):
     """All but resets, in the order of the capture; what takes no sequence space still passes others by."""
     for number, frame in enumerate(records(path), 1):
@@ -75,7 +87,8 @@ def segments(path):
         way = ends[:half], ports[:2], ends[half:], ports[2:]
         options = frame[start + 20:data]
         identity = seq, length, flags, ack, ip_id, option(options, 8)
-        yield Segment(number, way, seq, length, payload, flags, identity, ack, lowest_sacked(options, ack))
+        yield Segment(number, way, seq, length, payload, flags, identity, ack, lowest_sacked(options, ack),
+                      duplicate_sacked(options, ack))
 
 
 def by_way(path):
@@ -154,6 +167,12 @@ def overtaken_behind(passed, answers):
         elif segment.sacked is not None:
             count += seen.first is not None and seen.holds_all(segment.ack, segment.sacked)
     return count
+
+
+def told_together(sent, answers):
+    """How many segments the D-SACKs in `answers` tell of, by the largest of them, beyond one each."""
+    largest = max((segment.payload for segment in sent), default=1) or 1
+    return sum((segment.again - 1) // largest for segment in answers if segment.again)
 
 
 def main():
