@@ -10,9 +10,9 @@ exec </dev/null
 cd "$(dirname "$0")/../.." || exit 1
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
+VM_SECONDS=${VM_SECONDS:-900} # before lib.sh has a shorter one
 . tests/vm/lib.sh
 VM_CACHE=$(realpath -m "$VM_CACHE")
-VM_SECONDS=${VM_SECONDS:-900}
 series=${1:-6.12}
 
 skip_all() {
