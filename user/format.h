@@ -9,8 +9,9 @@
 #include "abi/key.h"
 
 /*
- * Each writes at `at` and returns where it stopped; nothing is terminated unless it says so. At
- * most FORMAT_NUMBER_MAX bytes for a number or a time, FORMAT_ENDPOINT_MAX for an address.
+ * Each writes at `at` and returns where it stopped; nothing is terminated unless it says so. A number
+ * or a time wants room for FORMAT_NUMBER_MAX bytes, an address for FORMAT_ENDPOINT_MAX: what is behind
+ * the text may be written over, too.
  */
 #define FORMAT_NUMBER_MAX 32
 #define FORMAT_ENDPOINT_MAX 56

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -26,6 +27,26 @@ TEST(numbers_are_written_whole)
 	assert_formats("0", format_number(at, 0));
 	assert_formats("10", format_number(at, 10));
 	assert_formats("18446744073709551615", format_number(at, UINT64_MAX));
+}
+
+/* Around each power of ten, and as random numbers of each length. */
+TEST(numbers_of_every_length_are_those_of_printf)
+{
+	unsigned int seed = 1;
+	char expected[32];
+
+	for (uint64_t power = 1; power < UINT64_MAX / 10; power *= 10) {
+		for (uint64_t i = 0; i < 200; i++) {
+			uint64_t number = i < 20 ? power - 10 + i : rand_r(&seed) * power + rand_r(&seed);
+
+			sprintf(expected, "%llu", (unsigned long long)number);
+			assert_formats(expected, format_number(at, number));
+		}
+	}
+	for (uint64_t number = 0; number < 100000; number++) {
+		sprintf(expected, "%llu", (unsigned long long)number);
+		assert_formats(expected, format_number(at, number));
+	}
 }
 
 TEST(groups_are_of_three_digits)
@@ -129,10 +150,34 @@ TEST(clock_has_milliseconds_of_local_time)
 	assert_formats("02:00:00.999", format_clock(at, 999999999));
 }
 
+/* Every set of zero groups, and groups of every length. */
+TEST(ipv6_is_written_as_the_library_has_it)
+{
+	unsigned int seed = 1;
+	char expected[INET6_ADDRSTRLEN];
+
+	for (int round = 0; round < 256 * 20; round++) {
+		struct ip_addr addr = {0};
+
+		for (int group = 0; group < 8; group++) {
+			unsigned int number = (rand_r(&seed) >> 8 & 0xffff) >> (round / 256 % 4 * 4);
+
+			if (round >> group & 1)
+				continue;
+			addr.bytes[2 * group] = (uint8_t)(number >> 8);
+			addr.bytes[2 * group + 1] = (uint8_t)number;
+		}
+		inet_ntop(AF_INET6, addr.bytes, expected, sizeof(expected));
+		assert_formats(expected, format_addr(at, &addr));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_are_written_whole),
+		cmocka_unit_test(numbers_of_every_length_are_those_of_printf),
+		cmocka_unit_test(ipv6_is_written_as_the_library_has_it),
 		cmocka_unit_test(groups_are_of_three_digits),
 		cmocka_unit_test(hex_always_has_sixteen_digits),
 		cmocka_unit_test(durations_have_the_unit_that_reads_best),
