@@ -64,7 +64,7 @@ static size_t table_cell(struct table_column *column, const struct record *recor
 {
 	if (!column->field)
 		column->column->cell(record, ret_text);
-	else if (table_field_cell(column->field, column->unit, record, ret_text) == VALUE_TEXT)
+	else if (table_field_cell(column->field, column->unit, record, ret_text) >= VALUE_WORD)
 		column->left = true;
 	if (!*ret_text && !is_note(column))
 		strcpy(ret_text, "-");

@@ -3,7 +3,6 @@
 #include "export_table_columns.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "format.h"
@@ -46,7 +45,7 @@ static void cell_tunnel(const struct record *record, char *ret_text)
 
 	record_read(record, record_field("tunnel"), &tunnel);
 	record_read(record, record_field("tunnel_id"), &id);
-	if (tunnel.kind == VALUE_TEXT) {
+	if (tunnel.kind == VALUE_WORD) {
 		at = format_text(at, tunnel.text);
 		if (id.kind == VALUE_NUMBER) {
 			*at++ = ' ';
@@ -291,10 +290,12 @@ static char *format_unit(char *at, enum unit unit, uint64_t number)
 	return format_number(at, number);
 }
 
-/* Interface names are bytes; the terminal must not obey them. */
+/* Interface names are bytes; the terminal must not obey them. What is too long for a cell is cut. */
 static char *format_harmless(char *at, const char *text)
 {
-	for (; *text; text++)
+	const char *end = at + CELL_MAX - 1;
+
+	for (; *text && at < end; text++)
 		*at++ = *text >= 0x20 && *text < 0x7f ? *text : '?';
 	return at;
 }
@@ -313,13 +314,9 @@ enum value_kind table_field_cell(const struct record_field *field, enum unit uni
 	case VALUE_BOOL:
 		at = format_text(at, value.number ? "yes" : "no");
 		break;
+	case VALUE_WORD:
 	case VALUE_TEXT:
 		at = format_harmless(at, value.text);
-		break;
-	case VALUE_LABEL:
-		snprintf(value.text, sizeof(value.text), "%s", value.label);
-		at = format_harmless(at, value.text);
-		value.kind = VALUE_TEXT;
 		break;
 	case VALUE_ABSENT:
 		break;

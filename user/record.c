@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <sha1.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "abi/tunnel.h"
@@ -62,15 +61,27 @@ static void value_bool(struct value *ret_value, bool truth)
 	ret_value->number = truth;
 }
 
+/* What is ours, and stays where it is. */
+static void value_word(struct value *ret_value, const char *word)
+{
+	ret_value->len = (uint32_t)strlen(word);
+	ret_value->kind = ret_value->len ? VALUE_WORD : VALUE_ABSENT;
+	ret_value->text = word;
+}
+
+/* What was written into its room, up to here. */
+static void value_written(struct value *ret_value, char *end)
+{
+	*end = '\0';
+	ret_value->len = (uint32_t)(end - ret_value->room);
+	ret_value->kind = ret_value->len ? VALUE_WORD : VALUE_ABSENT;
+	ret_value->text = ret_value->room;
+}
+
 static void value_text(struct value *ret_value, const char *text)
 {
-	size_t len = strlen(text);
-
-	if (len > VALUE_TEXT_MAX - 1)
-		len = VALUE_TEXT_MAX - 1;
-	ret_value->kind = len ? VALUE_TEXT : VALUE_ABSENT;
-	memcpy(ret_value->text, text, len);
-	ret_value->text[len] = '\0';
+	ret_value->kind = text && *text ? VALUE_TEXT : VALUE_ABSENT;
+	ret_value->text = text;
 }
 
 /* The time from one moment to another; captures may have them in the wrong order. */
@@ -129,11 +140,10 @@ static bool addr_is_ipv4(const struct ip_addr *addr)
 }
 
 /* 20 bytes are 28 characters: six triples, and two bytes that leave one "=". */
-static void base64_of_sha1(const uint8_t bytes[SHA1_DIGEST_LENGTH], char ret_text[29])
+static char *base64_of_sha1(char *at, const uint8_t bytes[SHA1_DIGEST_LENGTH])
 {
 	static const char digits[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	char *at = ret_text;
 
 	for (int i = 0; i < SHA1_DIGEST_LENGTH; i += 3) {
 		uint32_t third = i + 2 < SHA1_DIGEST_LENGTH ? bytes[i + 2] : 0;
@@ -143,7 +153,7 @@ static void base64_of_sha1(const uint8_t bytes[SHA1_DIGEST_LENGTH], char ret_tex
 			*at++ = digits[bits >> shift & 63];
 	}
 	at[-1] = '=';
-	*at = '\0';
+	return at;
 }
 
 /*
@@ -170,21 +180,18 @@ static void read_community_id(const struct record_end *end, struct value *ret_va
 	SHA1Init(&sha1);
 	SHA1Update(&sha1, input, (size_t)(at - input));
 	SHA1Final(digest, &sha1);
-	ret_value->kind = VALUE_TEXT;
-	memcpy(ret_value->text, "1:", 2);
-	base64_of_sha1(digest, ret_value->text + 2);
+	memcpy(ret_value->room, "1:", 2);
+	value_written(ret_value, base64_of_sha1(ret_value->room + 2, digest));
 }
 
 static void read_id(const struct record_end *end, struct value *ret_value)
 {
-	ret_value->kind = VALUE_TEXT;
-	*format_hex64(ret_value->text, record_id(end->record)) = '\0';
+	value_written(ret_value, format_hex64(ret_value->room, record_id(end->record)));
 }
 
 static void read_addr(const struct record_end *end, struct value *ret_value)
 {
-	ret_value->kind = VALUE_TEXT;
-	*format_addr(ret_value->text, &end->record->key.addr[end->index]) = '\0';
+	value_written(ret_value, format_addr(ret_value->room, &end->record->key.addr[end->index]));
 }
 
 static void read_port(const struct record_end *end, struct value *ret_value)
@@ -240,17 +247,17 @@ const char *record_close(const struct record *record)
 
 static void read_state(const struct record_end *end, struct value *ret_value)
 {
-	value_text(ret_value, record_state(end->record));
+	value_word(ret_value, record_state(end->record));
 }
 
 static void read_outcome(const struct record_end *end, struct value *ret_value)
 {
-	value_text(ret_value, record_outcome(end->record));
+	value_word(ret_value, record_outcome(end->record));
 }
 
 static void read_close(const struct record_end *end, struct value *ret_value)
 {
-	value_text(ret_value, record_close(end->record));
+	value_word(ret_value, record_close(end->record));
 }
 
 /* Fields of the flow */
@@ -263,17 +270,17 @@ static void read_version(const struct record_end *end, struct value *ret_value)
 
 static void read_iface(const struct record_end *end, struct value *ret_value)
 {
-	value_text(ret_value, end->record->iface ? end->record->iface : "");
+	value_text(ret_value, end->record->iface);
 }
 
 static void read_netns(const struct record_end *end, struct value *ret_value)
 {
-	value_text(ret_value, end->record->netns ? end->record->netns : "");
+	value_text(ret_value, end->record->netns);
 }
 
 static void read_also_ifaces(const struct record_end *end, struct value *ret_value)
 {
-	value_text(ret_value, end->record->also_ifaces ? end->record->also_ifaces : "");
+	value_text(ret_value, end->record->also_ifaces);
 }
 
 static void read_vlan(const struct record_end *end, struct value *ret_value)
@@ -299,15 +306,11 @@ static const char *tunnel_word(uint8_t tunnel)
 static void read_tunnel(const struct record_end *end, struct value *ret_value)
 {
 	uint8_t tunnel = end->record->flow.tunnel, outer = tunnel >> 4, inner = tunnel & 15;
-	char text[VALUE_TEXT_MAX];
+	char *at = format_text(ret_value->room, tunnel_word(outer));
 
-	if (!tunnel) {
-		value_absent(ret_value);
-		return;
-	}
-	snprintf(text, sizeof(text), "%s%s%s", tunnel_word(outer), outer ? "/" : "",
-		 tunnel_word(inner));
-	value_text(ret_value, text);
+	if (outer)
+		*at++ = '/';
+	value_written(ret_value, format_text(at, tunnel_word(inner)));
 }
 
 static void read_tunnel_id(const struct record_end *end, struct value *ret_value)
@@ -327,12 +330,12 @@ static void read_icmp(const struct record_end *end, struct value *ret_value)
 	};
 	uint8_t icmp = end->record->flow.icmp;
 
-	value_text(ret_value, icmp < ICMP_COUNT ? words[icmp] : "");
+	value_word(ret_value, icmp < ICMP_COUNT ? words[icmp] : "");
 }
 
 static void read_role(const struct record_end *end, struct value *ret_value)
 {
-	value_text(ret_value, end->record->flow.role == ROLE_GUESSED ? "guessed" : "seen");
+	value_word(ret_value, end->record->flow.role == ROLE_GUESSED ? "guessed" : "seen");
 }
 
 static void read_start(const struct record_end *end, struct value *ret_value)
@@ -483,14 +486,11 @@ static void read_spurious(const struct record_end *end, struct value *ret_value)
 /* The flags ever seen, lowest bit first: FIN SYN RST PSH ACK URG ECE CWR. */
 static void read_flags(const struct record_end *end, struct value *ret_value)
 {
-	char *at = ret_value->text;
+	char *at = ret_value->room;
 
-	for (int bit = 0; bit < 8; bit++) {
-		if (end->side->flags >> bit & 1)
-			*at++ = "FSRPAUEC"[bit];
-	}
-	*at = '\0';
-	ret_value->kind = at == ret_value->text ? VALUE_ABSENT : VALUE_TEXT;
+	for (unsigned int flags = end->side->flags; flags; flags &= flags - 1)
+		*at++ = "FSRPAUEC"[__builtin_ctz(flags)];
+	value_written(ret_value, at);
 }
 
 /* Labels */
@@ -511,45 +511,36 @@ static const struct label_group *end_group(const struct record_end *end)
 	return label ? labels_group(end->record->labels, label->group) : NULL;
 }
 
-static void value_label(struct value *ret_value, const char *text)
-{
-	ret_value->kind = text && *text ? VALUE_LABEL : VALUE_ABSENT;
-	ret_value->label = text;
-}
-
 static void read_name(const struct record_end *end, struct value *ret_value)
 {
 	const struct label *label = end_label(end);
 	const char *cgroup = end->record->cgroup[end->index];
-	char name[CGROUP_NAME_MAX];
-
-	value_label(ret_value, label ? label->name : NULL);
+	value_text(ret_value, label ? label->name : NULL);
 	if (ret_value->kind != VALUE_ABSENT || !cgroup)
 		return;
-	cgroup_name(cgroup, name);
-	value_text(ret_value, name);
+	_Static_assert(CGROUP_NAME_MAX <= VALUE_ROOM, "names of cgroups have room");
+	cgroup_name(cgroup, ret_value->room);
+	value_text(ret_value, ret_value->room);
 }
 
 static void read_namespace(const struct record_end *end, struct value *ret_value)
 {
 	const struct label_group *group = end_group(end);
-
 	const char *cgroup = end->record->cgroup[end->index];
-	char namespace[CGROUP_NAMESPACE_MAX];
 
-	value_label(ret_value, group ? group->namespace : NULL);
+	value_text(ret_value, group ? group->namespace : NULL);
 	if (ret_value->kind != VALUE_ABSENT || !cgroup)
 		return;
-	cgroup_namespace(cgroup, namespace);
-	if (*namespace)
-		value_text(ret_value, namespace);
+	_Static_assert(CGROUP_NAMESPACE_MAX <= VALUE_ROOM, "so have their namespaces");
+	cgroup_namespace(cgroup, ret_value->room);
+	value_text(ret_value, ret_value->room);
 }
 
 static void read_region(const struct record_end *end, struct value *ret_value)
 {
 	const struct label_group *group = end_group(end);
 
-	value_label(ret_value, group ? group->region : NULL);
+	value_text(ret_value, group ? group->region : NULL);
 }
 
 static const struct transit *end_transit(const struct record_end *end)
@@ -589,7 +580,7 @@ static void read_transit_max(const struct record_end *end, struct value *ret_val
 
 static void read_cgroup(const struct record_end *end, struct value *ret_value)
 {
-	value_label(ret_value, end->record->cgroup[end->index]);
+	value_text(ret_value, end->record->cgroup[end->index]);
 }
 
 static void read_external(const struct record_end *end, struct value *ret_value)
@@ -610,40 +601,46 @@ static void read_external(const struct record_end *end, struct value *ret_value)
 #define END_FIELD(end, name, ...)                                                             \
 	{ end "_" name, .of_responder = end[0] == 'r', .read = __VA_ARGS__ }
 
+/* 0 unless something went wrong: see end_is_quiet(). */
+#define QUIET_FIELD(end, name, ...)                                                           \
+	END_FIELD(end, name, __VA_ARGS__, .quiet = end[0] == 'r' ? QUIET_RESPONDER : QUIET_OPENER)
+
+#define HOST_FIELD(end, name, ...) END_FIELD(end, name, __VA_ARGS__, .quiet = QUIET_HOST)
+
 #define END_FIELDS(end)                                                                 \
 	END_FIELD(end, "segments", SIDE_NUMBER(segments)),                              \
 	END_FIELD(end, "frames", SIDE_NUMBER(frames)),                                  \
 	END_FIELD(end, "wire_bytes", SIDE_NUMBER(wire_bytes)),                          \
 	END_FIELD(end, "payload_bytes", SIDE_NUMBER(payload_bytes)),                    \
 	END_FIELD(end, "unique_bytes", SIDE_NUMBER(unique_bytes)),                      \
-	END_FIELD(end, "retransmitted_segments", SIDE_NUMBER(retransmitted_segments)),  \
-	END_FIELD(end, "retransmitted_bytes", SIDE_NUMBER(retransmitted_bytes)),        \
-	END_FIELD(end, "fin_retrans", SIDE_NUMBER(fin_retrans)),                        \
-	END_FIELD(end, "fast", SIDE_NUMBER(fast)),                                      \
-	END_FIELD(end, "rto", SIDE_NUMBER(rto)),                                        \
-	END_FIELD(end, "probe", SIDE_NUMBER(probe)),                                    \
-	END_FIELD(end, "spurious", read_spurious),                                      \
-	END_FIELD(end, "recovered_segments", SIDE_NUMBER(recovered_segments)),          \
-	END_FIELD(end, "recovered_bytes", SIDE_NUMBER(recovered_bytes)),                \
-	END_FIELD(end, "reordered", SIDE_NUMBER(reordered)),                            \
-	END_FIELD(end, "late", SIDE_NUMBER(late)),                                      \
-	END_FIELD(end, "unresolved", SIDE_NUMBER(unresolved)),                          \
-	END_FIELD(end, "copies", SIDE_NUMBER(copies)),                                  \
-	END_FIELD(end, "gap_bytes", SIDE_NUMBER(gap_bytes)),                            \
-	END_FIELD(end, "holes_dropped", SIDE_NUMBER(holes_dropped)),                    \
-	END_FIELD(end, "keepalives", SIDE_NUMBER(keepalives)),                          \
-	END_FIELD(end, "window_probes", SIDE_NUMBER(window_probes)),                    \
-	END_FIELD(end, "zero_windows", SIDE_NUMBER(zero_windows)),                      \
-	END_FIELD(end, "zero_window_ns", read_zero_window),                             \
-	END_FIELD(end, "dup_acks", SIDE_NUMBER(dup_acks)),                              \
-	END_FIELD(end, "sacks", SIDE_NUMBER(sacks)),                                    \
-	END_FIELD(end, "dsacks", SIDE_NUMBER(dsacks)),                                  \
-	END_FIELD(end, "window_full", SIDE_NUMBER(window_full)),                        \
-	END_FIELD(end, "ecn_ce", SIDE_NUMBER(ecn_ce)),                                  \
-	END_FIELD(end, "ecn_ece", SIDE_NUMBER(ecn_ece)),                                \
-	END_FIELD(end, "ecn_cwr", SIDE_NUMBER(ecn_cwr)),                                \
-	END_FIELD(end, "suspects", SIDE_NUMBER(suspects)),                              \
-	END_FIELD(end, "ttl_changes", SIDE_NUMBER(ttl_changes)),                        \
+	QUIET_FIELD(end, "retransmitted_segments", SIDE_NUMBER(retransmitted_segments)),\
+	QUIET_FIELD(end, "retransmitted_bytes", SIDE_NUMBER(retransmitted_bytes)),      \
+	QUIET_FIELD(end, "fin_retrans", SIDE_NUMBER(fin_retrans)),                      \
+	QUIET_FIELD(end, "fast", SIDE_NUMBER(fast)),                                    \
+	QUIET_FIELD(end, "rto", SIDE_NUMBER(rto)),                                      \
+	QUIET_FIELD(end, "probe", SIDE_NUMBER(probe)),                                  \
+	QUIET_FIELD(end, "spurious", read_spurious),                                    \
+	QUIET_FIELD(end, "recovered_segments", SIDE_NUMBER(recovered_segments)),        \
+	QUIET_FIELD(end, "recovered_bytes", SIDE_NUMBER(recovered_bytes)),              \
+	QUIET_FIELD(end, "reordered", SIDE_NUMBER(reordered)),                          \
+	QUIET_FIELD(end, "late", SIDE_NUMBER(late)),                                    \
+	QUIET_FIELD(end, "unresolved", SIDE_NUMBER(unresolved)),                        \
+	QUIET_FIELD(end, "copies", SIDE_NUMBER(copies)),                                \
+	QUIET_FIELD(end, "gap_bytes", SIDE_NUMBER(gap_bytes)),                          \
+	QUIET_FIELD(end, "holes_dropped", SIDE_NUMBER(holes_dropped)),                  \
+	QUIET_FIELD(end, "keepalives", SIDE_NUMBER(keepalives)),                        \
+	QUIET_FIELD(end, "window_probes", SIDE_NUMBER(window_probes)),                  \
+	QUIET_FIELD(end, "zero_windows", SIDE_NUMBER(zero_windows)),                    \
+	QUIET_FIELD(end, "zero_window_ns", read_zero_window),                           \
+	QUIET_FIELD(end, "dup_acks", SIDE_NUMBER(dup_acks)),                            \
+	QUIET_FIELD(end, "sacks", SIDE_NUMBER(sacks)),                                  \
+	QUIET_FIELD(end, "dsacks", SIDE_NUMBER(dsacks)),                                \
+	QUIET_FIELD(end, "window_full", SIDE_NUMBER(window_full)),                      \
+	QUIET_FIELD(end, "ecn_ce", SIDE_NUMBER(ecn_ce)),                                \
+	QUIET_FIELD(end, "ecn_ece", SIDE_NUMBER(ecn_ece)),                              \
+	QUIET_FIELD(end, "ecn_cwr", SIDE_NUMBER(ecn_cwr)),                              \
+	QUIET_FIELD(end, "suspects", SIDE_NUMBER(suspects)),                            \
+	QUIET_FIELD(end, "ttl_changes", SIDE_NUMBER(ttl_changes)),                      \
 	END_FIELD(end, "rtt_samples", SIDE_NUMBER(rtt_samples)),                        \
 	END_FIELD(end, "rtt_min_ns", read_rtt_min),                                     \
 	END_FIELD(end, "rtt_mean_ns", read_rtt_mean),                                   \
@@ -654,27 +651,27 @@ static void read_external(const struct record_end *end, struct value *ret_value)
 	END_FIELD(end, "wscale", read_wscale),                                          \
 	END_FIELD(end, "flags", read_flags)
 
-#define END_LABELS(end)                                                                       \
-	END_FIELD(end, "name", read_name),                                                     \
-	END_FIELD(end, "namespace", read_namespace),                                           \
-	END_FIELD(end, "region", read_region),                                                 \
-	END_FIELD(end, "external", read_external),                                             \
-	END_FIELD(end, "cgroup", read_cgroup),                                                 \
-	END_FIELD(end, "transit_samples", read_transit_samples),                               \
-	END_FIELD(end, "transit_min_ns", read_transit_min),                                    \
-	END_FIELD(end, "transit_mean_ns", read_transit_mean),                                  \
-	END_FIELD(end, "transit_max_ns", read_transit_max)
+#define END_LABELS(end)                                                                 \
+	HOST_FIELD(end, "name", read_name),                                             \
+	HOST_FIELD(end, "namespace", read_namespace),                                   \
+	HOST_FIELD(end, "region", read_region),                                         \
+	HOST_FIELD(end, "external", read_external),                                     \
+	HOST_FIELD(end, "cgroup", read_cgroup),                                         \
+	HOST_FIELD(end, "transit_samples", read_transit_samples),                       \
+	HOST_FIELD(end, "transit_min_ns", read_transit_min),                            \
+	HOST_FIELD(end, "transit_mean_ns", read_transit_mean),                          \
+	HOST_FIELD(end, "transit_max_ns", read_transit_max)
 
 static const struct record_field fields[] = {
 	{ "v", .read = read_version },
 	{ "id", .read = read_id },
 	{ "community_id", .read = read_community_id },
 	{ "iface", .read = read_iface },
-	{ "netns", .read = read_netns },
-	{ "also_ifaces", .read = read_also_ifaces },
-	{ "vlan", .read = read_vlan },
-	{ "tunnel", .read = read_tunnel },
-	{ "tunnel_id", .read = read_tunnel_id },
+	{ "netns", .read = read_netns, .quiet = QUIET_PLACE },
+	{ "also_ifaces", .read = read_also_ifaces, .quiet = QUIET_PLACE },
+	{ "vlan", .read = read_vlan, .quiet = QUIET_PLACE },
+	{ "tunnel", .read = read_tunnel, .quiet = QUIET_PLACE },
+	{ "tunnel_id", .read = read_tunnel_id, .quiet = QUIET_PLACE },
 	{ "role", .read = read_role },
 	END_FIELD("opener", "addr", read_addr),
 	END_FIELD("opener", "port", read_port),
@@ -717,28 +714,61 @@ const struct record_field *record_field(const char *name)
 	return NULL;
 }
 
-static uint64_t side_number(const struct side *side, const struct record_field *field)
+/*
+ * The rare part of struct side is what the quiet fields are read from, and little else: that it is all zeros is
+ * asked in one go.
+ */
+static bool end_is_quiet(const struct side *side, const struct side *other)
 {
-	const char *at = (const char *)side + field->offset;
-	uint64_t wide;
-	uint32_t narrow;
+	uint64_t words[(sizeof(*side) - offsetof(struct side, retransmitted_bytes)) / sizeof(uint64_t)];
+	uint64_t any = side->dup_acks | other->dsack_spurious;
 
-	if (field->width == sizeof(wide)) {
-		memcpy(&wide, at, sizeof(wide));
-		return wide;
-	}
-	memcpy(&narrow, at, sizeof(narrow));
-	return narrow;
+	_Static_assert(sizeof(*side) == offsetof(struct side, retransmitted_bytes) + sizeof(words),
+		       "the rare part of a side is whole words");
+	memcpy(words, &side->retransmitted_bytes, sizeof(words));
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		any |= words[i];
+	return !any;
+}
+
+uint32_t record_quiet(const struct record *record)
+{
+	const struct side *opener = record_opener(record), *responder = record_responder(record);
+	const struct flow *flow = &record->flow;
+	uint32_t quiet = 0;
+
+	if (end_is_quiet(opener, responder))
+		quiet |= 1 << QUIET_OPENER;
+	if (end_is_quiet(responder, opener))
+		quiet |= 1 << QUIET_RESPONDER;
+	if (!record->netns && !record->also_ifaces && !flow->vlan && !flow->tunnel && !flow->tunnel_id)
+		quiet |= 1 << QUIET_PLACE;
+	if (!record->labels && !record->cgroup[0] && !record->cgroup[1] && !record->transit[0].samples &&
+	    !record->transit[1].samples)
+		quiet |= 1 << QUIET_HOST;
+	return quiet;
+}
+
+static struct record_end record_end_of(const struct record *record, uint8_t of_responder)
+{
+	uint8_t index = (record->flow.opener & 1) ^ of_responder;
+
+	return (struct record_end){record, &record->flow.side[index], index};
+}
+
+void record_ends(const struct record *record, struct record_end ret_ends[2])
+{
+	ret_ends[0] = record_end_of(record, 0);
+	ret_ends[1] = record_end_of(record, 1);
 }
 
 void record_read(const struct record *record, const struct record_field *field,
 		 struct value *ret_value)
 {
-	uint8_t index = (record->flow.opener & 1) ^ field->of_responder;
-	struct record_end end = { record, &record->flow.side[index], index };
+	struct record_end end = record_end_of(record, field->of_responder);
 
 	if (field->read)
 		field->read(&end, ret_value);
 	else
-		value_number(ret_value, side_number(end.side, field));
+		value_number(ret_value, record_number(&end, field));
 }

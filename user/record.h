@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "abi/flow.h"
 #include "abi/key.h"
@@ -32,17 +33,31 @@ enum value_kind {
 	VALUE_ABSENT, /* not known; never printed as 0 */
 	VALUE_NUMBER,
 	VALUE_BOOL,
-	VALUE_TEXT,
-	VALUE_LABEL, /* a text of any length, in label */
+	/* Texts are these and what is below. */
+	VALUE_WORD, /* a text of ours: no format has anything to escape in it */
+	VALUE_TEXT, /* a text of others: any octets, any length */
 };
 
-#define VALUE_TEXT_MAX 256
+#define VALUE_ROOM 256
 
 struct value {
 	enum value_kind kind;
+	uint32_t len; /* of a word */
 	uint64_t number;
-	const char *label;
-	char text[VALUE_TEXT_MAX];
+	const char *text; /* ends with NUL; may lie in room, so a value is not copied */
+	char room[VALUE_ROOM];
+};
+
+/*
+ * Fields that all say nothing (0 or absent, as of a record of zeros) of most flows, and stand side by side: who
+ * spells a million records asks once for all of them.
+ */
+enum record_quiet {
+	QUIET_NEVER,
+	QUIET_OPENER,    /* nothing was lost, repeated, reordered, marked or refused of it */
+	QUIET_RESPONDER,
+	QUIET_PLACE,     /* neither namespace nor other interfaces, tag or tunnel */
+	QUIET_HOST,      /* neither labels nor cgroups nor times inside this box */
 };
 
 /* What a field is read from: the record, and the end it is of (the opener for flow fields). */
@@ -58,6 +73,7 @@ struct record_field {
 	uint8_t of_responder; /* an X_ field of the responder; else of the opener or the flow */
 	uint8_t width;        /* read is NULL: a plain number in struct side, this wide, */
 	uint16_t offset;      /* here */
+	uint8_t quiet;        /* enum record_quiet */
 };
 
 /* All fields, in the order of the record. */
@@ -68,6 +84,26 @@ const struct record_field *record_field(const char *name);
 
 void record_read(const struct record *record, const struct record_field *field,
 		 struct value *ret_value);
+
+/* The same for many fields of a record: its ends by of_responder, and a number of one of them. */
+void record_ends(const struct record *record, struct record_end ret_ends[2]);
+
+static inline uint64_t record_number(const struct record_end *end, const struct record_field *field)
+{
+	const char *at = (const char *)end->side + field->offset;
+	uint64_t wide;
+	uint32_t narrow;
+
+	if (field->width == sizeof(wide)) {
+		memcpy(&wide, at, sizeof(wide));
+		return wide;
+	}
+	memcpy(&narrow, at, sizeof(narrow));
+	return narrow;
+}
+
+/* Which fields are quiet in this record: bit i is enum record_quiet i. */
+uint32_t record_quiet(const struct record *record);
 
 /* What became of the connection, as in the fields; "" while nobody knows. */
 const char *record_outcome(const struct record *record);

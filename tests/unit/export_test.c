@@ -134,12 +134,12 @@ TEST(ndjson_keeps_utf8_and_replaces_other_bytes)
 
 TEST(ndjson_text_of_full_length_fits_its_line)
 {
-	char longest[VALUE_TEXT_MAX] = { 0 };
+	char longest[VALUE_ROOM] = { 0 };
 	struct record record = named_record(longest);
 
 	memset(longest, 1, sizeof(longest) - 1);
 	written(FORMAT_NDJSON, true, FIELDS("iface"), &record);
-	assert_int_equal(count_of(text, "\\u0001"), VALUE_TEXT_MAX - 1);
+	assert_int_equal(count_of(text, "\\u0001"), VALUE_ROOM - 1);
 }
 
 TEST(ndjson_has_every_known_field_in_order)

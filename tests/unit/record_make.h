@@ -88,9 +88,10 @@ static inline struct record unanswered_record(void)
 	return record;
 }
 
+/* Its text is valid until the next call. */
 static inline struct value read_field(const struct record *record, const char *name)
 {
-	struct value value = { .kind = VALUE_ABSENT };
+	static struct value value;
 
 	record_read(record, record_field(name), &value);
 	return value;

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A record as a line of text, for formats that have one value behind the other: CSV and NDJSON. There may be
+ * a million of them, so what is the same in most lines is spelled once, and then copied.
+ */
+#include "export_line.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "escape.h"
+#include "format.h"
+
+#define NAME_ROOM 40 /* ,"responder_retransmitted_segments": */
+#define TEXT_ROOM (ESCAPE_MAX * VALUE_ROOM + 2)
+#define CELL_ROOM (NAME_ROOM + TEXT_ROOM)
+#define END_ROOM 8
+
+struct cell {
+	const struct record_field *field;
+	uint8_t name_len;
+	char name[NAME_ROOM]; /* what comes before the value: a comma, and the name if it is written */
+};
+
+/* Cells side by side that are quiet in the same records, or in none. */
+struct stretch {
+	const struct cell *cells;
+	size_t count;
+	uint32_t quiet; /* enum record_quiet */
+	size_t text_len;
+	char *text; /* of all of them when they are quiet */
+};
+
+struct line {
+	const struct line_style *style;
+	struct cell *cells; /* one a field */
+	size_t cell_count;
+	struct stretch *stretches;
+	size_t stretch_count;
+	struct sink *sink;  /* of the record that is being written, as the rest */
+	char *begin;	    /* in text, of what has not gone out yet */
+	bool has_begun;	    /* part of it has */
+	struct value value;
+	char *text;
+};
+
+/* What there is of the line goes out. Its first comma has the place of what a line begins with. */
+static void put_out(struct line *line, const char *at)
+{
+	if (!line->has_begun && line->style->begin)
+		*line->text = line->style->begin;
+	line->has_begun = true;
+	sink_write(line->sink, line->begin, (size_t)(at - line->begin));
+	line->begin = line->text;
+}
+
+/* A text of others may be longer than a line has room for. */
+static char *put_text(struct line *line, char *at, const char *text)
+{
+	size_t room = strlen(text) * ESCAPE_MAX + 2;
+	char *longer;
+
+	if (room <= TEXT_ROOM)
+		return line->style->escape(at, text);
+	longer = malloc(room);
+	if (!longer)
+		return line->style->escape(at, "");
+	put_out(line, at);
+	sink_write(line->sink, longer, (size_t)(line->style->escape(longer, text) - longer));
+	free(longer);
+	return line->text;
+}
+
+static inline char *put_quote(char *at, bool has_names)
+{
+	*at = '"';
+	return at + has_names;
+}
+
+static inline char *put_value(struct line *line, char *at, bool has_names)
+{
+	const struct value *value = &line->value;
+
+	switch (value->kind) {
+	case VALUE_NUMBER:
+		return format_number(at, value->number);
+	case VALUE_WORD:
+		at = put_quote(at, has_names);
+		memcpy(at, value->text, value->len);
+		return put_quote(at + value->len, has_names);
+	case VALUE_TEXT:
+		return put_text(line, at, value->text);
+	case VALUE_BOOL:
+		return format_text(at, value->number ? "true" : "false");
+	case VALUE_ABSENT:
+		break;
+	}
+	return at;
+}
+
+static inline char *put_name(char *at, const struct cell *cell, bool has_names)
+{
+	if (!has_names) {
+		*at = ',';
+		return at + 1;
+	}
+	/* All of its room, which the line has: a length known to the compiler is no call. */
+	memcpy(at, cell->name, NAME_ROOM);
+	return at + cell->name_len;
+}
+
+static inline char *put_cells(struct line *line, char *at, const struct stretch *stretch,
+			      const struct record_end ends[2], bool has_names)
+{
+	const struct cell *stop = stretch->cells + stretch->count;
+
+	for (const struct cell *cell = stretch->cells; cell < stop; cell++) {
+		const struct record_field *field = cell->field;
+		const struct record_end *end = &ends[field->of_responder];
+
+		if (!field->read) {
+			at = format_number(put_name(at, cell, has_names), record_number(end, field));
+			continue;
+		}
+		field->read(end, &line->value);
+		if (line->value.kind != VALUE_ABSENT || !has_names)
+			at = put_value(line, put_name(at, cell, has_names), has_names);
+	}
+	return at;
+}
+
+/* A loop for each of both forms: what differs is settled before it. */
+static char *put_stretch(struct line *line, char *at, const struct stretch *stretch,
+			 const struct record_end ends[2])
+{
+	return line->style->has_names ? put_cells(line, at, stretch, ends, true)
+				      : put_cells(line, at, stretch, ends, false);
+}
+
+void line_write(struct line *line, struct sink *sink, const struct record *record)
+{
+	uint32_t quiet = record_quiet(record);
+	struct record_end ends[2];
+	char *at = line->text;
+
+	record_ends(record, ends);
+	line->sink = sink;
+	line->has_begun = false;
+	line->begin = line->text + !line->style->begin;
+	for (size_t i = 0; i < line->stretch_count; i++) {
+		const struct stretch *stretch = &line->stretches[i];
+
+		if (quiet >> stretch->quiet & 1) {
+			memcpy(at, stretch->text, stretch->text_len);
+			at += stretch->text_len;
+		} else {
+			at = put_stretch(line, at, stretch, ends);
+		}
+	}
+	if (at == line->text && !line->has_begun) /* nothing is known of what was asked */
+		at++;
+	put_out(line, format_text(at, line->style->end));
+}
+
+/* Preparing */
+
+static void name_cell(struct cell *ret_cell, const struct record_field *field, bool has_name)
+{
+	char *at = ret_cell->name;
+
+	ret_cell->field = field;
+	*at++ = ',';
+	if (has_name) {
+		*at++ = '"';
+		at = format_text(at, field->name);
+		at = format_text(at, "\":");
+	}
+	ret_cell->name_len = (uint8_t)(at - ret_cell->name);
+}
+
+/* What quiet cells say is what they say of a record of zeros. */
+static int spell_quiet(struct line *line, struct stretch *stretch)
+{
+	static const struct record zeros;
+	struct record_end ends[2];
+
+	if (stretch->quiet == QUIET_NEVER)
+		return 0;
+	record_ends(&zeros, ends);
+	stretch->text_len = (size_t)(put_stretch(line, line->text, stretch, ends) - line->text);
+	stretch->text = malloc(stretch->text_len + 1);
+	if (!stretch->text)
+		return -ENOMEM;
+	memcpy(stretch->text, line->text, stretch->text_len);
+	return 0;
+}
+
+static int prepare(struct line *line)
+{
+	struct stretch *stretch = NULL;
+	int err = 0;
+
+	for (size_t i = 0; i < line->cell_count; i++) {
+		const struct cell *cell = &line->cells[i];
+
+		if (!stretch || stretch->quiet != cell->field->quiet) {
+			stretch = &line->stretches[line->stretch_count++];
+			stretch->cells = cell;
+			stretch->quiet = cell->field->quiet;
+		}
+		stretch->count++;
+	}
+	for (size_t i = 0; i < line->stretch_count && !err; i++)
+		err = spell_quiet(line, &line->stretches[i]);
+	return err;
+}
+
+int line_open(struct line **ret_line, const struct exporter *exporter, const struct line_style *style)
+{
+	size_t count = exporter->field_count;
+	struct line *line = calloc(1, sizeof(*line));
+	int err = -ENOMEM;
+
+	if (!line)
+		return -ENOMEM;
+	line->style = style;
+	line->cell_count = count;
+	line->cells = calloc(count, sizeof(*line->cells));
+	line->stretches = calloc(count, sizeof(*line->stretches));
+	line->text = malloc(count * CELL_ROOM + END_ROOM);
+	if (line->cells && line->stretches && line->text) {
+		for (size_t i = 0; i < count; i++)
+			name_cell(&line->cells[i], exporter->fields[i], style->has_names);
+		err = prepare(line);
+	}
+	if (err)
+		line_close(line);
+	else
+		*ret_line = line;
+	return err;
+}
+
+void line_close(struct line *line)
+{
+	if (!line)
+		return;
+	for (size_t i = 0; i < line->stretch_count; i++)
+		free(line->stretches[i].text);
+	free(line->stretches);
+	free(line->cells);
+	free(line->text);
+	free(line);
+}
