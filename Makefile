@@ -9,7 +9,7 @@ CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)
 VERSION := 0.1.0
 
-LIBS := libbpf libxdp libpcap libelf zlib libzstd libmd libmicrohttpd libcurl libseccomp libmaxminddb
+LIBS := libbpf libxdp libpcap libelf zlib libzstd nettle libmicrohttpd libcurl libseccomp libmaxminddb
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror
 CPPFLAGS += -D_GNU_SOURCE -DACKMON_VERSION=\"$(VERSION)\" -Iinclude -Iuser -I$(BUILD)
@@ -20,7 +20,7 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 $(WARNINGS) -Iinclude $(ARCH_INCLUDE)
 
 
 BUILD_PACKAGES := gcc make pkg-config clang llvm bpftool libc6-dev linux-libc-dev libbpf-dev libxdp-dev \
-	libpcap-dev libelf-dev zlib1g-dev libzstd-dev libmd-dev libmicrohttpd-dev libcurl4-openssl-dev libseccomp-dev libmaxminddb-dev iproute2
+	libpcap-dev libelf-dev zlib1g-dev libzstd-dev nettle-dev libmicrohttpd-dev libcurl4-openssl-dev libseccomp-dev libmaxminddb-dev iproute2
 TEST_PACKAGES := prometheus curl libcmocka-dev python3 tcpdump iperf3 mandoc procps util-linux zstd logrotate valgrind
 METRICS_PACKAGES := nginx-light wrk
 BENCH_PACKAGES := tcptrace tshark nfdump

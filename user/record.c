@@ -3,7 +3,7 @@
 #include "record.h"
 
 #include <arpa/inet.h>
-#include <sha1.h>
+#include <nettle/sha1.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -140,13 +140,13 @@ static bool addr_is_ipv4(const struct ip_addr *addr)
 }
 
 /* 20 bytes are 28 characters: six triples, and two bytes that leave one "=". */
-static char *base64_of_sha1(char *at, const uint8_t bytes[SHA1_DIGEST_LENGTH])
+static char *base64_of_sha1(char *at, const uint8_t bytes[SHA1_DIGEST_SIZE])
 {
 	static const char digits[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-	for (int i = 0; i < SHA1_DIGEST_LENGTH; i += 3) {
-		uint32_t third = i + 2 < SHA1_DIGEST_LENGTH ? bytes[i + 2] : 0;
+	for (int i = 0; i < SHA1_DIGEST_SIZE; i += 3) {
+		uint32_t third = i + 2 < SHA1_DIGEST_SIZE ? bytes[i + 2] : 0;
 		uint32_t bits = (uint32_t)bytes[i] << 16 | (uint32_t)bytes[i + 1] << 8 | third;
 
 		for (int shift = 18; shift >= 0; shift -= 6)
@@ -163,23 +163,26 @@ static char *base64_of_sha1(char *at, const uint8_t bytes[SHA1_DIGEST_LENGTH])
 static void read_community_id(const struct record_end *end, struct value *ret_value)
 {
 	const struct flow_key *key = &end->record->key;
-	size_t skip = addr_is_ipv4(&key->addr[0]) ? 12 : 0;
-	uint8_t digest[SHA1_DIGEST_LENGTH], input[2 + 2 * 16 + 2 + 2 * 2] = { 0 };
+	uint8_t digest[SHA1_DIGEST_SIZE], input[2 + 2 * 16 + 2 + 2 * 2] = { 0 };
 	uint8_t *at = input + 2;
-	SHA1_CTX sha1;
+	struct sha1_ctx sha1;
 
-	for (int i = 0; i < 2; i++) {
-		memcpy(at, key->addr[i].bytes + skip, 16 - skip);
-		at += 16 - skip;
+	if (addr_is_ipv4(&key->addr[0])) {
+		memcpy(at, key->addr[0].bytes + 12, 4);
+		memcpy(at + 4, key->addr[1].bytes + 12, 4);
+		at += 8;
+	} else {
+		memcpy(at, key->addr, 32);
+		at += 32;
 	}
 	*at = PROTO_TCP;
 	at += 2;
 	memcpy(at, key->port_be16, sizeof(key->port_be16));
 	at += sizeof(key->port_be16);
 
-	SHA1Init(&sha1);
-	SHA1Update(&sha1, input, (size_t)(at - input));
-	SHA1Final(digest, &sha1);
+	sha1_init(&sha1);
+	sha1_update(&sha1, (size_t)(at - input), input);
+	sha1_digest(&sha1, sizeof(digest), digest);
 	memcpy(ret_value->room, "1:", 2);
 	value_written(ret_value, base64_of_sha1(ret_value->room + 2, digest));
 }

@@ -132,7 +132,7 @@ bench_sweep() {
 	fi
 	# shellcheck disable=SC2046,SC2086
 	$CC $flags $bench/sweep_bench.c -o $out/sweep_bench build/libackmon.a \
-		$(pkg-config --libs libbpf libxdp libpcap libelf zlib libzstd libmd libmaxminddb) -lm
+		$(pkg-config --libs libbpf libxdp libpcap libelf zlib libzstd nettle libmaxminddb) -lm
 	say "Sweeping the tables: CPU time of the reader"
 	$out/sweep_bench 1000000
 }
