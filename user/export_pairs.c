@@ -287,6 +287,23 @@ static int csv_row(struct sink *sink, const struct row *row)
 	return err;
 }
 
+/* By hand, for a pair may have hundreds. */
+static char *put_bucket(char *at, const struct bucket *bucket, bool is_first)
+{
+	int exponent = (int)bucket->number - (20 << FINE_SCALE);
+
+	if (!is_first)
+		*at++ = ',';
+	*at++ = '[';
+	if (exponent < 0)
+		*at++ = '-';
+	at = format_number(at, (uint64_t)abs(exponent));
+	*at++ = ',';
+	at = format_number(at, bucket->count);
+	*at++ = ']';
+	return at;
+}
+
 /*
  * Counts that may be added to those of another host or capture: [k, count], where bucket k ends at
  * 2^(k/32) s and begins where k - 1 ends; what is at most 2^-20 s is "zero".
@@ -309,12 +326,8 @@ static void ndjson_histogram(struct sink *sink, const struct row *row, int histo
 		 (unsigned long long)(has_zero ? buckets[at].count : 0));
 	sink_text(sink, text);
 	at += has_zero;
-	for (size_t i = at; i < end; i++) {
-		snprintf(text, sizeof(text), "%s[%d,%llu]", i > at ? "," : "",
-			 (int)buckets[i].number - (20 << FINE_SCALE),
-			 (unsigned long long)buckets[i].count);
-		sink_text(sink, text);
-	}
+	for (size_t i = at; i < end; i++)
+		sink_write(sink, text, (size_t)(put_bucket(text, &buckets[i], i == at) - text));
 	sink_text(sink, "]}");
 }
 
