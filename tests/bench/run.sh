@@ -5,7 +5,7 @@
 # BENCH_LARGE=1   also 10 M packets in 1 M flows, and kernel programs with a million flows
 # BENCH_ROUNDS=N  rounds of replay (5)
 # BENCH_BEST=1    of kernel programs the best round instead of the median: for a busy machine
-# BENCH_ONLY=kernel|parse|replay|labels|sweep|pairs
+# BENCH_ONLY=kernel|parse|replay|labels|sweep|snapshot|export|pairs
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -137,6 +137,26 @@ bench_sweep() {
 	$out/sweep_bench 1000000
 }
 
+bench_snapshot() {
+	if [ "$(id -u)" != 0 ]; then
+		say "All connections as records: skipped, maps need root"
+		return
+	fi
+	# shellcheck disable=SC2046,SC2086
+	$CC $flags $bench/snapshot_bench.c -o $out/snapshot_bench build/libackmon.a \
+		$(pkg-config --libs libbpf libxdp libpcap libelf zlib libzstd nettle libmaxminddb) -lm
+	say "All connections as records (-I): CPU time of the reader"
+	$out/snapshot_bench 1000000
+}
+
+bench_export() {
+	# shellcheck disable=SC2046,SC2086
+	$CC $flags -DACKMON_VERSION=\"bench\" $bench/export_bench.c -o $out/export_bench build/libackmon.a \
+		$(pkg-config --libs nettle libmaxminddb) -lm
+	say "Exporters, for a second of CPU"
+	$out/export_bench
+}
+
 bench_labels() {
 	# shellcheck disable=SC2086
 	$CC $flags $bench/labels_bench.c build/libackmon.a -o $out/labels_bench -lmaxminddb
@@ -168,6 +188,12 @@ case $only in
 esac
 case $only in
 '' | sweep) bench_sweep ;;
+esac
+case $only in
+'' | snapshot) bench_snapshot ;;
+esac
+case $only in
+'' | export) bench_export ;;
 esac
 case $only in
 '' | pairs) bench_pairs ;;
