@@ -55,6 +55,7 @@ help:
 	@echo 'sudo make check-truth    captures and live stacks against the kernels and the oracle; SEED=n'
 	@echo 'sudo make check-fresh    Debian 12 and 13 with nothing in them: the commands of README.md, tests, package'
 	@echo 'sudo make check-systemd  the package and its unit under a real systemd, in qemu'
+	@echo 'make check-threads   replay by two threads under ThreadSanitizer'
 	@echo 'make check-kernels   the programs on Debian'"'"'s kernels 5.10, 6.1, 6.12 and the newest, in qemu'
 	@echo 'sudo make check-metrics  a live ackmon scraped by Prometheus, the alert rules, the long form'
 	@echo 'make bench           costs beside an empty program, libpcap and tcptrace'
@@ -199,6 +200,11 @@ check-truth: all $(NETNS_TOOLS) $(KERNEL_TOOLS)
 	tests/truth/run_simulated.py -a -k $(BUILD)/simulated
 	tests/kernel/run_parity.sh $(BUILD)/simulated/*_1.pcap
 	CAPTURE=$${CAPTURE-1} tests/truth/live_matrix.sh
+
+.PHONY: check-threads
+check-threads: all
+	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory test-deps; fi
+	tests/threads.sh
 
 .PHONY: check-fresh
 check-fresh:

@@ -22,21 +22,19 @@
 #include "pcap_source.h"
 #include "privileges.h"
 #include "progress.h"
+#include "reading.h"
 #include "replay.h"
 #include "summary.h"
-
-/* How many frames pass between looks at signals, progress and silent flows. */
-#define FRAMES_BETWEEN_LOOKS 4096
 
 struct player {
 	const struct options *options;
 	struct output output;
 	struct replay *replay;
+	struct reading reading;
 	struct labels *labels; /* NULL: nobody asked */
-	uint64_t frames;
+	uint64_t frames;       /* tracked or not */
 	uint64_t bytes_before; /* in the captures already played */
 	uint64_t size;         /* of all captures; 0: unknown */
-	uint64_t interval_end_ns;
 	int *fds;      /* of the captures, or why there is none as -errno; -EBADF: played */
 	size_t opened; /* captures */
 	int exit_code;
@@ -105,55 +103,35 @@ static bool is_finished(const struct player *player)
 	       (player->options->frame_limit && player->frames >= player->options->frame_limit);
 }
 
-/* Interval records are due whenever the capture's own clock has passed another -I seconds. */
-static void show_interval(struct player *player, uint64_t now_ns)
+static void look_around(struct player *player, const struct reading_batch *batch)
 {
-	if (!player->options->interval_ns)
-		return;
-	if (!player->interval_end_ns)
-		player->interval_end_ns = now_ns + player->options->interval_ns;
-	if (now_ns < player->interval_end_ns)
-		return;
-	replay_interval(player->replay);
-	player->interval_end_ns +=
-		(now_ns - player->interval_end_ns) / player->options->interval_ns *
-			player->options->interval_ns +
-		player->options->interval_ns;
-}
-
-static void look_around(struct player *player, const struct pcap_source *source, uint64_t now_ns)
-{
-	uint64_t bytes, size;
-
-	replay_sweep(player->replay, now_ns);
-	pcap_source_position(source, &bytes, &size);
-	progress_update(player->frames, player->bytes_before + bytes, player->size);
+	replay_sweep(player->replay, batch->now_ns);
+	progress_update(player->frames, player->bytes_before + batch->bytes, player->size);
 	if (summary_wanted) {
 		summary_wanted = 0;
 		print_summary(player);
 	}
 }
 
-static void play_frame(struct player *player, const struct frame *frame, int selected)
+static void play_batch(struct player *player, const struct reading_batch *batch)
 {
-	player->frames++;
-	show_interval(player, frame->time_ns);
-	if (selected)
-		replay_frame(player->replay, frame);
-	else
-		replay_filtered(player->replay);
-	if (!player->size) /* a pipe: the next frame may be a long time coming */
-		replay_settle(player->replay);
+	player->frames += batch->frames;
+	replay_track(player->replay, batch->looked);
+	if (batch->due == DUE_INTERVAL)
+		replay_interval(player->replay);
+	else if (batch->due == DUE_LOOK)
+		look_around(player, batch);
 }
 
 static void play_capture(struct player *player, size_t index)
 {
 	const char *path = player->options->captures[index];
+	const struct reading_batch *batch;
 	struct pcap_source *source;
+	const char *reason;
 	char error[512];
-	struct frame frame;
 	uint64_t bytes, size;
-	int selected, got;
+	int got;
 
 	got = pcap_source_open_fd(&source, player->fds[index], path, player->options->filter, error,
 				  sizeof(error));
@@ -164,17 +142,13 @@ static void play_capture(struct player *player, size_t index)
 		note_exit(player, got == -EINVAL ? EXIT_USAGE : EXIT_FAILED);
 		return;
 	}
-	while (!is_finished(player)) {
-		got = pcap_source_next(source, &frame, &selected, error, sizeof(error));
-		if (got <= 0)
-			break;
-		play_frame(player, &frame, selected);
-		if (player->frames % FRAMES_BETWEEN_LOOKS == 0)
-			look_around(player, source, frame.time_ns);
-	}
+	reading_begin(&player->reading, source);
+	while (!is_finished(player) && (batch = reading_next(&player->reading)))
+		play_batch(player, batch);
+	got = reading_end(&player->reading, &reason);
 	log_progress_done();
 	if (got < 0 && !interrupted) {
-		log_error("%s", error);
+		log_error("%s", reason);
 		note_exit(player, EXIT_LOST);
 	}
 	if (pcap_source_left_out(source, error, sizeof(error))) {
@@ -316,7 +290,8 @@ static int play_all(struct player *player)
 		replay_close(player->replay);
 		return EXIT_FAILED;
 	}
-	if (open_captures(player)) {
+	if (open_captures(player) || reading_open(&player->reading, player->replay, player->options->interval_ns,
+						  player->options->frame_limit)) {
 		log_error("replay: out of memory");
 		err = EXIT_FAILED;
 	} else {
@@ -324,6 +299,7 @@ static int play_all(struct player *player)
 	}
 	if (err) {
 		output_close(&player->output);
+		reading_close(&player->reading);
 		replay_close(player->replay);
 		return err;
 	}
@@ -336,6 +312,7 @@ static int play_all(struct player *player)
 	note_exit(player, output_close(&player->output));
 	if (player->opened)
 		print_summary(player);
+	reading_close(&player->reading);
 	replay_close(player->replay);
 	return player->exit_code;
 }

@@ -12,15 +12,25 @@
 #include "labels.h"
 #include "pair_store.h"
 
-/*
- * Frames are parsed as they come and tracked a little later: meanwhile memory brings what is known of
- * their flows. With a million flows a frame waits for nothing else.
- */
-#define FRAMES_AHEAD 8u
+/* Many enough to hand over at one price, few enough that all that are on their way stay in the cache. */
+#define BATCH_PACKETS 128u
 
-struct ahead {
-	struct packet pkt;
-	uint32_t hash; /* of pkt.key */
+/*
+ * Packets of a batch are tracked a little later than memory is asked for what is known of their flows: with
+ * a million flows a frame waits for nothing else. So many packets ahead the index is fetched, and the entry.
+ */
+#define INDEX_AHEAD 8u
+#define ENTRY_AHEAD 4u
+
+struct replay_batch {
+	struct door_counters counters; /* of its frames, as far as looking into them counts them */
+	uint64_t frames;               /* those the filter selected */
+	uint64_t newest_ns;            /* of these */
+	uint32_t count;                /* packets to track */
+	uint32_t hashes[BATCH_PACKETS]; /* of their keys */
+	struct {
+		_Alignas(64) struct packet pkt;
+	} at[BATCH_PACKETS];
 };
 
 struct replay {
@@ -31,9 +41,6 @@ struct replay {
 	struct half_open_work work;
 	uint64_t opened; /* flows so far */
 	uint32_t hash;   /* of the key of the packet that is tracked */
-	struct ahead ahead[FRAMES_AHEAD]; /* a ring */
-	uint32_t ahead_first;
-	uint32_t ahead_count;
 	replay_flow_fn on_flow;
 	replay_event_fn on_event;
 	void *context;
@@ -44,21 +51,25 @@ struct replay {
 	uint64_t newest_ns; /* time of the newest frame */
 };
 
-/* The core is compiled into this file with these services; whom they serve is set for each frame.
+/*
+ * The core is compiled into this file with these services; whom they serve is set before it is called. Looking
+ * into frames may be another thread's than tracking them, so what both need each has for itself.
  */
-static struct replay *serving;
+static struct replay *serving; /* of the thread that tracks */
+static _Thread_local const struct monitor_config *configured;
+static _Thread_local struct door_counters *counting;
 
 /* ------------------------------------------------------------------ services of the hall */
 
 static const volatile struct monitor_config *host_config(void)
 {
-	return &serving->config;
+	return configured;
 }
 
 static void host_count(__u8 door, enum counter counter)
 {
 	(void)door;
-	serving->counters.value[counter]++;
+	counting->value[counter]++;
 }
 
 static int host_parse_hops(const struct frame *frame, struct packet *pkt, int hop)
@@ -230,6 +241,13 @@ static struct chunk *host_chunk(__u32 chunk)
 	return pair_store_chunk_at(serving->pairs, chunk);
 }
 
+static void serve(struct replay *replay)
+{
+	serving = replay;
+	configured = &replay->config;
+	counting = &replay->counters;
+}
+
 /* The flow as the world sees it: what its entries beside it still say is added. */
 static void show(struct replay *replay, const struct flow_entry *entry, __u8 close)
 {
@@ -256,7 +274,7 @@ static void leave(struct replay *replay, const struct flow_key *key, const struc
 		return;
 	leaving = *flow;
 	leaving.close = close;
-	serving = replay;
+	serve(replay);
 	aggregate_leaving(key, &leaving);
 }
 
@@ -303,50 +321,92 @@ int replay_open(struct replay **ret_replay, const struct monitor_config *config,
 	return err;
 }
 
-static struct ahead *ahead_at(struct replay *replay, uint32_t behind_first)
+static void saw_frame(struct replay *replay, uint64_t frames, uint64_t newest_ns)
 {
-	return &replay->ahead[(replay->ahead_first + behind_first) % FRAMES_AHEAD];
-}
-
-static void look(struct replay *replay, const struct frame *frame)
-{
-	struct ahead *ahead = ahead_at(replay, replay->ahead_count);
-
-	if (!monitor_look(frame, &ahead->pkt))
-		return;
-	ahead->hash = flow_table_hash(&ahead->pkt.key);
-	flow_table_expect(&replay->flows, ahead->hash);
-	replay->ahead_count++;
-}
-
-static void track_first(struct replay *replay)
-{
-	struct ahead *first = ahead_at(replay, 0);
-
-	serving = replay;
-	replay->hash = first->hash;
-	monitor_packet(DOOR_CAPTURE, &first->pkt);
-	replay->ahead_first++;
-	replay->ahead_count--;
+	replay->frames_since_sweep += frames;
+	if (newest_ns > replay->newest_ns)
+		replay->newest_ns = newest_ns;
 }
 
 void replay_frame(struct replay *replay, const struct frame *frame)
 {
-	serving = replay;
-	replay->frames_since_sweep++;
-	if (frame->time_ns > replay->newest_ns)
-		replay->newest_ns = frame->time_ns;
-	look(replay, frame);
-	if (replay->ahead_count > FRAMES_AHEAD / 2)
-		flow_table_fetch(&replay->flows, ahead_at(replay, FRAMES_AHEAD / 2)->hash);
-	if (replay->ahead_count == FRAMES_AHEAD)
-		track_first(replay);
+	struct packet pkt;
+
+	serve(replay);
+	saw_frame(replay, 1, frame->time_ns);
+	if (!monitor_look(frame, &pkt))
+		return;
+	replay->hash = flow_table_hash(&pkt.key);
+	monitor_packet(DOOR_CAPTURE, &pkt);
 }
 
-void replay_settle(struct replay *replay)
+int replay_batch_open(struct replay_batch **ret_batch)
 {
-	while (replay->ahead_count)
-		track_first(replay);
+	struct replay_batch *batch = aligned_alloc(_Alignof(struct replay_batch), sizeof(*batch));
+
+	if (!batch)
+		return -ENOMEM;
+	replay_batch_clear(batch);
+	*ret_batch = batch;
+	return 0;
+}
+
+void replay_batch_close(struct replay_batch *batch)
+{
+	free(batch);
+}
+
+void replay_batch_clear(struct replay_batch *batch)
+{
+	if (batch)
+		memset(batch, 0, offsetof(struct replay_batch, hashes));
+}
+
+bool replay_look(const struct replay *replay, struct replay_batch *batch, const struct frame *frame)
+{
+	struct packet *pkt = &batch->at[batch->count].pkt;
+
+	configured = &replay->config;
+	counting = &batch->counters;
+	batch->frames++;
+	if (frame->time_ns > batch->newest_ns)
+		batch->newest_ns = frame->time_ns;
+	if (monitor_look(frame, pkt))
+		batch->hashes[batch->count++] = flow_table_hash(&pkt->key);
+	return batch->count == BATCH_PACKETS;
+}
+
+bool replay_look_filtered(struct replay_batch *batch)
+{
+	batch->counters.value[FRAMES_SEEN]++;
+	batch->counters.value[COUNTER_frames_filtered]++;
+	return false;
+}
+
+static void fetch_ahead(const struct replay *replay, const struct replay_batch *batch, uint32_t i)
+{
+	if (i + INDEX_AHEAD < batch->count)
+		flow_table_expect(&replay->flows, batch->hashes[i + INDEX_AHEAD]);
+	if (i + ENTRY_AHEAD < batch->count)
+		flow_table_fetch(&replay->flows, batch->hashes[i + ENTRY_AHEAD]);
+}
+
+void replay_track(struct replay *replay, struct replay_batch *batch)
+{
+	serve(replay);
+	for (uint32_t i = 0; i < COUNTER_COUNT; i++)
+		replay->counters.value[i] += batch->counters.value[i];
+	saw_frame(replay, batch->frames, batch->newest_ns);
+	for (uint32_t i = 0; i < INDEX_AHEAD && i < batch->count; i++)
+		flow_table_expect(&replay->flows, batch->hashes[i]);
+	for (uint32_t i = 0; i < ENTRY_AHEAD && i < batch->count; i++)
+		flow_table_fetch(&replay->flows, batch->hashes[i]);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		fetch_ahead(replay, batch, i);
+		replay->hash = batch->hashes[i];
+		monitor_packet(DOOR_CAPTURE, &batch->at[i].pkt);
+	}
+	replay_batch_clear(batch);
 }
 
 void replay_filtered(struct replay *replay)
@@ -398,8 +458,7 @@ void replay_sweep(struct replay *replay, uint64_t now_ns)
 
 	if (!sweep_is_due(replay, now_ns))
 		return;
-	replay_settle(replay);
-	serving = replay;
+	serve(replay);
 	replay->frames_since_sweep = 0;
 	replay->swept_ns = now_ns;
 	sweep_half_open(replay, now_ns);
@@ -528,13 +587,13 @@ static void close_tables(struct replay *replay)
 
 void replay_interval(struct replay *replay)
 {
-	replay_settle(replay);
+	serve(replay);
 	show_all(replay, close_open);
 }
 
 void replay_finish(struct replay *replay)
 {
-	replay_settle(replay);
+	serve(replay);
 	show_all(replay, close_finish);
 	close_tables(replay);
 }
@@ -557,7 +616,6 @@ int replay_pairs(const struct replay *replay, struct pairs *ret_pairs)
 
 const struct door_counters *replay_counters(struct replay *replay)
 {
-	replay_settle(replay);
 	return &replay->counters;
 }
 

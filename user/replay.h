@@ -3,6 +3,7 @@
 #ifndef ACKMON_REPLAY_H
 #define ACKMON_REPLAY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "abi/config.h"
@@ -32,11 +33,28 @@ struct pairs;
 int replay_aggregate(struct replay *replay, const struct labels *labels, uint32_t pairs_max);
 int replay_pairs(const struct replay *replay, struct pairs *ret_pairs);
 
-/* The frame is taken in, and may be tracked a few frames later. */
+/* One frame, tracked at once. */
 void replay_frame(struct replay *replay, const struct frame *frame);
-/* Tracks what waits. The calls below do so themselves; a live stream wants it after every frame. */
-void replay_settle(struct replay *replay);
 void replay_filtered(struct replay *replay); /* counts a frame the filter did not select */
+
+/*
+ * Many, in two steps. Looking into frames takes nothing but the configuration of a replay, so another thread may do it
+ * ahead of the one that tracks them, and while it does so with the next batch. All other calls are the
+ * tracking thread's.
+ */
+struct replay_batch;
+
+/* 0 or -ENOMEM. */
+int replay_batch_open(struct replay_batch **ret_batch);
+void replay_batch_close(struct replay_batch *batch); /* accepts NULL */
+
+/* Takes a frame in. True: the batch is full. */
+bool replay_look(const struct replay *replay, struct replay_batch *batch, const struct frame *frame);
+bool replay_look_filtered(struct replay_batch *batch);
+
+/* Counts and tracks its frames in the order in which they were taken in; then it is empty. */
+void replay_track(struct replay *replay, struct replay_batch *batch);
+void replay_batch_clear(struct replay_batch *batch); /* empties it, as if they had never come. Accepts NULL */
 
 /* Flows that are over at now_ns leave. Called between frames, as often as is cheap. */
 void replay_sweep(struct replay *replay, uint64_t now_ns);

@@ -93,7 +93,6 @@ static void play_frame(struct replay *replay, const uint8_t *script, size_t len,
 	must(bytes);
 	memcpy(bytes, script + HEAD_BYTES, len);
 	replay_frame(replay, &frame);
-	replay_settle(replay);
 	free(bytes);
 }
 
