@@ -8,7 +8,6 @@
 
 #include "abi/flow.h"
 #include "abi/half_open.h"
-#include "abi/histogram.h"
 #include "abi/key.h"
 
 struct table_entry { /* how every entry begins */
@@ -26,8 +25,8 @@ struct half_open_entry {
 struct flow_entry {
 	struct table_entry head;
 	uint64_t serial;
-	struct holes *holes[2];  /* by direction, NULL until needed; owned */
-	struct histogram *histograms[2]; /* the same */
+	struct folded_holes *holes[2]; /* by direction, NULL until needed; owned */
+	struct folded_histogram *histograms[2]; /* the same */
 	uint64_t reserved;               /* so that a side begins a line of the cache */
 	struct flow flow;
 };

@@ -9,6 +9,7 @@
 
 #include "core/monitor.h"
 #include "flow_table.h"
+#include "folded.h"
 #include "labels.h"
 #include "pair_store.h"
 
@@ -41,6 +42,9 @@ struct replay {
 	struct half_open_work work;
 	uint64_t opened; /* flows so far */
 	uint32_t hash;   /* of the key of the packet that is tracked */
+	struct holes holes[2];     /* by direction: those of that packet's flow, unfolded */
+	struct flow_entry *unfolded; /* whose they are; NULL: nobody's */
+	bool is_unfolded[2];
 	replay_flow_fn on_flow;
 	replay_event_fn on_event;
 	void *context;
@@ -174,38 +178,70 @@ static struct half_open_work *host_half_open_work(__u8 door)
 	return &serving->work;
 }
 
+/* A packet's flow has its holes unfolded until the packet is tracked. */
+static struct holes *unfold(struct flow_entry *entry, __u32 direction)
+{
+	serving->unfolded = entry;
+	serving->is_unfolded[direction] = true;
+	return folded_holes_open(entry->holes[direction], &serving->holes[direction]);
+}
+
 static struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,
 				     __u32 direction)
 {
+	struct flow_entry *entry = entry_of(flow);
+
 	(void)key;
-	return entry_of(flow)->holes[direction];
+	return entry->holes[direction] ? unfold(entry, direction) : NULL;
 }
 
 static struct holes *host_open_holes(const struct flow_key *key, const struct flow *flow,
 				     __u32 direction)
 {
+	static const struct holes none;
 	struct flow_entry *entry = entry_of(flow);
 
 	(void)key;
-	entry->holes[direction] = calloc(1, sizeof(struct holes));
-	return entry->holes[direction];
+	if (folded_holes_keep(&entry->holes[direction], &none))
+		return NULL;
+	return unfold(entry, direction);
 }
 
-static struct histogram *host_find_histogram(const struct flow_key *key, const struct flow *flow,
-					     __u32 direction)
+/* Without memory to fold them they are gone: those that are open count as given up, so the flow is approximate. */
+static void lose_holes(struct flow_entry *entry, __u32 direction)
 {
-	(void)key;
-	return entry_of(flow)->histograms[direction];
+	struct side *side = &entry->flow.side[direction];
+
+	free(entry->holes[direction]);
+	entry->holes[direction] = NULL;
+	side->holes_dropped += side->holes;
+	side->holes = 0;
+	host_count(DOOR_CAPTURE, COUNTER_holes_refused);
 }
 
-static struct histogram *host_open_histogram(const struct flow_key *key, const struct flow *flow,
-					     __u32 direction)
+static void fold(struct replay *replay)
+{
+	struct flow_entry *entry = replay->unfolded;
+
+	for (__u32 i = 0; i < 2; i++) {
+		if (replay->is_unfolded[i] &&
+		    folded_holes_keep(&entry->holes[i],
+				      folded_holes_lie(entry->holes[i], &replay->holes[i])))
+			lose_holes(entry, i);
+		replay->is_unfolded[i] = false;
+	}
+	replay->unfolded = NULL;
+}
+
+static int host_take_samples(const struct flow_key *key, struct flow *flow, __u32 direction,
+			     const __u16 buckets[RTT_WAITING], int opens)
 {
 	struct flow_entry *entry = entry_of(flow);
 
 	(void)key;
-	entry->histograms[direction] = calloc(1, sizeof(struct histogram));
-	return entry->histograms[direction];
+	if (!entry->histograms[direction] && !opens)
+		return 0;
+	return folded_histogram_take(&entry->histograms[direction], buckets, RTT_WAITING) ? -1 : 1;
 }
 
 /* A capture is played under one set of labels. */
@@ -253,12 +289,14 @@ static void show(struct replay *replay, const struct flow_entry *entry, __u8 clo
 {
 	struct flow flow = entry->flow;
 	struct histogram histogram;
+	struct holes holes;
 	__u32 i;
 
 	for (i = 0; i < 2; i++) {
 		if (entry->histograms[i])
-			histogram = *entry->histograms[i];
-		flow_settle(&flow, i, entry->holes[i], entry->histograms[i] ? &histogram : NULL);
+			folded_histogram_read(entry->histograms[i], &histogram);
+		flow_settle(&flow, i, entry->holes[i] ? folded_holes_open(entry->holes[i], &holes) : NULL,
+			    entry->histograms[i] ? &histogram : NULL);
 	}
 	flow.close = close;
 	replay->on_flow(replay->context, &entry->head.key, &flow);
@@ -328,6 +366,14 @@ static void saw_frame(struct replay *replay, uint64_t frames, uint64_t newest_ns
 		replay->newest_ns = newest_ns;
 }
 
+static void track(struct replay *replay, struct packet *pkt, uint32_t hash)
+{
+	replay->hash = hash;
+	monitor_packet(DOOR_CAPTURE, pkt);
+	if (replay->unfolded)
+		fold(replay);
+}
+
 void replay_frame(struct replay *replay, const struct frame *frame)
 {
 	struct packet pkt;
@@ -336,8 +382,7 @@ void replay_frame(struct replay *replay, const struct frame *frame)
 	saw_frame(replay, 1, frame->time_ns);
 	if (!monitor_look(frame, &pkt))
 		return;
-	replay->hash = flow_table_hash(&pkt.key);
-	monitor_packet(DOOR_CAPTURE, &pkt);
+	track(replay, &pkt, flow_table_hash(&pkt.key));
 }
 
 int replay_batch_open(struct replay_batch **ret_batch)
@@ -403,8 +448,7 @@ void replay_track(struct replay *replay, struct replay_batch *batch)
 		flow_table_fetch(&replay->flows, batch->hashes[i]);
 	for (uint32_t i = 0; i < batch->count; i++) {
 		fetch_ahead(replay, batch, i);
-		replay->hash = batch->hashes[i];
-		monitor_packet(DOOR_CAPTURE, &batch->at[i].pkt);
+		track(replay, &batch->at[i].pkt, batch->hashes[i]);
 	}
 	replay_batch_clear(batch);
 }

@@ -57,11 +57,12 @@ static struct holes *host_find_holes(const struct flow_key *key, const struct fl
 				     __u32 direction);
 static struct holes *host_open_holes(const struct flow_key *key, const struct flow *flow,
 				     __u32 direction);
-/* The same for the round trips to one end. */
-static struct histogram *host_find_histogram(const struct flow_key *key, const struct flow *flow,
-					     __u32 direction);
-static struct histogram *host_open_histogram(const struct flow_key *key, const struct flow *flow,
-					     __u32 direction);
+/*
+ * Round trips to one end: four, of which only the buckets are known, into its histogram, which is opened first
+ * where `opens`. 1: taken; 0: there is none; -1: it should have been opened, and found no room.
+ */
+static int host_take_samples(const struct flow_key *key, struct flow *flow, __u32 direction,
+			     const __u16 buckets[RTT_WAITING], int opens);
 /* The flow as it is now, with flow->close set; 0, or -1 when the event was lost. */
 static int host_post_flow(const struct flow_key *key, const struct flow *flow);
 /* The same for what happened to a segment; the event is the host's to fill, see notice_fill(). */
@@ -208,22 +209,18 @@ core_inline struct holes *monitor_peer_holes(const struct flow *flow, const stru
 /* Four samples; apart, for the sake of the verifier. */
 core_apart int monitor_rtt_take(struct flow *flow, const struct packet *pkt, __u32 door)
 {
-	struct histogram *histogram;
 	struct side *side;
+	int taken;
 
 	if (!flow || !pkt)
 		return 0;
 	side = &flow->side[pkt->direction & 1];
-	histogram = host_find_histogram(&pkt->key, flow, pkt->direction & 1);
-	if (!histogram && side->rtt_samples == MONITOR_HISTOGRAM_SAMPLES + RTT_WAITING) {
-		histogram = host_open_histogram(&pkt->key, flow, pkt->direction & 1);
-		if (!histogram)
-			host_count((__u8)door, COUNTER_histograms_refused);
-	}
-	if (!histogram)
-		return 0;
-	side->bits |= SIDE_HISTOGRAM;
-	histogram_take(histogram, side->rtt_waiting, RTT_WAITING);
+	taken = host_take_samples(&pkt->key, flow, pkt->direction & 1, side->rtt_waiting,
+				  side->rtt_samples == MONITOR_HISTOGRAM_SAMPLES + RTT_WAITING);
+	if (taken > 0)
+		side->bits |= SIDE_HISTOGRAM;
+	else if (taken < 0)
+		host_count((__u8)door, COUNTER_histograms_refused);
 	return 0;
 }
 

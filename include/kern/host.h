@@ -208,6 +208,22 @@ core_inline struct histogram *host_open_histogram(const struct flow_key *key,
 	return bpf_map_lookup_elem(&histograms, &holes_key);
 }
 
+core_inline int host_take_samples(const struct flow_key *key, struct flow *flow, __u32 direction,
+				  const __u16 buckets[RTT_WAITING], int opens)
+{
+	struct histogram *histogram = host_find_histogram(key, flow, direction);
+
+	if (!histogram && opens) {
+		histogram = host_open_histogram(key, flow, direction);
+		if (!histogram)
+			return -1;
+	}
+	if (!histogram)
+		return 0;
+	histogram_take(histogram, buckets, RTT_WAITING);
+	return 1;
+}
+
 core_inline void host_settle(const struct flow_key *key, struct flow *copy, __u32 direction)
 {
 	__u32 bits = copy->side[direction].bits;

@@ -10,7 +10,7 @@ OUT=build/fuzz
 CLANG=${CLANG:-clang}
 FLAGS="-std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 	-Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude -Iuser -Itests/unit"
-REPLAY="user/replay.c user/flow_table.c user/pair_store.c user/pairs.c user/labels.c user/labels_file.c user/geoip.c user/escape.c user/format.c -lmaxminddb"
+REPLAY="user/replay.c user/flow_table.c user/folded.c user/pair_store.c user/pairs.c user/labels.c user/labels_file.c user/geoip.c user/escape.c user/format.c -lmaxminddb"
 
 export ASAN_OPTIONS=allocator_may_return_null=1:${ASAN_OPTIONS:-}
 

@@ -198,6 +198,19 @@ static struct histogram *host_open_histogram(const struct flow_key *key, const s
 	return &entry->histograms[direction];
 }
 
+static int host_take_samples(const struct flow_key *key, struct flow *flow, __u32 direction,
+			     const __u16 buckets[RTT_WAITING], int opens)
+{
+	struct histogram *histogram = host_find_histogram(key, flow, direction);
+
+	if (!histogram && opens)
+		histogram = host_open_histogram(key, flow, direction);
+	if (!histogram)
+		return opens ? -1 : 0;
+	histogram_take(histogram, buckets, RTT_WAITING);
+	return 1;
+}
+
 /* Groups are the last byte of an address, pairs come in order, and there is room for two of them. */
 static __u8 generation;
 static struct pair_key pair_keys[PAIR_FIRST + 2];

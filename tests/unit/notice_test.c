@@ -161,6 +161,19 @@ static struct histogram *host_open_histogram(const struct flow_key *key, const s
 	return host_find_histogram(key, of, direction);
 }
 
+static int host_take_samples(const struct flow_key *key, struct flow *of, __u32 direction,
+			     const __u16 buckets[RTT_WAITING], int opens)
+{
+	struct histogram *histogram = host_find_histogram(key, of, direction);
+
+	if (!histogram && opens)
+		histogram = host_open_histogram(key, of, direction);
+	if (!histogram)
+		return opens ? -1 : 0;
+	histogram_take(histogram, buckets, RTT_WAITING);
+	return 1;
+}
+
 static int host_post_flow(const struct flow_key *key, const struct flow *of)
 {
 	(void)key;
