@@ -96,20 +96,32 @@ static void fetch_lines(const void *at, size_t count)
 		__builtin_prefetch((const char *)at + i * LINE_BYTES, 1);
 }
 
-/* What most packets touch of an entry: its first two lines, and those in front of each side. */
-void flow_table_fetch(const struct flow_table *table, uint32_t hash)
+void flow_table_fetch_entry(const struct flow_table *table, const void *entry)
+{
+	fetch_lines(entry, table->entry_bytes / LINE_BYTES);
+}
+
+/* What most packets touch of a flow: its first two lines, and those in front of each side. */
+bool flow_table_fetch(const struct flow_table *table, uint32_t hash, bool all)
 {
 	uint32_t i = hash & table->mask;
-	const struct flow_entry *entry;
+	const struct table_entry *entry;
+	const struct flow_entry *flow;
 
 	while (table->slots[i] && table->hashes[i] != hash)
 		i = (i + 1) & table->mask;
 	if (!table->slots[i])
-		return;
-	entry = (const struct flow_entry *)entry_at(table, table->slots[i] - 1);
-	fetch_lines(entry, 2);
-	fetch_lines(&entry->flow.side[0], SIDE_LINES);
-	fetch_lines(&entry->flow.side[1], SIDE_LINES);
+		return false;
+	entry = entry_at(table, table->slots[i] - 1);
+	if (all) {
+		flow_table_fetch_entry(table, entry);
+		return true;
+	}
+	flow = (const struct flow_entry *)entry;
+	fetch_lines(flow, 2);
+	fetch_lines(&flow->flow.side[0], SIDE_LINES);
+	fetch_lines(&flow->flow.side[1], SIDE_LINES);
+	return true;
 }
 
 void *flow_table_find(const struct flow_table *table, const struct flow_key *key, uint32_t hash)

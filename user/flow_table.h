@@ -3,6 +3,7 @@
 #ifndef ACKMON_FLOW_TABLE_H
 #define ACKMON_FLOW_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -58,10 +59,12 @@ void *flow_table_find(const struct flow_table *table, const struct flow_key *key
 
 /*
  * A large table lies outside the caches, and a look-up waits for memory twice. Whoever knows early
- * which flows come next says so twice, some frames apart: first the index is fetched, then the entry.
+ * which flows come next says so twice, some frames apart: first the index is fetched, then the entry: as much
+ * of it as most packets touch, or all. False: there seems to be none.
  */
 void flow_table_expect(const struct flow_table *table, uint32_t hash);
-void flow_table_fetch(const struct flow_table *table, uint32_t hash);
+bool flow_table_fetch(const struct flow_table *table, uint32_t hash, bool all);
+void flow_table_fetch_entry(const struct flow_table *table, const void *entry); /* all of it */
 
 /* The key must not be in the table. NULL: no memory. What is behind the head is not initialised. */
 void *flow_table_insert(struct flow_table *table, const struct flow_key *key, uint32_t hash);

@@ -22,6 +22,7 @@
  */
 #define INDEX_AHEAD 8u
 #define ENTRY_AHEAD 4u
+#define SHOWN_AHEAD 2u /* the same for flows on their way out, each of which is read whole */
 
 struct replay_batch {
 	struct door_counters counters; /* of its frames, as far as looking into them counts them */
@@ -428,12 +429,28 @@ bool replay_look_filtered(struct replay_batch *batch)
 	return false;
 }
 
+static void expect(const struct replay *replay, uint32_t hash)
+{
+	flow_table_expect(&replay->flows, hash);
+	flow_table_expect(&replay->half_open, hash);
+}
+
+/* What opens, closes or repairs touches more of a flow than what only goes on. */
+static void fetch(const struct replay *replay, const struct replay_batch *batch, uint32_t i)
+{
+	const struct packet *pkt = &batch->at[i].pkt;
+	bool all = (pkt->flags & ~TCP_PSH) != TCP_ACK || pkt->sack_count;
+
+	if (!flow_table_fetch(&replay->flows, batch->hashes[i], all))
+		flow_table_fetch(&replay->half_open, batch->hashes[i], true);
+}
+
 static void fetch_ahead(const struct replay *replay, const struct replay_batch *batch, uint32_t i)
 {
 	if (i + INDEX_AHEAD < batch->count)
-		flow_table_expect(&replay->flows, batch->hashes[i + INDEX_AHEAD]);
+		expect(replay, batch->hashes[i + INDEX_AHEAD]);
 	if (i + ENTRY_AHEAD < batch->count)
-		flow_table_fetch(&replay->flows, batch->hashes[i + ENTRY_AHEAD]);
+		fetch(replay, batch, i + ENTRY_AHEAD);
 }
 
 void replay_track(struct replay *replay, struct replay_batch *batch)
@@ -443,9 +460,9 @@ void replay_track(struct replay *replay, struct replay_batch *batch)
 		replay->counters.value[i] += batch->counters.value[i];
 	saw_frame(replay, batch->frames, batch->newest_ns);
 	for (uint32_t i = 0; i < INDEX_AHEAD && i < batch->count; i++)
-		flow_table_expect(&replay->flows, batch->hashes[i]);
+		expect(replay, batch->hashes[i]);
 	for (uint32_t i = 0; i < ENTRY_AHEAD && i < batch->count; i++)
-		flow_table_fetch(&replay->flows, batch->hashes[i]);
+		fetch(replay, batch, i);
 	for (uint32_t i = 0; i < batch->count; i++) {
 		fetch_ahead(replay, batch, i);
 		track(replay, &batch->at[i].pkt, batch->hashes[i]);
@@ -554,6 +571,14 @@ static void show_listed(struct replay *replay, const struct listed *listed,
 	replay->on_flow(replay->context, &listed->half_open->head.key, flow);
 }
 
+static void fetch_listed(const struct replay *replay, const struct listed *listed)
+{
+	if (listed->flow)
+		flow_table_fetch_entry(&replay->flows, listed->flow);
+	else
+		flow_table_fetch_entry(&replay->half_open, listed->half_open);
+}
+
 static struct listed listed_at(const struct replay *replay, uint32_t i)
 {
 	struct listed listed = {0};
@@ -597,8 +622,11 @@ static void show_all(struct replay *replay,
 	if (!list)
 		return;
 	qsort(list, count, sizeof(*list), by_start);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		if (i + SHOWN_AHEAD < count)
+			fetch_listed(replay, &list[i + SHOWN_AHEAD]);
 		show_listed(replay, &list[i], close);
+	}
 	free(list);
 }
 
