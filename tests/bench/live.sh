@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # make bench-live: what is left of a link's rate while it is watched, beside an empty program in the same place.
 #
-# Two hosts in namespaces of their own, one veth pair. Each round runs each traffic once with no program,
-# with an empty one and with ackmon, in turn; printed are medians, and the median of the rounds' ratios.
+# Two hosts in namespaces of their own, one veth pair with a queue for each CPU. Each round runs each traffic
+# once with no program, with an empty one and with ackmon, in turn; printed are medians, and the median of the
+# rounds' ratios. Both ends of requests and connections are on one CPU: on two, what is measured is how long a
+# virtual CPU takes to wake the other one, which differs from run to run by more than any program costs.
 #
 # BENCH_ROUNDS=N  rounds (5); BENCH_SECONDS=N  length of a bulk run (2)
 set -u
@@ -20,6 +22,8 @@ out=build/bench
 work=$(mktemp -d)
 watcher=
 servers=()
+cpus=$(nproc)
+last=$((cpus - 1)) # where both ends of requests and connections are
 
 [ "$(id -u)" = 0 ] || { echo "bench-live: network namespaces and BPF programs need root; try: sudo make bench-live" >&2; exit 1; }
 
@@ -42,7 +46,8 @@ trap 'exit 1' INT TERM
 
 set_up() {
 	ip netns add "$a" && ip netns add "$b" || exit 1
-	ip -n "$a" link add eth0 type veth peer name eth0 netns "$b"
+	ip -n "$a" link add eth0 numtxqueues "$cpus" numrxqueues "$cpus" type veth \
+		peer name eth0 numtxqueues "$cpus" numrxqueues "$cpus" netns "$b"
 	ip -n "$a" addr add 10.78.1.1/24 dev eth0
 	ip -n "$b" addr add 10.78.1.2/24 dev eth0
 	for host in "$a" "$b"; do
@@ -52,9 +57,11 @@ set_up() {
 	mkdir -p $out
 	"$CLANG" -O2 -g -target bpf -I/usr/include/"$(uname -m)"-linux-gnu -c tests/bench/empty.bpf.c -o $out/empty.o || exit 1
 	"$CC" -std=gnu11 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE tests/bench/connects.c -o $out/connects || exit 1
-	# Ports of connections that are over are free again after a second.
-	on "$a" sh -c 'echo 1 >/proc/sys/net/ipv4/tcp_tw_reuse; echo 1024 65000 >/proc/sys/net/ipv4/ip_local_port_range'
-	nsenter --net="/run/netns/$b" $out/connects server 8080 &
+	# What is over leaves at once: looking for a free port among those that wait would be what is measured.
+	for host in "$a" "$b"; do
+		on "$host" sh -c 'echo 0 >/proc/sys/net/ipv4/tcp_max_tw_buckets; echo 1024 65000 >/proc/sys/net/ipv4/ip_local_port_range'
+	done
+	taskset -c $last nsenter --net="/run/netns/$b" $out/connects server 8080 &
 	servers+=($!)
 	nsenter --net="/run/netns/$b" iperf3 -s >/dev/null 2>&1 &
 	servers+=($!)
@@ -102,28 +109,50 @@ unwatch() { # the same
 bulk() { on "$a" iperf3 -c 10.78.1.2 -t "$seconds" -J | sed -n 's/.*"bits_per_second":[^0-9]*\([0-9]*\).*/\1/p' | tail -n 1; }
 
 client() { # CONNECTIONS REQUESTS
-	on "$a" $out/connects client 10.78.1.2 8080 "$1" "$2" || exit 1
+	on "$a" taskset -c $last $out/connects client 10.78.1.2 8080 "$1" "$2" || exit 1
 }
 
 request_response() { client 1 $((10000 * seconds)); }
 
 connections() { client $((3000 * seconds)) 1; }
 
-# Frames b's interface received in the time of the flood: those sent faster than that are not counted.
+# By b's interface: what is sent faster than it takes is not counted.
 received() { on "$b" sed -n 's/^ *eth0: *[0-9]* *\([0-9]*\).*/\1/p' /proc/net/dev; }
 
-flood() { # MODE HOST FRAMES
-	local before after ms
-	before=$(received)
-	ms=$(on "$2" build/tests/flood "$1" eth0 "$3" | sed -n 's/.* in \([0-9]*\) ms/\1/p')
-	after=$(received)
-	[ "$2" = "$b" ] && after=$((before + $3)) # put on b itself, each as if it had been received
-	echo $(((after - before) * 1000 / ms))
+# By the flood's own clock: "N frames in M ms".
+per_second() { # COUNT FILE...
+	local count=$1
+	shift
+	sed -n 's/.* in \([0-9]*\) ms/\1/p' "$@" | awk -v count="$count" '$1 > ms { ms = $1 } END { printf "%.0f\n", count * 1000 / ms }'
 }
 
-known_flows() { flood known "$a" 1000000; }
+# From a into b's native XDP. Each CPU has its own queue and its own connections, as a NIC would deal them out.
+flood_from() { # FRAMES MODE CPUS
+	local frames=$1 mode=$2 before cpu pids=() said=()
+	before=$(received)
+	for ((cpu = last; cpu > last - $3; cpu--)); do
+		taskset -c $cpu nsenter --net="/run/netns/$a" build/tests/flood -o -f $((cpu << 20)) "$mode" eth0 "$frames" >"$work/said.$cpu" &
+		pids+=($!)
+		said+=("$work/said.$cpu")
+	done
+	wait "${pids[@]}"
+	per_second $(($(received) - before)) "${said[@]}"
+}
 
-syn_flood() { flood syn "$b" 500000; }
+known_flows_one_cpu() { flood_from 1000000 known 1; }
+
+known_flows_all_cpus() { flood_from 1000000 known "$cpus"; }
+
+# Six frames each.
+whole_connections_one_cpu() { echo $(($(flood_from 600000 churn 1) / 6)); }
+
+whole_connections_all_cpus() { echo $(($(flood_from 600000 churn "$cpus") / 6)); }
+
+# Put on b itself, each as if it had been received.
+syn_flood() {
+	taskset -c $last nsenter --net="/run/netns/$b" build/tests/flood syn eth0 500000 >"$work/said"
+	per_second 500000 "$work/said"
+}
 
 # ---------------------------------------------------------------- rounds
 
@@ -153,5 +182,8 @@ echo "kernel $(uname -r), $(nproc) CPUs, load $(cut -d' ' -f1-3 /proc/loadavg); 
 race "bulk, bit/s (iperf3)" tc bulk none empty ackmon
 race "request and response, 1/s" tc request_response none empty ackmon
 race "connect, request, close, 1/s" tc connections none empty ackmon
-race "16,384 known flows, frames/s" xdp known_flows empty ackmon
+race "known flows, frames/s, one CPU" xdp known_flows_one_cpu empty ackmon
+race "known flows, frames/s, all CPUs" xdp known_flows_all_cpus empty ackmon
+race "whole connections/s, one CPU" xdp whole_connections_one_cpu empty ackmon
+race "whole connections/s, all CPUs" xdp whole_connections_all_cpus empty ackmon
 race "SYN flood, new connections/s" tc syn_flood empty ackmon

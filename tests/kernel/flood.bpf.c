@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Every frame it is run on becomes the next one of a flood, and goes up to the stack. */
+/* Every frame it is run on becomes the next one of a flood, and goes up to the stack, or out of the interface. */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/ip.h>
@@ -10,6 +10,8 @@
 #include "flood.h"
 
 const volatile __u32 mode = FLOOD_SYN;
+const volatile __u32 first = 0;    /* of the connections, so that two floods have none in common */
+const volatile __u32 goes_out = 0;
 __u32 next = 0;
 
 #define SYN 0x02
@@ -31,7 +33,7 @@ struct step {
 /* SYN, SYN-ACK, ACK, FIN, FIN, ACK; /24s of the opener are its namespaces. */
 static __always_inline struct step step_of_churn(__u32 number)
 {
-	__u32 connection = number / FLOOD_CHURN_FRAMES, at = number % FLOOD_CHURN_FRAMES;
+	__u32 connection = first + number / FLOOD_CHURN_FRAMES, at = number % FLOOD_CHURN_FRAMES;
 	int answers = at == 1 || at == 4;
 	struct step step = {
 		.src = 0xc6120000 + (connection & 0x1ffff),
@@ -85,7 +87,7 @@ static __always_inline struct step step_of(__u32 number)
 		step.flags = ACK;
 		break;
 	case FLOOD_KNOWN:
-		step.src = 0xc6120000 + number % FLOOD_FLOWS;
+		step.src = 0xc6120000 + first + number % FLOOD_FLOWS;
 		step.src_port = 1024;
 		step.seq = number / FLOOD_FLOWS * FLOOD_PAYLOAD_BYTES;
 		step.flags = ACK;
@@ -116,7 +118,7 @@ int flood(struct xdp_md *ctx)
 	tcp->seq = bpf_htonl(step.seq);
 	tcp->ack_seq = bpf_htonl(step.flags == SYN ? 0 : step.ack);
 	((__u8 *)tcp)[13] = step.flags;
-	return mode == FLOOD_KNOWN ? XDP_TX : XDP_PASS;
+	return goes_out ? XDP_TX : XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "GPL";

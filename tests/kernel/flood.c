@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -25,8 +26,20 @@
 #define NS_PER_S 1000000000ull
 #define BURST 65536u
 
-static const char usage[] = "usage: flood syn|scan|data|reuse|known|churn IFACE FRAMES [FRAMES_PER_SECOND]\n"
-			    "Says how many frames it sent, and in how many ms.\n";
+static const char usage[] =
+	"usage: flood [-o] [-f FIRST] syn|scan|data|reuse|known|churn IFACE FRAMES [FRAMES_PER_SECOND]\n"
+	"-o  out of the interface, instead of up to the stack\n"
+	"-f  number of the first connection of known and churn (0)\n"
+	"Says how many frames it sent, and in how many ms.\n";
+
+struct request {
+	__u32 mode;
+	__u32 first;
+	bool goes_out;
+	unsigned int ifindex;
+	unsigned long long frames;
+	unsigned long long rate; /* 0: as fast as it goes */
+};
 
 /* To an Ethernet address that is nobody's: the stack throws it away behind every hook. */
 static void first_frame(unsigned char *frame, unsigned int bytes)
@@ -86,54 +99,80 @@ static bool find_mode(const char *name, __u32 *ret_mode)
 	return false;
 }
 
-static int load(struct flood **ret_flood, __u32 mode)
+static int load(struct flood **ret_flood, const struct request *request)
 {
 	struct flood *flood = flood__open();
 
 	if (!flood)
 		return -errno;
-	flood->rodata->mode = mode;
+	flood->rodata->mode = request->mode;
+	flood->rodata->first = request->first;
+	flood->rodata->goes_out = request->goes_out;
 	*ret_flood = flood;
 	return flood__load(flood);
 }
 
-int main(int argc, char **argv)
+static int send_all(struct flood *flood, const struct request *request)
 {
-	unsigned long long frames, rate = 0, sent = 0, begin_ns;
-	struct flood *flood = NULL;
-	unsigned int ifindex;
-	__u32 mode;
-	int err;
+	unsigned long long sent = 0, begin_ns = now_ns();
 
-	if (argc < 4 || argc > 5 || !find_mode(argv[1], &mode)) {
-		fputs(usage, stderr);
-		return 2;
-	}
-	ifindex = if_nametoindex(argv[2]);
-	frames = strtoull(argv[3], NULL, 10);
-	if (argc == 5)
-		rate = strtoull(argv[4], NULL, 10);
-	err = ifindex ? load(&flood, mode) : -ENODEV;
-	begin_ns = now_ns();
-	while (!err && sent < frames) {
+	while (sent < request->frames) {
+		unsigned long long rate = request->rate;
 		unsigned long long burst = rate && rate / 50 < BURST ? rate / 50 + 1 : BURST;
+		int err;
 
-		if (burst > frames - sent)
-			burst = frames - sent;
-
-		err = send_burst(bpf_program__fd(flood->progs.flood), ifindex,
-				 (unsigned int)burst,
-				 FLOOD_BYTES + (mode == FLOOD_KNOWN ? FLOOD_PAYLOAD_BYTES : 0));
-		if (err == -EINTR || err == -EAGAIN)
-			err = 0;
+		if (burst > request->frames - sent)
+			burst = request->frames - sent;
+		err = send_burst(bpf_program__fd(flood->progs.flood), request->ifindex, (unsigned int)burst,
+				 FLOOD_BYTES + (request->mode == FLOOD_KNOWN ? FLOOD_PAYLOAD_BYTES : 0));
+		if (err && err != -EINTR && err != -EAGAIN)
+			return err;
 		sent = flood->bss->next;
 		if (rate)
 			wait_until(begin_ns + sent * NS_PER_S / rate);
 	}
+	printf("%llu frames in %llu ms\n", sent, (now_ns() - begin_ns) / 1000000);
+	return 0;
+}
+
+static bool read_request(int argc, char **argv, struct request *ret_request)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "of:")) != -1) {
+		if (option == 'o')
+			ret_request->goes_out = true;
+		else if (option == 'f')
+			ret_request->first = (__u32)strtoul(optarg, NULL, 10);
+		else
+			return false;
+	}
+	argv += optind;
+	argc -= optind;
+	if (argc < 3 || argc > 4 || !find_mode(argv[0], &ret_request->mode))
+		return false;
+	ret_request->ifindex = if_nametoindex(argv[1]);
+	ret_request->frames = strtoull(argv[2], NULL, 10);
+	if (argc == 4)
+		ret_request->rate = strtoull(argv[3], NULL, 10);
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct request request = {0};
+	struct flood *flood = NULL;
+	int err;
+
+	if (!read_request(argc, argv, &request)) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	err = request.ifindex ? load(&flood, &request) : -ENODEV;
+	if (!err)
+		err = send_all(flood, &request);
 	if (err)
-		fprintf(stderr, "flood: %s: %s\n", argv[2], strerror(-err));
-	else
-		printf("%llu frames in %llu ms\n", sent, (now_ns() - begin_ns) / 1000000);
+		fprintf(stderr, "flood: %s: %s\n", argv[optind + 1], strerror(-err));
 	flood__destroy(flood);
 	return err ? 1 : 0;
 }

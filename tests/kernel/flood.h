@@ -8,7 +8,7 @@ enum flood_mode {
 	FLOOD_SCAN,  /* one address tries ever another host and port, and is refused */
 	FLOOD_DATA,  /* two ordinary segments of ever another connection */
 	FLOOD_REUSE, /* SYNs of few tuples, each of another connection */
-	FLOOD_KNOWN, /* data of FLOOD_FLOWS connections in turn, out of the interface */
+	FLOOD_KNOWN, /* data of FLOOD_FLOWS connections in turn */
 	FLOOD_CHURN, /* whole connections: opened and closed again, six frames each */
 };
 
