@@ -80,6 +80,7 @@ static const struct workload workloads[] = {
 	{ 1, 1 << 15, 31, true, false },
 	{ 16384, 8, 13, true, true },
 	{ 1 << 20, 2, 3, false, false },
+	{ 1 << 22, 2, 1, false, false },
 };
 
 /* Where the two ends are, counted from their initial numbers; the same in all flows. */

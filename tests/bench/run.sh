@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # make bench: what a packet costs in the kernel and in replay, beside the least that is possible.
 #
-# BENCH_LARGE=1   also 10 M packets in 1 M flows, and kernel programs with a million flows
+# BENCH_LARGE=1   also 10 M packets in 1 M flows, and kernel programs with one and four million flows
 # BENCH_ROUNDS=N  rounds of replay (5)
 # BENCH_BEST=1    of kernel programs the best round instead of the median: for a busy machine
-# BENCH_ONLY=kernel|parse|replay|labels|sweep|snapshot|export|pairs
+# BENCH_ONLY=kernel|parse|replay|labels|sweep|snapshot|export|pairs|growth
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -59,8 +59,8 @@ bench_kernel() {
 	available_kib=$(sed -n 's/^MemAvailable: *\([0-9]*\).*/\1/p' /proc/meminfo)
 	limit='-l 16384'
 	[ "${BENCH_LARGE:-0}" != 1 ] || limit=
-	if [ -z "$limit" ] && [ "$available_kib" -lt 3000000 ]; then
-		say "Kernel programs: up to 16384 flows only, a million wants 3 GB of free memory"
+	if [ -z "$limit" ] && [ "$available_kib" -lt 10000000 ]; then
+		say "Kernel programs: up to 16384 flows only, four million want 10 GB of free memory"
 		limit='-l 16384'
 	fi
 	[ "${BENCH_BEST:-0}" != 1 ] || limit="$limit -b"
@@ -173,6 +173,15 @@ bench_pairs() {
 	tests/bench/pairs_bench.py
 }
 
+bench_growth() {
+	if [ "$(id -u)" != 0 ] || [ ! -x build/tests/flood ]; then
+		say "Growth: skipped, needs root and make test-programs"
+		return
+	fi
+	say "Growth: the faster connections come"
+	tests/bench/growth_bench.py
+}
+
 facts
 case $only in
 '' | kernel) bench_kernel ;;
@@ -197,4 +206,7 @@ case $only in
 esac
 case $only in
 '' | pairs) bench_pairs ;;
+esac
+case $only in
+'' | growth) bench_growth ;;
 esac
