@@ -79,7 +79,8 @@ core_inline int track_is_common(const struct flow *flow, const struct side *side
 	       pkt->ack - side->ack <= SEQ_WINDOW_MAX &&
 	       seq_in_reach(pkt->ack, READ_ONCE(peer->next)) &&
 	       /* Once a window that is not zero was set, none is being waited for. */
-	       pkt->window && side->raw_window && pkt->payload_bytes != 1 && !pkt->sack_count &&
+	       pkt->window && side->raw_window && !pkt->sack_count &&
+	       (pkt->payload_bytes != 1 || !loss_peer_window_is_zero(peer)) && /* or else a window probe */
 	       pkt->ttl == side->ttl && pkt->ecn != 3 &&
 	       (flow->is_established || !flow->has_synack) && !loss_holes_are_old(side);
 }
