@@ -9,6 +9,7 @@
 
 #include "attach_form.h"
 #include "attach_internal.h"
+#include "privileges.h"
 
 static const char xdp_program_name[] = "ackmon_xdp";
 
@@ -49,7 +50,7 @@ static void close_copy(struct place *place)
  * attaches the program alone and says nothing; then a link of our own is better: it goes with its
  * owner, and is replaced in one step. Linux 5.10 has freplace, but takes no function apart that is given the
  * context there ("Unrecognized arg#0 type PTR"), and the hops of a parser within their caller are too much to
- * walk.
+ * walk. Who lacks CAP_SYS_ADMIN could not take away what libxdp attaches alone for him.
  */
 bool attach_xdp_can_share(void)
 {
@@ -57,7 +58,7 @@ bool attach_xdp_can_share(void)
 
 	if (answer < 0)
 		answer = !form_is_older() && libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
-	return answer;
+	return answer && privileges_have(PRIVILEGES_TO_SHARE_XDP);
 }
 
 /* We look before others decide, and pass on. */

@@ -103,6 +103,13 @@ void privileges_text(char *ret_text, size_t size)
 		capabilities_text(permitted, ret_text, size);
 }
 
+bool privileges_have(capabilities set)
+{
+	capabilities permitted, effective;
+
+	return !get_capabilities(&permitted, &effective) && !(set & ~effective);
+}
+
 /* What is needed */
 
 /* Before Linux 5.11 maps are charged to the locked memory of their maker, not to its cgroup. */

@@ -22,6 +22,12 @@ struct identity {
 #define PRIVILEGES_TO_LEAVE_FILTER_ELSEWHERE (1ull << 12 | 1ull << 21) /* and CAP_SYS_ADMIN, to go there */
 #define PRIVILEGES_TO_LEAVE_DISPATCHER (1ull << 12 | 1ull << 21)
 
+/* Programs are found by their numbers with CAP_SYS_ADMIN alone, and libxdp looks for those in its dispatcher so. */
+#define PRIVILEGES_TO_SHARE_XDP (1ull << 21)
+
+/* Whether the process has all of them now. */
+bool privileges_have(capabilities set);
+
 /* By name or number. -ENOENT and one sentence when there is no such user. */
 int privileges_find_user(const char *user, struct identity *ret_identity, char *ret_error,
 			 size_t error_size);

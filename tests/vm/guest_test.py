@@ -136,9 +136,13 @@ def link_frames(name="near0"):
     return stats["rx"]["packets"] + stats["tx"]["packets"]
 
 
+def lines_of(path):
+    """Whole ones: the last may be on its way."""
+    return [json.loads(line) for line in read(path).splitlines(keepends=True) if line.endswith("\n")]
+
+
 def records(path):
-    return {record["opener_port"]: record for record in map(json.loads, read(path).splitlines())
-            if record["responder_port"] == 8080}
+    return {record["opener_port"]: record for record in lines_of(path) if record["responder_port"] == 8080}
 
 
 def compare(kernels, found, iface="near0"):
@@ -182,6 +186,7 @@ def left_behind():
     said = run(*on("near", "bpftool", "net", "show", "dev", "near0")).stdout
     said += run(*on("near", "tc", "qdisc", "show", "dev", "near0")).stdout
     return [line for line in said.splitlines() if "ackmon" in line or "clsact" in line] + \
+        [str(program) for program in status().get("programs", [])] + \
         [path for path, _, files in os.walk("/sys/fs/bpf/ackmon") if files]
 
 
@@ -548,7 +553,7 @@ def watched_bare(interfaces):
         passed = sum(map(link_frames, interfaces)) - before
         end(watcher)
         said = watcher.said()
-    found = [json.loads(line) for line in read(f"{work}/records").splitlines()]
+    found = lines_of(f"{work}/records")
     for name in interfaces:
         compare(kernels[name], {r["opener_port"]: r for r in found if r["iface"] == name and r["responder_port"] == 8080}, iface=name)
     demand(len(found) == len(interfaces) * CONNECTIONS, len(found), "records")
