@@ -124,6 +124,14 @@ $(BUILD)/%.older.bpf.o: %/monitor.bpf.c
 $(BUILD)/monitor_older.bpf.o: $(BUILD)/xdp.older.bpf.o $(BUILD)/tc.older.bpf.o
 	$(Q)echo '  LINK  ' $@; $(BPFTOOL) gen object $@ $^
 
+# The form that reads the tag in XDP metadata: each copy is bound to one interface, and of XDP alone.
+$(BUILD)/%.vlan.bpf.o: %/monitor.bpf.c
+	@mkdir -p $(@D)
+	$(Q)echo '  BPF   ' $@; $(CLANG) $(BPF_CFLAGS) -DACKMON_VLAN -MMD -MP -c $< -o $@
+
+$(BUILD)/monitor_vlan.bpf.o: $(BUILD)/xdp.vlan.bpf.o
+	$(Q)echo '  LINK  ' $@; $(BPFTOOL) gen object $@ $^
+
 $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(Q)echo '  SKEL  ' $@; $(BPFTOOL) gen skeleton $< name $* >$@
 
@@ -132,7 +140,7 @@ $(BUILD)/user/%.o: user/%.c
 	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
 # Made before the first file that includes them; after that the .d files say who does.
-$(USER_OBJECTS): | $(BUILD)/monitor.skel.h $(BUILD)/monitor_older.skel.h
+$(USER_OBJECTS): | $(BUILD)/monitor.skel.h $(BUILD)/monitor_older.skel.h $(BUILD)/monitor_vlan.skel.h
 
 $(LIBRARY): $(filter-out $(BUILD)/user/main.o,$(USER_OBJECTS))
 	$(Q)echo '  AR    ' $@; $(AR) rcs $@ $^

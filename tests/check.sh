@@ -63,7 +63,7 @@ allowed_user() { # FILE
 	user/pcap_source.h | user/replay.h) allowed="$allowed|core/frame\.h" ;;
 	esac
 	case $1 in
-	user/attach*.[ch]) allowed="$allowed|monitor(_older)?\.skel\.h" ;;
+	user/attach*.[ch]) allowed="$allowed|monitor(_older|_vlan)?\.skel\.h" ;;
 	esac
 	echo "$allowed"
 }

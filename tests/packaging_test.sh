@@ -105,7 +105,7 @@ expect() { # WANTED WORD...
 	expect 'attach' ackmon at
 	expect 'attach status detach' ackmon ''
 	expect '--interface --interval' ackmon --inter
-	expect 'native' ackmon -m n
+	expect 'native native-vlan' ackmon -m n
 	expect 'pairs pairs,csv pairs,ndjson' ackmon -o pa
 	expect 'lo' ackmon -i lo
 	expect '--half-open --half-open-timeout' ackmon attach --half

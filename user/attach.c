@@ -241,7 +241,9 @@ static struct attach_ways ways_of(const struct place *place)
 	struct attach_ways ways = place->ways;
 
 	if (place->xdp || place->xdp_link_fd >= 0)
-		ways.xdp = place->xdp_mode == XDP_MODE_SKB ? WAY_GENERIC : WAY_NATIVE;
+		ways.xdp = place->xdp_mode == XDP_MODE_SKB ? WAY_GENERIC
+			   : place->reads_tag		   ? WAY_NATIVE_VLAN
+							   : WAY_NATIVE;
 	for (int direction = 0; direction < DIRECTION_COUNT; direction++) {
 		if (place->tcx_fd[direction] >= 0)
 			ways.tc[direction] = WAY_TCX;
@@ -257,6 +259,11 @@ size_t attach_hooks(const struct attach *attach, struct metrics_hook *ret_hooks,
 		[INGRESS] = "tc_ingress",
 		[EGRESS] = "tc_egress",
 	};
+	static const char *const xdp_ways[XDP_WAYS] = {
+		[WAY_NATIVE] = "native",
+		[WAY_GENERIC] = "generic",
+		[WAY_NATIVE_VLAN] = "native-vlan",
+	};
 	size_t count = 0;
 
 	for (size_t i = 0; i < attach->place_count; i++) {
@@ -266,7 +273,7 @@ size_t attach_hooks(const struct attach *attach, struct metrics_hook *ret_hooks,
 
 		if (ways.xdp && count < room)
 			ret_hooks[count++] = (struct metrics_hook){
-				name, "xdp", ways.xdp == WAY_GENERIC ? "generic" : "native"};
+				name, "xdp", xdp_ways[ways.xdp]};
 		for (int direction = 0; direction < DIRECTION_COUNT; direction++)
 			if (ways.tc[direction] && count < room)
 				ret_hooks[count++] = (struct metrics_hook){
@@ -304,11 +311,10 @@ struct bpf_object *attach_object(const struct attach *attach)
 	return attach->skel->obj;
 }
 
-struct monitor *attach_copy_open(const struct attach *attach, const struct netns *netns,
-				 bool has_frags, struct bpf_object **ret_object)
+static struct monitor *configure_copy(struct monitor *copy, const struct attach *attach,
+				      const struct netns *netns, bool has_frags,
+				      struct bpf_object **ret_object)
 {
-	struct monitor *copy = form_open(form_is_older());
-
 	if (!copy)
 		return NULL;
 	copy->rodata->config = attach->config;
@@ -316,6 +322,18 @@ struct monitor *attach_copy_open(const struct attach *attach, const struct netns
 	copy->rodata->config.netns = netns ? (uint8_t)netns->number : 0;
 	*ret_object = copy->obj;
 	return copy;
+}
+
+struct monitor *attach_copy_open(const struct attach *attach, const struct netns *netns,
+				 bool has_frags, struct bpf_object **ret_object)
+{
+	return configure_copy(form_open(form_is_older()), attach, netns, has_frags, ret_object);
+}
+
+struct monitor *attach_copy_open_vlan(const struct attach *attach, const struct netns *netns,
+				      bool has_frags, struct bpf_object **ret_object)
+{
+	return configure_copy(form_open_vlan(), attach, netns, has_frags, ret_object);
 }
 
 int attach_copy_share(const struct attach *attach, struct bpf_object *copy, const char *programs)
@@ -529,7 +547,7 @@ static int attach_loopback(struct attach *attach, struct place *place, enum hook
 {
 	int err;
 
-	if (mode == HOOK_NATIVE)
+	if (mode == HOOK_NATIVE || mode == HOOK_NATIVE_VLAN)
 		return attach_fail(ret_error, error_size, -EOPNOTSUPP,
 				   "%s: loopback has no native XDP; try -m skb or -m tc",
 				   place->interface.name);
@@ -569,12 +587,30 @@ static int attach_both_tc(struct attach *attach, struct place *place, const char
 	return err;
 }
 
+/* What XDP cannot see of what comes in, and who can; nothing where nobody looks at tags. */
+static void say_hidden_tags(const struct interface *interface, char *ret_words, size_t size)
+{
+	const char *name = interface->name;
+
+	if (!interface_takes_tags_off(interface) || !interface_has_vlans(interface))
+		return;
+	if (interface_xdp_tag(interface) == 1)
+		snprintf(ret_words, size, "; VLAN tags are taken off before XDP, so records of connections "
+			 "that come in miss them: try -m native-vlan or -m tc");
+	else if (!strcmp(interface->driver, "veth")) /* whose peer leaves them off */
+		snprintf(ret_words, size, "; VLAN tags are taken off before XDP, so records of connections "
+			 "that come in miss them: try -m tc");
+	else
+		snprintf(ret_words, size, "; VLAN tags are taken off before XDP, so records of connections "
+			 "that come in miss them: try -m tc or ethtool -K %s rxvlan off", name);
+}
+
 static int attach_xdp_and_tc(struct attach *attach, struct place *place, enum hook_mode mode,
 			     char *ret_note, size_t note_size, char *ret_error, size_t error_size)
 {
 	const struct interface *interface = &place->interface;
 	bool generic = mode == HOOK_SKB;
-	char why[160] = "";
+	char why[192] = "";
 	int err;
 
 	err = attach_xdp_check_foreign(place, ret_error, error_size);
@@ -604,9 +640,60 @@ static int attach_xdp_and_tc(struct attach *attach, struct place *place, enum ho
 				   generic ? "generic" : "native", attach_explain(err),
 				   generic ? "" : "-m skb or ");
 	err = attach_tc_start(attach, place, EGRESS, ret_error, error_size);
+	if (err)
+		return err;
+	say_hidden_tags(interface, why, sizeof(why));
+	snprintf(ret_note, note_size, "%s: %s XDP ingress, TC egress (%s)%s", interface->name,
+		 generic ? "generic" : "native", attach_tc_kind(place), why);
+	return 0;
+}
+
+/* A driver that cannot tell tags takes the program all the same, and never says one: it is asked first. */
+static int check_tag(const struct interface *interface, char *ret_error, size_t error_size)
+{
+	int tag = interface_xdp_tag(interface);
+
+	if (tag < 0)
+		return attach_fail(ret_error, error_size, -EOPNOTSUPP,
+				   "%s: XDP is told VLAN tags from Linux 6.8 on; try -m tc, which knows "
+				   "them everywhere",
+				   interface->name);
+	if (!tag)
+		return attach_fail(ret_error, error_size, -EOPNOTSUPP,
+				   "%s: driver %s does not tell XDP the VLAN tag it takes off; try -m tc, "
+				   "or ethtool -K %s rxvlan off and -m native",
+				   interface->name, interface->driver, interface->name);
+	return 0;
+}
+
+static int attach_native_vlan(struct attach *attach, struct place *place, char *ret_note,
+			      size_t note_size, char *ret_error, size_t error_size)
+{
+	const char *name = place->interface.name;
+	int err;
+
+	place->reads_tag = true;
+	err = check_tag(&place->interface, ret_error, error_size);
 	if (!err)
-		snprintf(ret_note, note_size, "%s: %s XDP ingress, TC egress (%s)", interface->name,
-			 generic ? "generic" : "native", attach_tc_kind(place));
+		err = attach_xdp_check_foreign(place, ret_error, error_size);
+	if (err)
+		return err;
+	err = attach_xdp_start(attach, place, XDP_MODE_NATIVE);
+	if (err == -EEXIST || err == -EBUSY)
+		return attach_fail(ret_error, error_size, err,
+				   "%s: XDP is taken by a program that is not ours; try -m tc", name);
+	if (err == -ESRCH)
+		return attach_fail(ret_error, error_size, err,
+				   "%s: reading VLAN tags by XDP takes a kernel built with BTF; try -m tc",
+				   name);
+	if (err)
+		return attach_fail(ret_error, error_size, err,
+				   "%s: native XDP that reads VLAN tags refused: %s; try -m tc", name,
+				   attach_explain(err));
+	err = attach_tc_start(attach, place, EGRESS, ret_error, error_size);
+	if (!err)
+		snprintf(ret_note, note_size, "%s: native XDP ingress with VLAN tags, TC egress (%s)",
+			 name, attach_tc_kind(place));
 	return err;
 }
 
@@ -618,7 +705,7 @@ static int attach_place(struct attach *attach, struct place *place, enum hook_mo
 	if (place->interface.is_loopback)
 		return attach_loopback(attach, place, mode, ret_note, note_size, ret_error,
 				       error_size);
-	if (place->interface.is_raw_ip && (mode == HOOK_NATIVE || mode == HOOK_SKB))
+	if (place->interface.is_raw_ip && mode != HOOK_AUTO && mode != HOOK_TC)
 		return attach_fail(ret_error, error_size, -EOPNOTSUPP,
 				   "%s: its frames have no Ethernet header, which XDP wants; try -m tc",
 				   place->interface.name);
@@ -628,6 +715,8 @@ static int attach_place(struct attach *attach, struct place *place, enum hook_mo
 	if (mode == HOOK_TC)
 		return attach_both_tc(attach, place, NULL, ret_note, note_size, ret_error,
 				      error_size);
+	if (mode == HOOK_NATIVE_VLAN)
+		return attach_native_vlan(attach, place, ret_note, note_size, ret_error, error_size);
 	if (mode == HOOK_AUTO && cost)
 		return attach_both_tc(attach, place, cost, ret_note, note_size, ret_error,
 				      error_size);
@@ -749,7 +838,7 @@ static int attach_here(struct attach *attach, const struct netns *netns, const c
 {
 	struct interface interface;
 	struct place *place;
-	char note[256] = "";
+	char note[384] = "";
 	int err;
 
 	err = find_interface(name, &interface, ret_error, error_size);

@@ -94,7 +94,7 @@ struct attach_ways {
 	uint8_t tc[2]; /* enum attach_tc_way, ingress and egress */
 	uint8_t reserved;
 };
-enum attach_xdp_way { WAY_NO_XDP, WAY_NATIVE, WAY_GENERIC };
+enum attach_xdp_way { WAY_NO_XDP, WAY_NATIVE, WAY_GENERIC, WAY_NATIVE_VLAN, XDP_WAYS };
 enum attach_tc_way { WAY_NO_TC, WAY_TCX, WAY_CLSACT };
 
 /*

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The two forms of the programs, for kernels before 5.12 and since, and which of them this kernel takes. */
+/*
+ * The forms of the programs: for kernels before 5.12 and since, and which of the two this kernel takes; and XDP
+ * with the tag in its metadata, for one interface.
+ */
 #ifndef ACKMON_ATTACH_FORM_H
 #define ACKMON_ATTACH_FORM_H
 
@@ -13,6 +16,7 @@
 #include "abi/config.h"
 #include "monitor.skel.h"
 #include "monitor_older.skel.h"
+#include "monitor_vlan.skel.h"
 
 /* Does it know atomics that give something back? They came with functions that take pointers. */
 static inline bool form_is_older(void)
@@ -43,21 +47,37 @@ _Static_assert(sizeof(*((struct monitor *)0)->rodata) == sizeof(*((struct monito
 	       sizeof(*((struct monitor *)0)->bss) == sizeof(*((struct monitor_older *)0)->bss) &&
 	       sizeof(((struct monitor *)0)->maps) == sizeof(((struct monitor_older *)0)->maps),
 	       "both forms have the same constants and maps");
+_Static_assert(offsetof(__typeof__(*((struct monitor *)0)->rodata), config) ==
+		       offsetof(__typeof__(*((struct monitor_vlan *)0)->rodata), config) &&
+	       sizeof(((struct monitor *)0)->maps) == sizeof(((struct monitor_vlan *)0)->maps),
+	       "XDP alone has the same maps, and its configuration at the same place");
 
-/* As monitor__open(). */
-static inline struct monitor *form_open(bool is_older)
+/* Its one program is XDP, under the name it has there. */
+static inline void form_only_xdp(struct monitor *monitor, const char *name)
 {
-	struct monitor *monitor;
+	struct bpf_object_skeleton *skeleton = monitor->skeleton;
+
+	for (int i = 0; i < skeleton->prog_cnt; i++)
+		if (skeleton->progs[i].prog == &monitor->progs.ackmon_xdp)
+			skeleton->progs[0] = skeleton->progs[i];
+	skeleton->progs[0].name = name;
+	skeleton->prog_cnt = 1;
+}
+
+/* As monitor__open(), of another form's object. */
+static inline struct monitor *form_open_object(const void *elf, size_t elf_bytes, const char *only_xdp)
+{
+	struct monitor *monitor = calloc(1, sizeof(*monitor));
 	int err;
 
-	if (!is_older)
-		return monitor__open();
-	monitor = calloc(1, sizeof(*monitor));
 	if (!monitor)
 		return NULL;
 	err = monitor__create_skeleton(monitor);
 	if (!err) {
-		monitor->skeleton->data = (void *)monitor_older__elf_bytes(&monitor->skeleton->data_sz);
+		if (only_xdp)
+			form_only_xdp(monitor, only_xdp);
+		monitor->skeleton->data = (void *)elf;
+		monitor->skeleton->data_sz = elf_bytes;
 		err = bpf_object__open_skeleton(monitor->skeleton, NULL);
 	}
 	if (err) {
@@ -66,6 +86,26 @@ static inline struct monitor *form_open(bool is_older)
 		return NULL;
 	}
 	return monitor;
+}
+
+static inline struct monitor *form_open(bool is_older)
+{
+	size_t elf_bytes;
+	const void *elf;
+
+	if (!is_older)
+		return monitor__open();
+	elf = monitor_older__elf_bytes(&elf_bytes);
+	return form_open_object(elf, elf_bytes, NULL);
+}
+
+/* progs.ackmon_xdp is its only one; it takes an interface to be loaded. */
+static inline struct monitor *form_open_vlan(void)
+{
+	size_t elf_bytes;
+	const void *elf = monitor_vlan__elf_bytes(&elf_bytes);
+
+	return form_open_object(elf, elf_bytes, "ackmon_xdp_vlan");
 }
 
 #endif

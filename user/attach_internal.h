@@ -25,6 +25,10 @@ enum direction { INGRESS, EGRESS, DIRECTION_COUNT };
 /* What frames of an interface start with. */
 enum link_kind { STARTS_WITH_ETHERNET, STARTS_WITH_IP, LINK_KINDS };
 
+/* Names of our XDP program: the usual one, and the one that reads the tag in XDP metadata. */
+#define XDP_PROGRAM "ackmon_xdp"
+#define XDP_VLAN_PROGRAM "ackmon_xdp_vlan"
+
 struct monitor; /* the skeleton; attach.c alone includes it, so the binary holds it once */
 struct pins;
 
@@ -42,6 +46,7 @@ struct place {
 	struct xdp_program *xdp; /* NULL: ingress is not by XDP */
 	int xdp_link_fd; /* -1: libxdp's dispatcher has it, or ingress is not by XDP */
 	uint32_t xdp_prog_id;
+	bool reads_tag; /* in XDP metadata, by a program that is bound to this interface */
 	struct monitor *xdp_copy;
 	bool is_kept; /* pinned: it stays when we go */
 	bool has_links_only; /* another process takes away the rest */
@@ -83,6 +88,9 @@ int attach_program_fd(struct attach *attach, const struct place *place, const ch
 /* Configured as the original, and for multi-buffer frames or not. NULL: errno says why. */
 struct monitor *attach_copy_open(const struct attach *attach, const struct netns *netns,
 				 bool has_frags, struct bpf_object **ret_object);
+/* The same of XDP alone, in the form that reads the tag in its metadata. */
+struct monitor *attach_copy_open_vlan(const struct attach *attach, const struct netns *netns,
+				      bool has_frags, struct bpf_object **ret_object);
 
 /* Lets the copy load only programs whose name begins so, and use the maps of all. */
 int attach_copy_share(const struct attach *attach, struct bpf_object *copy, const char *programs);
@@ -108,12 +116,13 @@ void attach_forget_kernel_message(void);
 /* What libbpf and libxdp warn of goes to -v and to attach_explain(). */
 void attach_listen_to_libraries(void);
 
-/* attach_xdp.c: 0 or -errno; what has not been started may be stopped. */
+/* attach_xdp.c: 0 or -errno; what has not been started may be stopped. place->reads_tag says in which form. */
 int attach_xdp_start(struct attach *attach, struct place *place, enum xdp_attach_mode mode);
 void attach_xdp_stop(struct place *place);
 void attach_xdp_let_go(struct place *place); /* of what is pinned, so that it stays */
 int attach_xdp_check_foreign(const struct place *place, char *ret_error, size_t error_size);
 bool attach_xdp_can_share(void); /* by libxdp's dispatcher */
+bool attach_xdp_is_ours(uint32_t id); /* in either form */
 void attach_xdp_remove_leftover(const struct place *place);
 void attach_xdp_forget(struct place *place); /* the interface is gone */
 

@@ -240,6 +240,7 @@ static struct place place_at(const struct pins *pins, const struct pins_place *k
 		.tcx_fd = {-1, -1},
 		.xdp_link_fd = -1,
 		.xdp_mode = kept->xdp_generic ? XDP_MODE_SKB : XDP_MODE_NATIVE,
+		.reads_tag = kept->xdp_reads_tag,
 		.made_clsact = kept->made_clsact,
 	};
 	char path[PINS_PATH_MAX];
@@ -266,6 +267,7 @@ static struct pins_place describe_place(const struct place *place)
 			   : place->xdp		   ? XDP_DISPATCHED
 						   : XDP_NOT_USED,
 		.xdp_generic = place->xdp_mode == XDP_MODE_SKB,
+		.xdp_reads_tag = place->reads_tag,
 		.made_clsact = place->made_clsact,
 		.since_wall_ns = wall_ns(),
 	};
@@ -879,6 +881,8 @@ static const char *xdp_words(const struct pins_place *kept)
 {
 	if (kept->xdp_way == XDP_NOT_USED)
 		return "";
+	if (kept->xdp_reads_tag)
+		return "native XDP ingress with VLAN tags";
 	return kept->xdp_generic ? "generic XDP ingress" : "native XDP ingress";
 }
 
@@ -952,7 +956,7 @@ static uint32_t find_program(const struct interface *interface)
 
 	if (!bpf_xdp_query((int)interface->ifindex, 0, &query)) {
 		id = query.drv_prog_id ?: query.skb_prog_id;
-		if (id && attach_program_is(id, "ackmon_xdp") && attach_program_is_kept(id))
+		if (id && attach_xdp_is_ours(id) && attach_program_is_kept(id))
 			return id;
 	}
 	for (size_t hook = 0; hook < DIRECTION_COUNT; hook++) {
@@ -997,7 +1001,7 @@ static int keep_anew(struct attach *attach, const char *name, enum hook_mode mod
 	struct interface interface;
 	struct pins_place kept = {};
 	struct place *place;
-	char folder[PINS_PATH_MAX], note[256];
+	char folder[PINS_PATH_MAX], note[384];
 	int err;
 
 	if (!interface_find(name, &interface)) {
@@ -1041,6 +1045,8 @@ static enum hook_mode mode_of(const struct pins_place *kept)
 {
 	if (kept->xdp_way == XDP_NOT_USED)
 		return HOOK_TC;
+	if (kept->xdp_reads_tag)
+		return HOOK_NATIVE_VLAN;
 	return kept->xdp_generic ? HOOK_SKB : HOOK_NATIVE;
 }
 

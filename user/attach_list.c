@@ -83,6 +83,8 @@ static const char *xdp_modes(const struct interface *interface)
 	native = interface_native_xdp(interface);
 	if (native < 0)
 		return "skb,?";
+	if (native && interface_xdp_tag(interface) == 1)
+		return "native,native-vlan,skb";
 	return native ? "native,skb" : "skb";
 }
 
@@ -96,7 +98,7 @@ static void print_interface(const struct interface *interface)
 	list_filters(interface, &list);
 	if (interface->speed_mbit)
 		snprintf(speed, sizeof(speed), "%uM", interface->speed_mbit);
-	printf("%-15s  %-5s  %6u  %7s  %-14s  %-10s  %s\n", interface->name,
+	printf("%-15s  %-5s  %6u  %7s  %-14s  %-22s  %s\n", interface->name,
 	       interface->is_up ? "up" : "down", interface->mtu, speed, interface->driver,
 	       xdp_modes(interface), list.text);
 }
@@ -111,7 +113,7 @@ int attach_list(void)
 	err = interfaces_list(&interfaces, &count);
 	if (err)
 		return err;
-	printf("%-15s  %-5s  %6s  %7s  %-14s  %-10s  %s\n", "INTERFACE", "STATE", "MTU", "SPEED",
+	printf("%-15s  %-5s  %6s  %7s  %-14s  %-22s  %s\n", "INTERFACE", "STATE", "MTU", "SPEED",
 	       "DRIVER", "XDP", "PROGRAMS");
 	for (size_t i = 0; i < count; i++)
 		print_interface(&interfaces[i]);

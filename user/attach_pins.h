@@ -60,7 +60,8 @@ struct pins_place {
 	uint8_t tc_way[2];   /* enum tc_way, by direction */
 	uint8_t made_clsact;
 	uint8_t is_complete; /* else whoever attached it was killed on the way */
-	uint8_t reserved[2];
+	uint8_t xdp_reads_tag;
+	uint8_t reserved;
 	uint64_t since_wall_ns;
 };
 

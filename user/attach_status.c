@@ -29,14 +29,14 @@ static const struct {
 	const char *program;
 	const char *hook;
 } ours[OUR_COUNT] = {
-	[OUR_XDP] = {"ackmon_xdp", "xdp"},
+	[OUR_XDP] = {XDP_PROGRAM, "xdp"},
 	[OUR_INGRESS] = {"ackmon_ingress", "tc-ingress"},
 	[OUR_EGRESS] = {"ackmon_egress", "tc-egress"},
 };
 
 /* One of our programs where it is attached. */
 struct hooked {
-	const char *mode; /* "native", "generic"; "tcx", "clsact"; NULL: it is not */
+	const char *mode; /* "native", "native-vlan", "generic"; "tcx", "clsact"; NULL: it is not */
 	uint32_t id;	  /* 0: we may not know */
 	const char *with; /* XDP: "dispatcher", "alone" */
 };
@@ -99,7 +99,9 @@ static void find_xdp(const struct interface *interface, struct hooked *hooked)
 	if (!id)
 		return;
 	hooked->mode = query.drv_prog_id ? "native" : "generic";
-	if (attach_program_is(id, ours[OUR_XDP].program)) {
+	if (attach_program_is(id, XDP_VLAN_PROGRAM))
+		hooked->mode = "native-vlan";
+	if (attach_xdp_is_ours(id)) {
 		hooked->id = id;
 		hooked->with = "alone";
 	} else {
@@ -322,7 +324,9 @@ static void take_from_note(const struct pins_place *kept, struct row *row)
 
 	if (kept->xdp_way != XDP_NOT_USED)
 		row->hooked[OUR_XDP] = (struct hooked){
-			.mode = kept->xdp_generic ? "generic" : "native",
+			.mode = kept->xdp_generic     ? "generic"
+				: kept->xdp_reads_tag ? "native-vlan"
+						      : "native",
 			.with = kept->xdp_way == XDP_ALONE ? "alone" : "dispatcher",
 		};
 	row->hooked[OUR_INGRESS].mode = ways[kept->tc_way[0] % 3];

@@ -11,7 +11,8 @@
 #include "attach_internal.h"
 #include "privileges.h"
 
-static const char xdp_program_name[] = "ackmon_xdp";
+/* BPF_F_XDP_DEV_BOUND_ONLY, younger than the headers of libbpf 1.1. */
+#define BPF_F_DEV_BOUND_FLAG (1U << 6)
 
 /* Of libxdp: 50 when nobody says otherwise, the lowest runs first. */
 #define RUN_PRIORITY 5
@@ -27,10 +28,12 @@ static int open_copy(struct attach *attach, struct place *place, bool frags,
 	struct bpf_object *object;
 	int err;
 
-	place->xdp_copy = attach_copy_open(attach, place->netns, frags, &object);
+	place->xdp_copy = place->reads_tag
+				  ? attach_copy_open_vlan(attach, place->netns, frags, &object)
+				  : attach_copy_open(attach, place->netns, frags, &object);
 	if (!place->xdp_copy)
 		return -errno;
-	err = attach_copy_share(attach, object, xdp_program_name);
+	err = attach_copy_share(attach, object, XDP_PROGRAM);
 	if (err)
 		return err;
 	*ret_object = object;
@@ -67,7 +70,7 @@ static int attach_dispatched(struct place *place, struct bpf_object *object,
 {
 	struct xdp_program_opts opts = {
 		.sz = sizeof(opts),
-		.prog_name = xdp_program_name,
+		.prog_name = XDP_PROGRAM,
 		.obj = object,
 	};
 	int err;
@@ -89,14 +92,21 @@ static int attach_dispatched(struct place *place, struct bpf_object *object,
 	return 0;
 }
 
-static int load_alone(struct bpf_object *object, bool frags, uint32_t *ret_id)
+/* What reads metadata is translated to calls of one driver, and is bound to its interface for that. */
+static int load_alone(struct bpf_object *object, const struct place *place, bool frags, uint32_t *ret_id)
 {
-	struct bpf_program *program = bpf_object__find_program_by_name(object, xdp_program_name);
+	struct bpf_program *program = bpf_object__find_program_by_name(
+		object, place->reads_tag ? XDP_VLAN_PROGRAM : XDP_PROGRAM);
+	__u32 flags = frags ? BPF_F_XDP_HAS_FRAGS : 0;
 	struct bpf_prog_info info = {};
 	__u32 len = sizeof(info);
 	int err;
 
-	err = bpf_program__set_flags(program, frags ? BPF_F_XDP_HAS_FRAGS : 0);
+	if (place->reads_tag) {
+		bpf_program__set_ifindex(program, place->interface.ifindex);
+		flags |= BPF_F_DEV_BOUND_FLAG;
+	}
+	err = bpf_program__set_flags(program, flags);
 	if (!err)
 		err = bpf_object__load(object);
 	if (!err)
@@ -114,7 +124,7 @@ static int attach_alone(struct place *place, struct bpf_object *object, enum xdp
 		.sz = sizeof(opts),
 		.flags = mode == XDP_MODE_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE,
 	};
-	int fd = load_alone(object, frags, &place->xdp_prog_id);
+	int fd = load_alone(object, place, frags, &place->xdp_prog_id);
 
 	if (fd < 0)
 		return fd;
@@ -136,7 +146,7 @@ static int try_attach(struct attach *attach, struct place *place, enum xdp_attac
 	err = open_copy(attach, place, frags, &object);
 	if (err)
 		return err;
-	if (place->xdp_link_fd < 0 && attach_xdp_can_share())
+	if (place->xdp_link_fd < 0 && !place->reads_tag && attach_xdp_can_share())
 		return attach_dispatched(place, object, mode, frags);
 	return attach_alone(place, object, mode, frags);
 }
@@ -195,6 +205,14 @@ void attach_xdp_let_go(struct place *place)
 	close_copy(place);
 }
 
+bool attach_xdp_is_ours(uint32_t id)
+{
+	char name[BPF_OBJ_NAME_LEN];
+
+	return !attach_program_name(id, name) &&
+	       (!strcmp(name, XDP_PROGRAM) || !strcmp(name, XDP_VLAN_PROGRAM));
+}
+
 /* What a killed ackmon left: its program alone, or in a dispatcher with others. */
 void attach_xdp_remove_leftover(const struct place *place)
 {
@@ -208,11 +226,11 @@ void attach_xdp_remove_leftover(const struct place *place)
 	mode = xdp_multiprog__attach_mode(multiprog);
 	if (xdp_multiprog__is_legacy(multiprog)) {
 		program = xdp_multiprog__main_prog(multiprog);
-		if (program && attach_program_is(xdp_program__id(program), xdp_program_name))
+		if (program && attach_xdp_is_ours(xdp_program__id(program)))
 			xdp_program__detach(program, ifindex, mode, 0);
 	} else {
 		while ((program = xdp_multiprog__next_prog(program, multiprog)))
-			if (attach_program_is(xdp_program__id(program), xdp_program_name))
+			if (attach_xdp_is_ours(xdp_program__id(program)))
 				break;
 		if (program)
 			xdp_program__detach(program, ifindex, mode, 0);
@@ -220,8 +238,10 @@ void attach_xdp_remove_leftover(const struct place *place)
 	xdp_multiprog__close(multiprog);
 }
 
-static const char *why_not_shared(void)
+static const char *why_not_shared(const struct place *place)
 {
+	if (place->reads_tag)
+		return "cannot be joined by one that reads VLAN tags, which is bound to its interface";
 	if (attach_xdp_can_share())
 		return "is not behind a dispatcher of libxdp";
 	if (form_is_older())
@@ -246,7 +266,7 @@ int attach_xdp_check_foreign(const struct place *place, char *ret_error, size_t 
 		return 0;
 	multiprog = xdp_multiprog__get_from_ifindex(ifindex);
 	if (!libxdp_get_error(multiprog)) {
-		is_shared = attach_xdp_can_share() && !xdp_multiprog__is_legacy(multiprog);
+		is_shared = !place->reads_tag && attach_xdp_can_share() && !xdp_multiprog__is_legacy(multiprog);
 		xdp_multiprog__close(multiprog);
 		if (is_shared)
 			return 0;
@@ -255,5 +275,5 @@ int attach_xdp_check_foreign(const struct place *place, char *ret_error, size_t 
 	return attach_fail(ret_error, error_size, -EBUSY,
 			   "%s: XDP is taken by program \"%s\" (id %u), which is not ours and %s; "
 			   "try -m tc",
-			   place->interface.name, name, id, why_not_shared());
+			   place->interface.name, name, id, why_not_shared(place));
 }

@@ -34,7 +34,7 @@ static const char help_text[] =
 	"                    interface to another\n"
 	"  --netns NAME|PID|PATH  interfaces of this network namespace; may be repeated\n"
 	"  -r FILE ...       pcap or pcapng, also .gz and .zst, in the order given\n"
-	"  -m MODE           hook of ingress: auto (default), native, skb or tc\n"
+	"  -m MODE           hook of ingress: auto (default), native, native-vlan, skb or tc\n"
 	"  -c N              stop after N frames\n"
 	"  --duration TIME   stop after TIME\n"
 	"  --decap LIST      look into these tunnels, or all: ipip sit 4in6 6in6 gre erspan\n"
@@ -200,6 +200,7 @@ static const struct name format_names[] = {
 static const struct name mode_names[] = {
 	{ "auto", HOOK_AUTO },
 	{ "native", HOOK_NATIVE },
+	{ "native-vlan", HOOK_NATIVE_VLAN },
 	{ "skb", HOOK_SKB },
 	{ "tc", HOOK_TC },
 	{ NULL, -1 },
@@ -340,7 +341,7 @@ static void set_mode(struct reading *reading, const char *name)
 	int mode = name_value(mode_names, name);
 
 	if (mode < 0)
-		USAGE(reading, "-m %s: no such mode; use auto, native, skb or tc", name);
+		USAGE(reading, "-m %s: no such mode; use auto, native, native-vlan, skb or tc", name);
 	else
 		reading->options->mode = (enum hook_mode)mode;
 }

@@ -28,6 +28,7 @@ enum output_format {
 enum hook_mode {
 	HOOK_AUTO,   /* native XDP where it costs nothing, else TC */
 	HOOK_NATIVE, /* XDP in the driver */
+	HOOK_NATIVE_VLAN, /* ... which also asks it for the tag that was taken off */
 	HOOK_SKB,    /* generic XDP */
 	HOOK_TC,
 };

@@ -2,9 +2,12 @@
 /* What the kernel says of a network interface, and of the filters and qdiscs on it. */
 #include "interfaces.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/genetlink.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
@@ -21,7 +24,12 @@
 #define NETDEV_COMMAND_DEV_GET 1
 #define NETDEV_ATTR_IFINDEX 1
 #define NETDEV_ATTR_XDP_FEATURES 3
+#define NETDEV_ATTR_XDP_RX_METADATA 5
 #define NETDEV_XDP_BASIC 1
+#define NETDEV_XDP_RX_VLAN_TAG 4
+
+/* Bonds on bridges on bonds. */
+#define MASTERS_MAX 8
 
 /* Names farther apart than this many edits are not a slip of the finger. */
 #define NEAREST_EDITS_MAX 3
@@ -313,10 +321,11 @@ static int ask_generic(uint16_t family, uint8_t command, uint16_t attr, const vo
 	return answer->is_found ? 0 : -ENODATA;
 }
 
-int interface_native_xdp(const struct interface *interface)
+/* 1: the driver can do this, 0: it cannot; or -errno. */
+static int has_feature(const struct interface *interface, uint16_t attr, uint64_t feature)
 {
 	struct generic_answer family = {.attr = CTRL_ATTR_FAMILY_ID};
-	struct generic_answer features = {.attr = NETDEV_ATTR_XDP_FEATURES};
+	struct generic_answer features = {.attr = attr};
 	int err;
 
 	err = ask_generic(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, "netdev",
@@ -325,7 +334,112 @@ int interface_native_xdp(const struct interface *interface)
 		return err;
 	err = ask_generic(family.number, NETDEV_COMMAND_DEV_GET, NETDEV_ATTR_IFINDEX,
 			  &interface->ifindex, sizeof(interface->ifindex), &features);
-	return err ? err : !!(features.number & NETDEV_XDP_BASIC);
+	return err ? err : !!(features.number & feature);
+}
+
+int interface_native_xdp(const struct interface *interface)
+{
+	return has_feature(interface, NETDEV_ATTR_XDP_FEATURES, NETDEV_XDP_BASIC);
+}
+
+int interface_xdp_tag(const struct interface *interface)
+{
+	return has_feature(interface, NETDEV_ATTR_XDP_RX_METADATA, NETDEV_XDP_RX_VLAN_TAG);
+}
+
+/* VLANs */
+
+bool interface_takes_tags_off(const struct interface *interface)
+{
+	struct ethtool_value flags = {.cmd = ETHTOOL_GFLAGS};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return false;
+	err = interface_ethtool(fd, interface->name, &flags);
+	close(fd);
+	return !err && flags.data & ETH_FLAG_RXVLAN;
+}
+
+/* Who looks at the tags of one interface, and what that is a part of. */
+struct tag_search {
+	uint32_t ifindex;
+	uint32_t master; /* 0: of nothing */
+	bool is_found;
+};
+
+static const struct rtattr *find_attr(const struct rtattr *attr, int len, unsigned short type)
+{
+	for (; RTA_OK(attr, len); attr = RTA_NEXT(attr, len))
+		if ((attr->rta_type & NLA_TYPE_MASK) == type)
+			return attr;
+	return NULL;
+}
+
+static const struct rtattr *find_inside(const struct rtattr *around, unsigned short type)
+{
+	return around ? find_attr(RTA_DATA(around), RTA_PAYLOAD(around), type) : NULL;
+}
+
+static uint32_t attr_u32(const struct rtattr *attr)
+{
+	return attr && RTA_PAYLOAD(attr) >= sizeof(uint32_t) ? *(const uint32_t *)RTA_DATA(attr) : 0;
+}
+
+static bool attr_is(const struct rtattr *attr, const char *text)
+{
+	return attr && RTA_PAYLOAD(attr) > strlen(text) && !strcmp(RTA_DATA(attr), text);
+}
+
+static void read_tag_user(const struct nlmsghdr *message, void *context)
+{
+	const struct ifinfomsg *link = NLMSG_DATA(message);
+	const struct rtattr *attrs = IFLA_RTA(link), *info, *data, *kind;
+	struct tag_search *search = context;
+	int len = IFLA_PAYLOAD(message);
+
+	if (message->nlmsg_type != RTM_NEWLINK)
+		return;
+	info = find_attr(attrs, len, IFLA_LINKINFO);
+	kind = find_inside(info, IFLA_INFO_KIND);
+	data = find_inside(info, IFLA_INFO_DATA);
+	if ((uint32_t)link->ifi_index == search->ifindex) {
+		search->master = attr_u32(find_attr(attrs, len, IFLA_MASTER));
+		if (attr_is(kind, "bridge")) {
+			const struct rtattr *filters = find_inside(data, IFLA_BR_VLAN_FILTERING);
+
+			search->is_found |= filters && *(const uint8_t *)RTA_DATA(filters);
+		}
+	} else if (attr_is(kind, "vlan") && !find_attr(attrs, len, IFLA_LINK_NETNSID) &&
+		   attr_u32(find_attr(attrs, len, IFLA_LINK)) == search->ifindex) {
+		const struct rtattr *proto = find_inside(data, IFLA_VLAN_PROTOCOL);
+
+		search->is_found |= proto && *(const uint16_t *)RTA_DATA(proto) == htons(ETH_P_8021Q);
+	}
+}
+
+bool interface_has_vlans(const struct interface *interface)
+{
+	const struct {
+		struct nlmsghdr header;
+		struct ifinfomsg link;
+	} request = {
+		.header =
+			{
+				.nlmsg_len = sizeof(request),
+				.nlmsg_type = RTM_GETLINK,
+				.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+			},
+	};
+	struct tag_search search = {.master = interface->ifindex};
+
+	for (int i = 0; i < MASTERS_MAX && search.master && !search.is_found; i++) {
+		search = (struct tag_search){.ifindex = search.master};
+		if (ask_netlink(NETLINK_ROUTE, &request.header, read_tag_user, &search))
+			break;
+	}
+	return search.is_found;
 }
 
 /* Filters */

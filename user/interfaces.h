@@ -29,6 +29,21 @@ int interface_find(const char *name, struct interface *ret_interface);
 /* 1: the driver runs XDP itself, 0: it does not; -errno: the kernel does not say (before 6.3). */
 int interface_native_xdp(const struct interface *interface);
 
+/*
+ * 1: from the driver XDP learns the VLAN tag that was taken out of a frame, 0: it does not; -errno: the
+ * kernel does not say (before 6.8, which is when it learned to tell XDP).
+ */
+int interface_xdp_tag(const struct interface *interface);
+
+/* The hardware takes tags of 802.1Q out of the frame (ethtool: rx-vlan-offload). */
+bool interface_takes_tags_off(const struct interface *interface);
+
+/*
+ * Somebody looks at tags of 802.1Q there: a VLAN on it, or on the bond or bridge it is a part of, or a
+ * bridge that filters by them. What has moved to another namespace is not seen.
+ */
+bool interface_has_vlans(const struct interface *interface);
+
 /* All of this namespace, by index. The caller frees the array. */
 int interfaces_list(struct interface **ret_interfaces, size_t *ret_count);
 

@@ -188,7 +188,7 @@ static void tell(const struct roster *roster, enum roster_news_kind kind, const 
 static int attach_to(struct roster *roster, const struct netns *netns, const char *name,
 		     unsigned int *ret_ifindex)
 {
-	char note[256] = "", error[512] = "", where[64];
+	char note[384] = "", error[512] = "", where[64];
 	int err = attach_interface(roster->attach, netns, name, roster->options->mode, ret_ifindex,
 				   note, sizeof(note), error, sizeof(error));
 

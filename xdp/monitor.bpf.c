@@ -3,6 +3,34 @@
 #include "kern/maps.h"
 #include "kern/host.h"
 
+/*
+ * The tag that the NIC took out of the frame, from Linux 6.8 on. Only a program that is bound to one
+ * interface may ask, and one that is can not be in libxdp's dispatcher nor be tried by BPF_PROG_RUN: so it
+ * is a form of its own, which userspace tells by its name.
+ */
+#ifdef ACKMON_VLAN
+#define ackmon_xdp ackmon_xdp_vlan
+
+extern int bpf_xdp_metadata_rx_vlan_tag(const struct xdp_md *ctx, __be16 *ret_proto, __u16 *ret_tci) __ksym;
+
+static __always_inline void xdp_read_tag(struct xdp_md *ctx, struct frame *frame)
+{
+	__be16 proto = 0;
+	__u16 tci = 0;
+
+	if (bpf_xdp_metadata_rx_vlan_tag(ctx, &proto, &tci))
+		return;
+	frame->vlan_tci = tci;
+	frame->has_vlan_tci = 1;
+}
+#else
+static __always_inline void xdp_read_tag(struct xdp_md *ctx, struct frame *frame)
+{
+	(void)ctx;
+	(void)frame;
+}
+#endif
+
 /* data..data_end is only the linear part of a frame in several buffers. */
 static __always_inline __u32 xdp_wire_bytes(struct xdp_md *ctx)
 {
@@ -51,6 +79,7 @@ int ackmon_xdp(struct xdp_md *ctx)
 		host_rehearse(&frame);
 	else
 		frame.time_ns = bpf_ktime_get_ns();
+	xdp_read_tag(ctx, &frame);
 	host_enter(DOOR_XDP);
 	monitor_frame(&frame, pkt);
 	if (config.transit && pkt->of_proven)

@@ -4,7 +4,7 @@
 KERNEL_TOOLS := $(BUILD)/tests/rehearse $(BUILD)/tests/walked $(BUILD)/tests/differ $(BUILD)/tests/same_bytes $(BUILD)/tests/flood $(BUILD)/tests/neighbour \
 	$(BUILD)/tests/two_cpus $(BUILD)/tests/foreign.bpf
 
-$(BUILD)/tests/%: tests/kernel/%.c tests/kernel/programs.c tests/kernel/programs.h $(LIBRARY) $(BUILD)/monitor.skel.h $(BUILD)/monitor_older.skel.h
+$(BUILD)/tests/%: tests/kernel/%.c tests/kernel/programs.c tests/kernel/programs.h $(LIBRARY) $(BUILD)/monitor.skel.h $(BUILD)/monitor_older.skel.h $(BUILD)/monitor_vlan.skel.h
 	@mkdir -p $(@D)
 	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -MMD -MP -o $@ $< tests/kernel/programs.c $(LIBRARY) $(LDLIBS_ALL)
 
@@ -17,7 +17,7 @@ $(BUILD)/tests/feeder.skel.h: $(BUILD)/tests/feeder.bpf.o
 
 DIFFER_SOURCES := tests/kernel/differ.c tests/kernel/scenes.c tests/kernel/programs.c
 $(BUILD)/tests/differ: $(DIFFER_SOURCES) tests/kernel/scenes.h tests/kernel/programs.h tests/kernel/feeder.h \
-		$(BUILD)/tests/feeder.skel.h $(LIBRARY) $(BUILD)/monitor.skel.h $(BUILD)/monitor_older.skel.h
+		$(BUILD)/tests/feeder.skel.h $(LIBRARY) $(BUILD)/monitor.skel.h $(BUILD)/monitor_older.skel.h $(BUILD)/monitor_vlan.skel.h
 	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -I$(BUILD)/tests -o $@ $(DIFFER_SOURCES) $(LIBRARY) $(LDLIBS_ALL)
 
 $(BUILD)/tests/flood.bpf.o: tests/kernel/flood.bpf.c tests/kernel/flood.h

@@ -278,15 +278,19 @@ TEST(frame_limit_is_a_whole_number_above_zero)
 	refuse("-i lo -c 18446744073709551616", "-c");
 }
 
-TEST(mode_is_one_of_four)
+TEST(mode_is_one_of_five)
 {
 	accept("-i lo -m skb");
 	assert_int_equal(options.mode, HOOK_SKB);
 	cli_free(&options);
+	accept("attach -i lo -m native-vlan");
+	assert_int_equal(options.mode, HOOK_NATIVE_VLAN);
+	cli_free(&options);
 	accept("-i lo");
 	assert_int_equal(options.mode, HOOK_AUTO);
 	cli_free(&options);
-	refuse("-i lo -m xdp", "auto, native, skb or tc");
+	refuse("-i lo -m xdp", "auto, native, native-vlan, skb or tc");
+	refuse("-i lo -m vlan", "no such mode");
 }
 
 TEST(events_are_asked_for)
@@ -419,7 +423,7 @@ int main(void)
 		cmocka_unit_test(times_have_units),
 		cmocka_unit_test(what_is_no_time_is_refused),
 		cmocka_unit_test(frame_limit_is_a_whole_number_above_zero),
-		cmocka_unit_test(mode_is_one_of_four),
+		cmocka_unit_test(mode_is_one_of_five),
 		cmocka_unit_test(events_are_asked_for),
 		cmocka_unit_test(rooms_and_timeouts_are_as_asked),
 		cmocka_unit_test(tunnels_to_follow_are_named_and_add_up),

@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ CONNECTIONS, REQUEST, RESPONSE = 4, 20 * 1448, 30 * 1448
 SLOW = 300  # seconds anything may take here
 
 kernel = tuple(int(part) for part in re.match(r"(\d+)\.(\d+)", os.uname().release).groups())
+NATIVE_VLAN = ["native-vlan"] if kernel >= (6, 8) else []  # the mode, where there is one
 work = tempfile.mkdtemp()
 os.chmod(work, 0o755)
 
@@ -246,7 +248,7 @@ def check_mtu():
     """frames of 9000 bytes pass native XDP and TC, and are counted whole"""
     network_down()
     network_up(mtu=9000)
-    for mode in "native", "tc":
+    for mode in ("native", "tc", *NATIVE_VLAN):
         if mode == "native" and kernel < (5, 18):
             with_refusal = run(*on("near", ACKMON, "-i", "near0", "-m", "native", "--duration", "0.1"), may_fail=True)
             demand(with_refusal.returncode == 1 and re.search("MTU|frags|-m tc", with_refusal.stderr), "said:",
@@ -283,18 +285,18 @@ def check_pins():
     restart_from_pins("-m", "tc")
 
 
-def restart_from_pins(*options):
+def restart_from_pins(*options, address="10.78.0.1"):
     for name in "records", "records2":  # readers of what is kept go on behind what a file holds
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{work}/{name}")
     run(*on("near", ACKMON, "attach", "-q", "-i", "near0", *options))
     try:
         with watching() as watcher:
-            first = transfer()
+            first = transfer(address=address)
             watcher.kill()
             watcher.wait()
         seen, passed = status()["frames_seen"], link_frames()
-        second = transfer()
+        second = transfer(address=address)
         now = status()
         demand(now["frames_seen"] - seen == link_frames() - passed, now["frames_seen"] - seen, "frames seen without a reader,",
                link_frames() - passed, "passed")
@@ -472,6 +474,202 @@ def check_vlan():
     stacked(("near0", "v7"), "-m", "tc")
 
 
+# ---------------------------------------------------------------- a tag beside the frame
+
+# By the address that is connected to: the VLAN it is in, the outer one where there are two.
+TAGS = {"10.78.0.1": None, "10.78.7.1": 7, "10.78.8.1": 100}
+
+
+def tag_up(below, name, vid, proto="802.1Q", addressed=True):
+    """A VLAN at both ends of that link. veth hands a tag on beside the frame, as cards do that take it off."""
+    for host, here, _ in both_ends():
+        run("ip", "-n", host, "link", "add", "link", below.format(host), "name", name, "gso_max_segs", "1",
+            "type", "vlan", "proto", proto, "id", str(vid))
+        run("ip", "-n", host, "link", "set", name, "up")
+        if addressed:
+            run("ip", "-n", host, "addr", "add", f"10.78.{vid}.{here}/24", "dev", name)
+
+
+def tags_up():
+    """One tag, and two: the outer one beside the frame, the inner one in it."""
+    tag_up("{}0", "v7", 7)
+    tag_up("{}0", "v100", 100, "802.1ad", addressed=False)
+    tag_up("v100", "v100.8", 8)
+
+
+def compare_tags(kernels, wanted, iface="near0"):
+    """Of connections by the address they went to: the numbers of both kernels, and the VLAN."""
+    lines = lines_of(f"{work}/records")
+    for address, ends in kernels.items():
+        found = {line["opener_port"]: line for line in lines if line["responder_addr"] == address}
+        compare(ends, found, iface)
+        tags = {record.get("vlan") for record in found.values()}
+        demand(tags == {wanted[address]}, address, "is in VLAN", *tags, "not", wanted[address])
+
+
+def watched_tags(wanted, *options):
+    with watching(*options) as watcher:
+        before = link_frames()
+        kernels = {address: transfer(address=address) for address in wanted}
+        passed = link_frames() - before
+        end(watcher)
+        said = watcher.said()
+    compare_tags(kernels, wanted)
+    demand(frames_of(said) == passed, frames_of(said), "frames seen,", passed, "passed:", said)
+    demand(not left_behind(), "left:", *left_behind())
+    return said
+
+
+def need_tags():
+    if not NATIVE_VLAN:
+        raise Skipped("XDP is told tags from Linux 6.8 on")
+
+
+def check_tag_missed():
+    """native and generic XDP miss a tag beside the frame, and say so where there are VLANs; TC has it"""
+    with watching("-m", "native") as watcher:
+        end(watcher)
+        demand("tags" not in watcher.said(), "of no VLAN it said:", watcher.said())
+    tags_up()
+    wayout = "try -m native-vlan or -m tc$" if NATIVE_VLAN else "try -m tc$"
+    for mode in "native", "skb":
+        said = watched_tags({**TAGS, "10.78.7.1": None, "10.78.8.1": 8}, "-m", mode)
+        demand(re.search("(?m)XDP ingress.*VLAN tags are taken off before XDP.*" + wayout, said), "said:", said)
+        os.unlink(f"{work}/records")
+    said = watched_tags(TAGS, "-m", "tc")
+    demand("tags" not in said, "said:", said)
+
+
+def modes_shown():
+    """What metrics, status and -D call the hook of incoming frames."""
+    until(lambda: os.path.exists(f"{work}/metrics"), "the socket of metrics")
+    with socket.socket(socket.AF_UNIX) as metrics:
+        metrics.connect(f"{work}/metrics")
+        metrics.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        answer = b"".join(iter(lambda: metrics.recv(65536), b"")).decode()
+    infos = [line for line in answer.splitlines() if line.startswith("ackmon_attach_info") and 'hook="xdp"' in line]
+    listed = run(*on("near", ACKMON, "-D")).stdout
+    return (re.findall('mode="([^"]*)"', " ".join(infos)),
+            [(p["mode"], p["with"]) for p in status()["programs"] if p["hook"] == "xdp"],
+            re.findall(r"near0 .* (\S*native\S*) .*xdp-native (\w+)", listed))
+
+
+def check_tag():
+    """-m native-vlan has the tag beside the frame in the record, also over a second one, and counts what the kernels count"""
+    need_tags()
+    tags_up()
+    said = watched_tags(TAGS, "-m", "native-vlan")
+    demand("near0: native XDP ingress with VLAN tags, TC egress" in said, "said:", said)
+    with watching("-m", "native-vlan", "--listen", f"{work}/metrics") as watcher:
+        shown = modes_shown()
+        end(watcher)
+    demand(shown == (["native-vlan"], [("native-vlan", "alone")], [("native,native-vlan,skb", "ackmon_xdp_vlan")]), *shown)
+
+
+def check_tag_tunnel():
+    """-m native-vlan looks into a tunnel behind a tag"""
+    need_tags()
+    tags_up()
+    for host, here, there in both_ends():
+        done = run("ip", "-n", host, "link", "add", "ipip1", "gso_max_segs", "1", "type", "ipip",
+                   "local", f"10.78.7.{here}", "remote", f"10.78.7.{there}", may_fail=True)
+        if done.returncode:
+            raise Skipped(f"no ipip: {done.stderr.strip()}")
+    bare_up("ipip1", 50, False)
+    watched_tags({"10.78.50.1": 7}, "-m", "native-vlan", "--decap", "ipip")
+    tunnels = {record.get("tunnel") for record in records(f"{work}/records").values()}
+    demand(tunnels == {"ipip"}, "tunnels:", *tunnels)
+
+
+def check_tag_kept():
+    """-m native-vlan attached for good: readers are killed, modes change, programs are replaced, the tag is known"""
+    need_tags()
+    tags_up()
+    now = restart_from_pins("-m", "native-vlan", address="10.78.7.1")
+    demand(["native-vlan"] == [p["mode"] for p in now["programs"] if p["hook"] == "xdp"], now["programs"])
+    found = {**records(f"{work}/records"), **records(f"{work}/records2")}
+    demand({record.get("vlan") for record in found.values()} == {7}, found)
+    kernels, chosen = {}, []
+    for options in ("-m", "tc"), ("-m", "native-vlan"), ("-m", "native"), ("-m", "native-vlan"), ():
+        run(*on("near", ACKMON, "attach", "-q", "-i", "near0", *options))
+        chosen += [p["mode"] for p in status()["programs"] if p["hook"] == "xdp"] or ["tc"]
+    demand(chosen == ["tc", "native-vlan", "native", "native-vlan", "native-vlan"], *chosen)
+    before = link_frames() - status()["frames_seen"]
+    kernels = transfer(address="10.78.7.1")
+    demand(link_frames() - status()["frames_seen"] == before, "frames are missing")
+    os.unlink(f"{work}/records")
+    with watching() as watcher:
+        demand("taken over: native XDP ingress with VLAN tags" in watcher.said(), watcher.said())
+        until(lambda: len(records(f"{work}/records")) >= CONNECTIONS, "the records")
+        end(watcher)
+    compare_tags({"10.78.7.1": kernels}, TAGS)
+
+
+def second_link_up():
+    run("ip", "link", "add", "near1", "netns", "near", "gso_max_segs", "1", "type", "veth",
+        "peer", "name", "far1", "netns", "far", "gso_max_segs", "1")
+    for host in "near", "far":
+        run("ip", "-n", host, "link", "set", host + "1", "up")
+    tag_up("{}1", "v9", 9)
+
+
+def check_tag_twice():
+    """-m native-vlan on two interfaces at once: each has its program; one goes and comes back; kill -9 leaves nothing"""
+    need_tags()
+    tags_up()
+    second_link_up()
+    both = on("near", ACKMON, "-i", "near0", "-i", "near1", "-j", "-w", f"{work}/records", "-m", "native-vlan")
+    came = r"near1: native XDP ingress with VLAN tags"
+    with started(both, came, "killed") as watcher:
+        transfer(address="10.78.7.1")
+        watcher.kill()
+        watcher.wait()
+    until(lambda: not left_behind(), lambda: "what was killed to go: " + " ".join(left_behind()))
+    with started(both, came, "watch") as watcher:
+        kernels = {"10.78.7.1": transfer(address="10.78.7.1"), "10.78.9.1": transfer(address="10.78.9.1")}
+        run("ip", "-n", "near", "link", "del", "near1")
+        second_link_up()
+        until(lambda: len(re.findall(came, watcher.said())) == 2, lambda: "near1 to be back; said: " + watcher.said())
+        again = transfer(address="10.78.9.1")
+        end(watcher)
+    compare_tags({"10.78.7.1": kernels["10.78.7.1"]}, TAGS)
+    compare_tags({"10.78.9.1": {**kernels["10.78.9.1"], **again}}, {"10.78.9.1": 9}, iface="near1")
+    demand(not left_behind(), "left:", *left_behind())
+
+
+def demand_refused(name, *words):
+    refused = run(*on("near", ACKMON, "-i", name, "-m", "native-vlan", "--duration", "0.1"), may_fail=True)
+    demand(refused.returncode == 1 and len(refused.stderr.splitlines()) == 1, name, "said:", refused.stderr)
+    for word in words:
+        demand(word in refused.stderr, name, "said:", refused.stderr, "and not:", word)
+
+
+def check_tag_refused():
+    """-m native-vlan is refused by a sentence: old kernels, drivers that know no tag, no Ethernet header, another program"""
+    demand_refused("lo", "loopback has no native XDP", "-m tc")
+    run("ip", "-n", "near", "link", "add", "dummy0", "type", "dummy")
+    for name, mode in ("tap0", "tap"), ("tun0", "tun"):
+        run("ip", "-n", "near", "tuntap", "add", name, "mode", mode)
+    demand_refused("tun0", "no Ethernet header", "-m tc")
+    if not NATIVE_VLAN:
+        for name in "near0", "dummy0", "tap0":
+            demand_refused(name, name + ": XDP is told VLAN tags from Linux 6.8 on; try -m tc")
+        return
+    demand_refused("dummy0", "driver dummy does not tell XDP", "-m tc, or ethtool -K dummy0 rxvlan off")
+    demand_refused("tap0", "driver tun does not tell XDP", "-m tc, or ethtool -K tap0 rxvlan off")
+    with neighbour():
+        before = chain()
+        demand_refused("near0", '"xdp_dispatcher" (id', "bound to its interface; try -m tc")
+        demand(chain() == before, "the chain is", *chain())
+    run(*on("near", "ip", "link", "set", "dev", "near0", "xdpdrv", "obj", TREE + "/build/tests/foreign.bpf", "sec", "xdp"))
+    demand_refused("near0", '"neighbour_xdp" (id', "-m tc")
+    run(*on("near", "ip", "link", "set", "dev", "near0", "xdpdrv", "off"))
+    with watching("-m", "native-vlan") as watcher:
+        joined = run(*on("near", "xdp-filter", "load", "-m", "native", "-f", "tcp", "near0"), may_fail=True)
+        demand(joined.returncode, "xdp-filter came beside it")
+        end(watcher)
+
+
 # ---------------------------------------------------------------- no Ethernet header
 
 OVER4 = "local", "10.78.0.{here}", "remote", "10.78.0.{there}"
@@ -611,7 +809,7 @@ def check_capabilities():
     """a plain user with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN watches; each one missing is named"""
     needed = ["net_admin", "bpf", "perfmon"] + (["sys_resource"] if kernel < (5, 11) else [])
     os.chmod(work, 0o777)
-    for mode in "native", "tc":
+    for mode in ("native", "tc", *NATIVE_VLAN):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{work}/records")
         command = on("near", *with_capabilities(*needed), ACKMON, "-i", "near0", "-j", "-w", f"{work}/records", "-m", mode)
@@ -654,7 +852,8 @@ def check_nobody():
 
 
 CHECKS = [check_verifier, check_two_cpus, check_native, check_generic, check_tc, check_clsact, check_mtu, check_rename, check_pins,
-          check_join, check_joined, check_kept, check_foreign, check_bond, check_bridge, check_vlan, check_bare, check_serial,
+          check_join, check_joined, check_kept, check_foreign, check_bond, check_bridge, check_vlan,
+          check_tag_missed, check_tag, check_tag_tunnel, check_tag_kept, check_tag_twice, check_tag_refused, check_bare, check_serial,
           check_capabilities, check_group, check_nobody]
 
 

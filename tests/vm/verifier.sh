@@ -34,14 +34,23 @@ write_script() {
 #!/bin/sh
 # The form ackmon itself would choose, see user/attach_form.h.
 case $(uname -r) in 5.10.*) objects=/older ;; *) objects=/objects ;; esac
-for object in $objects/*.o; do
-	name=$(basename "$object" .o)
-	if walked "$object" >/tmp/out 2>/tmp/err; then
+verify() { # OBJECT [INTERFACE]
+	name=$(basename "$1" .o)
+	if walked "$@" >/tmp/out 2>/tmp/err; then
 		sed "s/^/$name /" /tmp/out
 	else
 		sed "s/^/# $name: /" /tmp/err
 		echo "$name failed"
 	fi
+}
+for object in $objects/*.o; do
+	verify "$object"
+done
+# What reads the tag in XDP metadata is bound to an interface; Linux has that from 6.8 on.
+case $(uname -r) in [1-5].* | 6.[0-7].*) exit ;; esac
+ip link add bound0 type veth # and its peer, veth0
+for object in /vlan/*.o; do
+	verify "$object" bound0
 done
 EOS
 	chmod 755 "$tree/bin/verify"
@@ -49,7 +58,7 @@ EOS
 
 build_objects() { # prints the compilers that are here
 	local clang
-	mkdir -p "$tree/objects" "$tree/older"
+	mkdir -p "$tree/objects" "$tree/older" "$tree/vlan"
 	for clang in $CLANGS; do
 		if ! command -v "$clang" >/dev/null; then
 			result ok "$clang # SKIP not installed" >&2
@@ -57,9 +66,11 @@ build_objects() { # prints the compilers that are here
 		fi
 		make --no-print-directory BUILD="$VM_CACHE/$clang" CLANG="$clang" \
 			"$VM_CACHE/$clang/monitor.bpf.o" "$VM_CACHE/$clang/monitor_older.bpf.o" \
+			"$VM_CACHE/$clang/monitor_vlan.bpf.o" \
 			>"$VM_CACHE/$clang.log" 2>&1 &&
 			cp "$VM_CACHE/$clang/monitor.bpf.o" "$tree/objects/$clang.o" &&
-			cp "$VM_CACHE/$clang/monitor_older.bpf.o" "$tree/older/$clang.o" || {
+			cp "$VM_CACHE/$clang/monitor_older.bpf.o" "$tree/older/$clang.o" &&
+			cp "$VM_CACHE/$clang/monitor_vlan.bpf.o" "$tree/vlan/$clang.o" || {
 			result "not ok" "$clang compiles the programs"
 			grep -m 5 -E 'error|warning' "$VM_CACHE/$clang.log" | sed 's/^/# /'
 		}
@@ -67,15 +78,16 @@ build_objects() { # prints the compilers that are here
 }
 
 judge() { # SERIES OUTPUT
-	local clang program walked
+	local clang program walked wanted=3
+	case $1 in [1-5].* | 6.[0-7]) ;; *) wanted=4 ;; esac
 	for clang in $CLANGS; do
 		[ -e "$tree/objects/$clang.o" ] || continue
-		if ! grep -q "^$clang ackmon_" "$2"; then
+		if [ "$(grep -c "^$clang ackmon_" "$2")" != $wanted ]; then
 			result "not ok" "Linux $1 takes what $clang made"
 			grep "^# $clang" "$2" | tail -n 12 | cut -c 1-300
 			continue
 		fi
-		walked=$(sed -n "s/^$clang ackmon_\([a-z]*\) \([0-9]*\).*/\1 \2/p" "$2" | tr '\n' ' ')
+		walked=$(sed -n "s/^$clang ackmon_\([a-z_]*\) \([0-9]*\).*/\1 \2/p" "$2" | tr '\n' ' ')
 		program=$(echo "$walked" | tr ' ' '\n' | grep -E '^[0-9]+$' | sort -n | tail -n 1)
 		if [ "${program:-0}" -gt "$WALKED_MAX" ]; then
 			result "not ok" "Linux $1 takes what $clang made: ${walked% } (at most $WALKED_MAX are good)"
@@ -99,6 +111,8 @@ for series in "$@"; do
 		result ok "Linux $series # SKIP $why"
 		continue
 	fi
+	rm -rf "$tree/modules"
+	vm_modules "$series" "$tree" veth
 	[ "$series" = 5.10 ] && export VM_SECONDS=900 || VM_SECONDS=300
 	vm_boot "$series" "$tree" verify >"$VM_CACHE/$series.out"
 	judge "$series" "$VM_CACHE/$series.out"

@@ -6,7 +6,7 @@ _ackmon() {
 	COMPREPLY=()
 	case $before in
 	-i | --interface) words="all $(ls /sys/class/net 2>/dev/null)" ;;
-	-m | --mode) words='auto native skb tc' ;;
+	-m | --mode) words='auto native native-vlan skb tc' ;;
 	-o | --output) words='table wide csv ndjson pairs pairs,csv pairs,ndjson' ;;
 	--decap) words='all ipip sit 4in6 6in6 gre erspan vxlan vxlan-gpe geneve gtp-u l2tpv3 teredo' ;;
 	--netns) words=$(ls /run/netns 2>/dev/null) ;;
