@@ -83,9 +83,9 @@ static inline char *put_value(struct line *line, char *at, bool has_names)
 {
 	const struct value *value = &line->value;
 
-	switch (value->kind) {
-	case VALUE_NUMBER:
+	if (value->kind == VALUE_NUMBER) /* nearly all are */
 		return format_number(at, value->number);
+	switch (value->kind) {
 	case VALUE_WORD:
 		at = put_quote(at, has_names);
 		memcpy(at, value->text, value->len);
@@ -94,10 +94,9 @@ static inline char *put_value(struct line *line, char *at, bool has_names)
 		return put_text(line, at, value->text);
 	case VALUE_BOOL:
 		return format_text(at, value->number ? "true" : "false");
-	case VALUE_ABSENT:
-		break;
+	default:
+		return at;
 	}
-	return at;
 }
 
 static inline char *put_name(char *at, const struct cell *cell, bool has_names)

@@ -67,6 +67,13 @@ static char *put_digits(char *at, uint64_t digits, unsigned int count)
 	return at + count;
 }
 
+/* Apart, so that the short ones need no frame on the stack. */
+static __attribute__((noinline)) char *format_long_number(char *at, uint64_t number)
+{
+	at = format_number(at, number / TEN_TO_8);
+	return put_digits(at, eight_digits(number % TEN_TO_8), 8);
+}
+
 char *format_number(char *at, uint64_t number)
 {
 	if (number < 10) { /* most counters are 0 */
@@ -75,8 +82,7 @@ char *format_number(char *at, uint64_t number)
 	}
 	if (number < TEN_TO_8)
 		return put_digits(at, eight_digits((uint32_t)number), digit_count((uint32_t)number));
-	at = format_number(at, number / TEN_TO_8);
-	return put_digits(at, eight_digits(number % TEN_TO_8), 8);
+	return format_long_number(at, number);
 }
 
 char *format_grouped(char *at, uint64_t number)

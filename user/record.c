@@ -149,8 +149,10 @@ static char *base64_of_sha1(char *at, const uint8_t bytes[SHA1_DIGEST_SIZE])
 		uint32_t third = i + 2 < SHA1_DIGEST_SIZE ? bytes[i + 2] : 0;
 		uint32_t bits = (uint32_t)bytes[i] << 16 | (uint32_t)bytes[i + 1] << 8 | third;
 
-		for (int shift = 18; shift >= 0; shift -= 6)
-			*at++ = digits[bits >> shift & 63];
+		*at++ = digits[bits >> 18];
+		*at++ = digits[bits >> 12 & 63];
+		*at++ = digits[bits >> 6 & 63];
+		*at++ = digits[bits & 63];
 	}
 	at[-1] = '=';
 	return at;
