@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""100,000 prefixes and 10,000 pairs of labels: what a scrape takes, and how long the reader is kept from its work.
+"""100,000 prefixes and 10,000 pairs of labels: what a scrape or a push takes, and how long the reader is kept from its work.
 
 usage: scale_test.py [PAIRS [PREFIXES]]      needs root; speaks TAP
 Frames of one connection for each pair are put on a veth; each of its ends has a namespace of its own.
@@ -59,9 +59,47 @@ def timed_scrape(pid, accept):
     return status, size, wall, cpu_seconds(pid) - before
 
 
+def start_collector():
+    with open(path("status"), "w") as file:
+        file.write("200")
+    start("receiver", *inside(HOST, sys.executable, os.path.join(ROOT, "tests/metrics/receiver.py"), 4318, WORK))
+    wait_for(lambda: "ready" in said("receiver"), "the collector")
+
+
+def pushed():
+    """When the last push came, and its length."""
+    try:
+        answer = os.stat(path("request"))
+    except FileNotFoundError:
+        return 0, 0
+    return answer.st_mtime_ns, answer.st_size
+
+
+def cpu_of_a_push(pid):
+    """From one push to the next, all that goes on meanwhile included; and its length."""
+    first = pushed()[0]
+    wait_for(lambda: pushed()[0] != first, "a push", 60)
+    begun, before = pushed()[0], cpu_seconds(pid)
+    wait_for(lambda: pushed()[0] != begun, "the next push", 60)
+    return cpu_seconds(pid) - before, pushed()[1]
+
+
 def value(name):
     found = re.search(rf"^{name} (\S+)$", open(f"{WORK}/body").read(), re.M)
     return float(found.group(1)) if found else None
+
+
+def watch_pairs(*options):
+    """Who watches, when all pairs are there; and seconds until the labels were loaded, how many pairs."""
+    began = time.monotonic()
+    monitor = start("errors", *inside(HOST, ACKMON, "-i", "eth0", "-n", "-o", "csv", "-w", path("flows.csv"), "--labels",
+                                      path("labels.csv"), "--max-series", PAIRS + 10, "--listen", path("metrics"),
+                                      *options))
+    wait_for(lambda: ask("metrics", "/") or monitor.poll() is not None, "ackmon to answer", 60)
+    loaded, expected = time.monotonic() - began, SIDE * SIDE
+    inject.Wire(NEAR).put(list(frames_of_pairs()))
+    wait_for(lambda: scrape("text/plain")[0] == 200 and value("ackmon_series") == expected, "all pairs", 120)
+    return monitor, loaded, expected
 
 
 def main():
@@ -71,16 +109,8 @@ def main():
     must("ip", "link", "set", NEAR, "up")
     must(*inside(HOST, "ip", "link", "set", "eth0", "up"))
     write_labels()
-    began = time.monotonic()
-    monitor = start("errors", *inside(HOST, ACKMON, "-i", "eth0", "-n", "-o", "csv", "-w", path("flows.csv"), "--labels",
-                                      path("labels.csv"), "--max-series", PAIRS + 10, "--listen", path("metrics")))
-    wait_for(lambda: ask("metrics", "/") or monitor.poll() is not None, "ackmon to answer", 60)
-    report(monitor.poll() is None, f"{PREFIXES} prefixes are loaded", f"{time.monotonic() - began:.2f} s",
-           said("errors"))
-    frames = list(frames_of_pairs())
-    inject.Wire(NEAR).put(frames)
-    expected = SIDE * SIDE
-    wait_for(lambda: scrape("text/plain")[0] == 200 and value("ackmon_series") == expected, "all pairs", 120)
+    monitor, loaded, expected = watch_pairs()
+    report(monitor.poll() is None, f"{PREFIXES} prefixes are loaded", f"{loaded:.2f} s", said("errors"))
     with open(f"{WORK}/body") as body:
         established = sum(int(line.split()[-1]) for line in body
                           if line.startswith("ackmon_connections_total{") and 'outcome="established"' in line)
@@ -93,6 +123,11 @@ def main():
     longest = value("ackmon_longest_turn_seconds")
     report(longest is not None and longest < 0.5, "meanwhile the reader is never away from its work for long",
            f"{longest} s at most")
+    stop(monitor, signal.SIGINT)
+    start_collector()
+    monitor, _, expected = watch_pairs("--otlp", "http://127.0.0.1:4318/v1/metrics", "--export-interval", 2)
+    cpu, size = min(cpu_of_a_push(monitor.pid) for _ in range(3))
+    report(cpu < 1, f"a push of {expected} pairs by OTLP takes less than 1 s", f"{size / 1e6:.1f} MB, {cpu:.2f} s of CPU")
     stop(monitor, signal.SIGINT)
     end()
 
