@@ -287,6 +287,8 @@ static int csv_row(struct sink *sink, const struct row *row)
 	return err;
 }
 
+#define BUCKET_ROOM (4 + 2 * FORMAT_NUMBER_MAX)
+
 /* By hand, for a pair may have hundreds. */
 static char *put_bucket(char *at, const struct bucket *bucket, bool is_first)
 {
@@ -302,6 +304,20 @@ static char *put_bucket(char *at, const struct bucket *bucket, bool is_first)
 	at = format_number(at, bucket->count);
 	*at++ = ']';
 	return at;
+}
+
+#define BUCKETS_AT_ONCE 32
+
+static void put_buckets(struct sink *sink, const struct bucket *buckets, size_t count)
+{
+	char text[BUCKETS_AT_ONCE * BUCKET_ROOM], *at;
+
+	for (size_t i = 0; i < count;) {
+		at = text;
+		for (size_t stop = i + BUCKETS_AT_ONCE; i < count && i < stop; i++)
+			at = put_bucket(at, &buckets[i], !i);
+		sink_write(sink, text, (size_t)(at - text));
+	}
 }
 
 /*
@@ -326,8 +342,7 @@ static void ndjson_histogram(struct sink *sink, const struct row *row, int histo
 		 (unsigned long long)(has_zero ? buckets[at].count : 0));
 	sink_text(sink, text);
 	at += has_zero;
-	for (size_t i = at; i < end; i++)
-		sink_write(sink, text, (size_t)(put_bucket(text, &buckets[i], i == at) - text));
+	put_buckets(sink, buckets + at, end - at);
 	sink_text(sink, "]}");
 }
 
