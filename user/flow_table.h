@@ -34,10 +34,14 @@ struct flow_entry {
 
 _Static_assert(offsetof(struct flow_entry, flow.side) % 64 == 0, "a side begins a line of the cache");
 
+struct table_slot {
+	uint32_t place; /* number + 1 of the entry, 0: free */
+	uint32_t hash;  /* of the entry: most misses end here */
+};
+
 struct flow_table {
 	size_t entry_bytes;
-	uint32_t *slots; /* number + 1 of the entry, 0: free */
-	uint32_t *hashes; /* of the entry in the slot: most misses end here */
+	struct table_slot *slots;
 	uint32_t mask;
 	uint32_t count;  /* entries in use */
 	uint32_t carved; /* entries ever handed out by the slabs */
