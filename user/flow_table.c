@@ -94,9 +94,9 @@ static inline __attribute__((always_inline)) void fetch_lines(const void *at, si
 		__builtin_prefetch((const char *)at + i * LINE_BYTES, 1);
 }
 
-void flow_table_fetch_entry(const struct flow_table *table, const void *entry)
+void flow_table_fetch_entry(const struct flow_table *table, uint32_t number)
 {
-	fetch_lines(entry, table->entry_bytes / LINE_BYTES);
+	fetch_lines(entry_at(table, number), table->entry_bytes / LINE_BYTES);
 }
 
 /* What most packets touch of a flow: its first two lines, and those in front of each side. */

@@ -68,7 +68,7 @@ void *flow_table_find(const struct flow_table *table, const struct flow_key *key
  */
 void flow_table_expect(const struct flow_table *table, uint32_t hash);
 bool flow_table_fetch(const struct flow_table *table, uint32_t hash, bool all);
-void flow_table_fetch_entry(const struct flow_table *table, const void *entry); /* all of it */
+void flow_table_fetch_entry(const struct flow_table *table, uint32_t number); /* all of it */
 
 /* The key must not be in the table. NULL: no memory. What is behind the head is not initialised. */
 void *flow_table_insert(struct flow_table *table, const struct flow_key *key, uint32_t hash);

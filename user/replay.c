@@ -534,71 +534,91 @@ void replay_sweep(struct replay *replay, uint64_t now_ns)
 	}
 }
 
-/* What a listing knows of an entry of either room: exactly one of the pointers is set. */
+/* What a listing knows of an entry of either room; flows come before what is half-open. */
 struct listed {
 	uint64_t start_ns;
-	uint64_t serial;
-	const struct flow_entry *flow;
-	const struct half_open_entry *half_open;
+	uint32_t place; /* the entry's number, or what is above the flows' numbers */
 };
 
-static int by_start(const void *a, const void *b)
+static bool is_flow(const struct replay *replay, uint32_t place)
+{
+	return place < replay->flows.carved;
+}
+
+static struct flow_entry *listed_flow(const struct replay *replay, uint32_t place)
+{
+	return flow_table_entry(&replay->flows, place);
+}
+
+static struct half_open_entry *listed_half_open(const struct replay *replay, uint32_t place)
+{
+	return flow_table_entry(&replay->half_open, place - replay->flows.carved);
+}
+
+static uint64_t listed_serial(const struct replay *replay, uint32_t place)
+{
+	return is_flow(replay, place) ? listed_flow(replay, place)->serial
+				      : listed_half_open(replay, place)->serial;
+}
+
+static int by_start(const void *a, const void *b, void *replay)
 {
 	const struct listed *x = a, *y = b;
 
 	if (x->start_ns != y->start_ns)
 		return x->start_ns < y->start_ns ? -1 : 1;
-	return x->serial < y->serial ? -1 : 1;
+	return listed_serial(replay, x->place) < listed_serial(replay, y->place) ? -1 : 1;
 }
 
-static void show_listed(struct replay *replay, const struct listed *listed,
+static void show_listed(struct replay *replay, uint32_t place,
 			__u8 (*close)(const struct replay *replay, const struct flow *flow))
 {
+	struct half_open_entry *half_open;
+	struct flow_entry *entry;
 	struct flow *flow;
 	__u8 reason;
 
-	if (listed->flow) {
-		reason = close(replay, &listed->flow->flow);
+	if (is_flow(replay, place)) {
+		entry = listed_flow(replay, place);
+		reason = close(replay, &entry->flow);
 		if (reason != CLOSE_OPEN)
-			leave(replay, &listed->flow->head.key, &listed->flow->flow, reason);
-		show(replay, listed->flow, reason);
+			leave(replay, &entry->head.key, &entry->flow, reason);
+		show(replay, entry, reason);
 		return;
 	}
-	flow = expand(replay, listed->half_open);
+	half_open = listed_half_open(replay, place);
+	flow = expand(replay, half_open);
 	flow->close = close(replay, flow);
 	if (flow->close != CLOSE_OPEN)
-		leave(replay, &listed->half_open->head.key, flow, flow->close);
-	replay->on_flow(replay->context, &listed->half_open->head.key, flow);
+		leave(replay, &half_open->head.key, flow, flow->close);
+	replay->on_flow(replay->context, &half_open->head.key, flow);
 }
 
-static void fetch_listed(const struct replay *replay, const struct listed *listed)
+static void fetch_listed(const struct replay *replay, uint32_t place)
 {
-	if (listed->flow)
-		flow_table_fetch_entry(&replay->flows, listed->flow);
+	if (is_flow(replay, place))
+		flow_table_fetch_entry(&replay->flows, place);
 	else
-		flow_table_fetch_entry(&replay->half_open, listed->half_open);
+		flow_table_fetch_entry(&replay->half_open, place - replay->flows.carved);
 }
 
-static struct listed listed_at(const struct replay *replay, uint32_t i)
+/* False: there is nothing to show at this place. */
+static bool list(const struct replay *replay, uint32_t place, struct listed *ret_listed)
 {
-	struct listed listed = {0};
+	const struct half_open_entry *half_open;
+	const struct flow_entry *entry;
 
-	if (i < replay->flows.carved) {
-		listed.flow = flow_table_entry(&replay->flows, i);
-		if (listed.flow) {
-			listed.start_ns = listed.flow->flow.start_ns;
-			listed.serial = listed.flow->serial;
-		}
-		return listed;
+	if (is_flow(replay, place)) {
+		entry = listed_flow(replay, place);
+		if (entry)
+			*ret_listed = (struct listed){entry->flow.start_ns, place};
+		return entry;
 	}
-	listed.half_open = flow_table_entry(&replay->half_open, i - replay->flows.carved);
-	if (listed.half_open && listed.half_open->half_open.kind == HALF_OPEN_REFUSED)
-		listed.half_open = NULL;
-	if (listed.half_open) {
-		listed.start_ns = listed.half_open->half_open.start_ns;
-		listed.serial = listed.half_open->serial;
-	}
-	return listed;
+	half_open = listed_half_open(replay, place);
+	if (!half_open || half_open->half_open.kind == HALF_OPEN_REFUSED)
+		return false;
+	*ret_listed = (struct listed){half_open->half_open.start_ns, place};
+	return true;
 }
 
 /* Shows every flow, by start; without memory to sort, in table order. */
@@ -606,28 +626,26 @@ static void show_all(struct replay *replay,
 		     __u8 (*close)(const struct replay *replay, const struct flow *flow))
 {
 	size_t room = (size_t)replay->flows.count + replay->half_open.count + 1;
-	struct listed *list = malloc(room * sizeof(*list));
+	struct listed *listing = malloc(room * sizeof(*listing)), listed;
 	size_t count = 0;
 
 	for (uint32_t i = 0; i < replay->flows.carved + replay->half_open.carved; i++) {
-		struct listed listed = listed_at(replay, i);
-
-		if (!listed.flow && !listed.half_open)
+		if (!list(replay, i, &listed))
 			continue;
-		if (list)
-			list[count++] = listed;
+		if (listing)
+			listing[count++] = listed;
 		else
-			show_listed(replay, &listed, close);
+			show_listed(replay, i, close);
 	}
-	if (!list)
+	if (!listing)
 		return;
-	qsort(list, count, sizeof(*list), by_start);
+	qsort_r(listing, count, sizeof(*listing), by_start, replay);
 	for (size_t i = 0; i < count; i++) {
 		if (i + SHOWN_AHEAD < count)
-			fetch_listed(replay, &list[i + SHOWN_AHEAD]);
-		show_listed(replay, &list[i], close);
+			fetch_listed(replay, listing[i + SHOWN_AHEAD].place);
+		show_listed(replay, listing[i].place, close);
 	}
-	free(list);
+	free(listing);
 }
 
 static __u8 close_open(const struct replay *replay, const struct flow *flow)
