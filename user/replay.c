@@ -445,10 +445,19 @@ static void fetch(const struct replay *replay, const struct replay_batch *batch,
 		flow_table_fetch(&replay->half_open, batch->hashes[i], true);
 }
 
+/* It may lie in the cache of the CPU that parsed it. */
+static inline __attribute__((always_inline)) void fetch_packet(const struct packet *pkt)
+{
+	for (size_t at = 0; at < offsetof(struct packet, sack); at += 64)
+		__builtin_prefetch((const char *)pkt + at, 1);
+}
+
 static void fetch_ahead(const struct replay *replay, const struct replay_batch *batch, uint32_t i)
 {
-	if (i + INDEX_AHEAD < batch->count)
+	if (i + INDEX_AHEAD < batch->count) {
 		expect(replay, batch->hashes[i + INDEX_AHEAD]);
+		fetch_packet(&batch->at[i + INDEX_AHEAD].pkt);
+	}
 	if (i + ENTRY_AHEAD < batch->count)
 		fetch(replay, batch, i + ENTRY_AHEAD);
 }
