@@ -213,6 +213,12 @@ int attach_load(struct attach *attach, char *ret_error, size_t error_size)
 	if (attach->is_loaded)
 		return 0;
 	err = monitor__load(attach->skel);
+	if (err == -ENOMEM) {
+		char rooms[256];
+
+		attach_describe_rooms(attach, rooms, sizeof(rooms));
+		return attach_fail(ret_error, error_size, err, "there is no memory for this: %s", rooms);
+	}
 	if (err == -E2BIG)
 		return attach_fail(ret_error, error_size, err,
 				   "the verifier of this kernel gives up on the BPF programs; "

@@ -2,6 +2,7 @@
 /* How much the kernel's maps hold, and what that takes of memory. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/sysinfo.h>
 
 #include <bpf/libbpf.h>
 
@@ -12,21 +13,8 @@
 #define HEAD_BYTES 48u
 #define BUCKET_BYTES 16u
 
-static void resize(struct attach *attach, const char *name, uint32_t entries)
-{
-	struct bpf_map *map = attach_map(attach, name);
-
-	if (entries && map)
-		bpf_map__set_max_entries(map, entries);
-}
-
-void attach_resize(struct attach *attach, const struct room_sizes *rooms)
-{
-	resize(attach, "flows", rooms->flows);
-	resize(attach, "half_open", rooms->half_open);
-	resize(attach, "holes", rooms->holes);
-	resize(attach, "histograms", rooms->histograms);
-}
+/* When nobody says how many: flows take no more than this part of the machine's memory. */
+#define MEMORY_SHARE 64u
 
 static uint64_t power_of_two(uint64_t at_least)
 {
@@ -38,15 +26,50 @@ static uint64_t power_of_two(uint64_t at_least)
 }
 
 /* Entries that come on demand are rounded up to powers of two; the others lie side by side. */
-static uint64_t room_bytes(const struct bpf_map *map)
+static uint64_t entry_bytes(const struct bpf_map *map)
 {
-	uint64_t entries = bpf_map__max_entries(map);
 	uint64_t bytes = HEAD_BYTES + (bpf_map__key_size(map) + 7) / 8 * 8 +
 			 (bpf_map__value_size(map) + 7) / 8 * 8;
 
-	if (bpf_map__type(map) != BPF_MAP_TYPE_LRU_HASH)
-		bytes = power_of_two(bytes);
-	return entries * bytes + power_of_two(entries) * BUCKET_BYTES;
+	return bpf_map__map_flags(map) & BPF_F_NO_PREALLOC ? power_of_two(bytes) : bytes;
+}
+
+static uint64_t room_bytes(const struct bpf_map *map)
+{
+	uint64_t entries = bpf_map__max_entries(map);
+
+	return entries * entry_bytes(map) + power_of_two(entries) * BUCKET_BYTES;
+}
+
+/* 131,072 from 8 GB of memory on, half of that from 4 GB on, and so on. */
+static uint32_t usual_flows(const struct bpf_map *map)
+{
+	uint32_t flows = bpf_map__max_entries(map);
+	struct sysinfo machine;
+
+	if (sysinfo(&machine))
+		return flows;
+	while (flows > 1 && flows * entry_bytes(map) > (uint64_t)machine.totalram * machine.mem_unit / MEMORY_SHARE)
+		flows /= 2;
+	return flows;
+}
+
+static void resize(struct attach *attach, const char *name, uint32_t entries)
+{
+	struct bpf_map *map = attach_map(attach, name);
+
+	if (entries && map)
+		bpf_map__set_max_entries(map, entries);
+}
+
+void attach_resize(struct attach *attach, const struct room_sizes *rooms)
+{
+	const struct bpf_map *flows = attach_map(attach, "flows");
+
+	resize(attach, "flows", rooms->flows || !flows ? rooms->flows : usual_flows(flows));
+	resize(attach, "half_open", rooms->half_open);
+	resize(attach, "holes", rooms->holes);
+	resize(attach, "histograms", rooms->histograms);
 }
 
 void attach_describe_rooms(const struct attach *attach, char *ret_text, size_t text_size)
@@ -61,8 +84,8 @@ void attach_describe_rooms(const struct attach *attach, char *ret_text, size_t t
 	*format_grouped(flow_count, bpf_map__max_entries(flows)) = '\0';
 	*format_grouped(half_open_count, bpf_map__max_entries(half_open)) = '\0';
 	snprintf(ret_text, text_size,
-		 "room for %s connections (up to %" PRIu64 " MB as they come, and %" PRIu64
-		 " MB for their losses and percentiles) and %s that only open (%" PRIu64
+		 "room for %s connections (%" PRIu64 " MB, and up to %" PRIu64
+		 " MB for their losses and percentiles, as they come) and %s that only open (%" PRIu64
 		 " MB); --flows, --half-open, --holes and --histograms change it",
 		 flow_count, room_bytes(flows) / 1000000, beside / 1000000, half_open_count,
 		 room_bytes(half_open) / 1000000);

@@ -334,6 +334,15 @@ loopback_is_watched_once()
 			"$ackmon" -i lo -m native --duration 0.1
 }
 
+more_connections_than_memory_holds_are_refused()
+{
+	local flows
+	flows=$((2 * $(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo))) # of 1 kB: twice what there is
+	[ $flows -le 67108864 ] || return 0 # all that may be asked for would be taken here
+	refuses "no memory for this: room for .* connections .*--flows" "$ackmon" -i lo --flows $flows --duration 0.1 &&
+		says "room for" "$ackmon" -i lo --flows 1000 --duration 0.1
+}
+
 failing_second_interface_detaches_the_first()
 {
 	traces near0 >"$work/before"
