@@ -105,7 +105,7 @@ void privileges_text(char *ret_text, size_t size)
 
 bool privileges_have(capabilities set)
 {
-	capabilities permitted, effective;
+	capabilities permitted, effective = 0;
 
 	return !get_capabilities(&permitted, &effective) && !(set & ~effective);
 }
