@@ -46,6 +46,7 @@ enum kind {
 	KIND_ACK,
 	KIND_REPEAT,
 	KIND_HOLE,
+	KIND_BEHIND,
 	KIND_SYN,
 	KIND_SYNACK,
 	KIND_PROMOTE,
@@ -58,6 +59,7 @@ static const char *const kind_names[KIND_COUNT] = {
 	[KIND_ACK] = "pure ACK",
 	[KIND_REPEAT] = "data sent again",
 	[KIND_HOLE] = "hole made or filled",
+	[KIND_BEHIND] = "data, repeats just before",
 	[KIND_SYN] = "SYN that opens",
 	[KIND_SYNACK] = "SYN-ACK",
 	[KIND_PROMOTE] = "ACK that promotes",
@@ -248,7 +250,7 @@ static void open_flows(struct bench *bench)
 }
 
 /* The ends take turns, and each acknowledges what the other sent. */
-static void measure_data(struct bench *bench)
+static void measure_data(struct bench *bench, enum kind kind)
 {
 	struct test_packet data = packet_make(false, true, PAYLOAD_BYTES);
 	uint32_t visits = bench->workload->visits, *next = bench->place.next;
@@ -260,13 +262,13 @@ static void measure_data(struct bench *bench)
 		},
 	};
 
-	measure(bench, KIND_DATA, &data, &plan, bench->workload->flows, visits);
+	measure(bench, kind, &data, &plan, bench->workload->flows, visits);
 	next[0] += visits / 2 * PAYLOAD_BYTES;
 	next[1] += visits / 2 * PAYLOAD_BYTES;
 }
 
-/* Data of the opener goes out untimed, then all of it again; then come the ACKs of the first. */
-static void measure_repeats_and_acks(struct bench *bench)
+/* Data of the opener, untimed; with `again` all of it once more; then the ACKs of the first. */
+static void measure_one_way(struct bench *bench, bool again)
 {
 	struct test_packet data = packet_make(false, true, PAYLOAD_BYTES);
 	struct test_packet ack = packet_make(false, true, 0);
@@ -277,11 +279,16 @@ static void measure_repeats_and_acks(struct bench *bench)
 	for (target = 0; target < TARGET_COUNT; target++)
 		drive(bench, target, &data, plan, workload->flows, workload->visits);
 	bench->place.visit += workload->visits;
-	if (workload->repeats)
+	if (again)
 		measure(bench, KIND_REPEAT, &data, &plan, workload->flows, workload->visits);
 
 	plan.leg[0] = (struct leg){ next[1], 0, next[0] + PAYLOAD_BYTES, PAYLOAD_BYTES, 1 };
-	measure(bench, KIND_ACK, &ack, &plan, workload->flows, workload->visits);
+	if (again) {
+		drive(bench, TARGET_OURS, &ack, plan, workload->flows, workload->visits);
+		bench->place.visit += workload->visits;
+	} else {
+		measure(bench, KIND_ACK, &ack, &plan, workload->flows, workload->visits);
+	}
 	next[0] += workload->visits * PAYLOAD_BYTES;
 }
 
@@ -520,12 +527,17 @@ static void bench_run(enum door_kind door, const struct workload *workload)
 	set_up(&bench);
 	open_flows(&bench);
 	for (round = 0; round < workload->rounds; round++) {
-		measure_data(&bench);
-		measure_repeats_and_acks(&bench);
-		if (workload->repeats)
-			measure_holes(&bench);
+		measure_data(&bench, KIND_DATA);
+		measure_one_way(&bench, false);
 		if (workload->openings)
 			open_chunk(&bench, OPENINGS_FIRST + round * OPENINGS, OPENINGS);
+	}
+	for (round = 0; workload->repeats && round < workload->rounds; round++)
+		measure_holes(&bench);
+	/* Last: for some time a direction with repeats remembers all it sends. */
+	for (round = 0; workload->repeats && round < workload->rounds; round++) {
+		measure_one_way(&bench, true);
+		measure_data(&bench, KIND_BEHIND);
 	}
 	verify(&bench);
 	/* Only now: a flood pushes half-open flows out, as it should, and verify() counts. */
