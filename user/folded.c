@@ -22,7 +22,8 @@ struct folded_holes {
 };
 
 /* The parts of struct holes in their order: what is fixed, and of each list as much as it holds. */
-enum part { PART_USED, PART_SLOTS, PART_FILLED, PART_FILLS, PART_REPEATS, PART_ECHOES, PART_REST, PART_COUNT };
+enum part { PART_USED, PART_SLOTS, PART_FILLED, PART_FILLS, PART_REPEATS, PART_ECHOES, PART_REST, PART_TAGS,
+	    PART_COUNT };
 
 struct span {
 	size_t start;
@@ -55,9 +56,12 @@ static struct span part_of(const struct holes *holes, enum part part)
 	case PART_ECHOES:
 		return (struct span){offsetof(struct holes, echo),
 				     at_most(holes->echoes, ECHOES_MAX) * sizeof(struct recent)};
-	default:
+	case PART_REST:
 		return (struct span){offsetof(struct holes, echoes_until),
-				     sizeof(struct holes) - offsetof(struct holes, echoes_until)};
+				     offsetof(struct holes, echo_tags) - offsetof(struct holes, echoes_until)};
+	default: /* words of eight */
+		return (struct span){offsetof(struct holes, echo_tags),
+				     (at_most(holes->echoes, ECHOES_MAX) + 7) / 8 * sizeof(holes->echo_tags[0])};
 	}
 }
 

@@ -309,6 +309,7 @@ struct holes {
 	struct recent echo[ECHOES_MAX]; /* segments that took sequence space, for copies that come late */
 	__u32 echoes_until; /* that many, then they are let go */
 	__u32 reserved;
+	__u64 echo_tags[ECHOES_MAX / 8]; /* an octet of each, see evidence_tag() */
 };
 
 #endif

@@ -285,6 +285,14 @@ core_inline void evidence_remember(struct side *side, const struct packet *pkt)
 	side->recent[at] = evidence_recent(pkt);
 }
 
+/* Eight in a word tell at once whether one of them is it: few segments are compared that are another. */
+#define EVIDENCE_TAGS 0x0101010101010101ull
+
+core_inline __u64 evidence_tag(__u32 seq)
+{
+	return seq * 0x9e3779b1u >> 24;
+}
+
 /*
  * A mirror of two links, or a queue behind a tap, lets the copies of a whole burst come behind it, further
  * than `recent` goes. Where a direction shows copies, or repeats that nobody asked for, its segments
@@ -292,13 +300,21 @@ core_inline void evidence_remember(struct side *side, const struct packet *pkt)
  */
 core_inline void evidence_echo(struct holes *holes, struct side *side, const struct packet *pkt)
 {
+	__u32 at, shift;
+	__u64 *tags;
+
 	if (!holes->echoes_until)
 		holes->echoes_until = ECHOES_LONG;
 	if ((__s32)(holes->echoes - holes->echoes_until) >= 0) {
 		side->bits &= ~SIDE_ECHOES;
 		return;
 	}
-	holes->echo[holes->echoes++ % ECHOES_MAX] = evidence_recent(pkt);
+	at = holes->echoes++ % ECHOES_MAX;
+	holes->echo[at] = evidence_recent(pkt);
+	shift = at % 8 * 8;
+	tags = &holes->echo_tags[at / 8];
+	*tags = (*tags & ~(255ull << shift)) | evidence_tag(pkt->seq) << shift;
+	side->bits |= SIDE_HOLES;
 }
 
 /* Of a SYN's copy there is no list yet; the next segment brings it. */
@@ -311,37 +327,66 @@ core_inline void evidence_want_echoes(struct holes *holes, struct side *side)
 	side->bits |= SIDE_ECHOES;
 }
 
-/* Of eight of these segments, the `from` newest left out: see evidence_find_echo(). */
-core_leaf __u32 evidence_echo_row(const struct holes *holes, const struct packet *pkt, __u32 from,
-				  __u32 exactly)
+/* 0 stays 0, all else becomes 1: without a branch. */
+core_inline __u32 evidence_is_some(__u32 x)
 {
-	__u32 i, mark;
+	__u32 minus = 0u - x;
+
+	compiler_forgets(minus);
+	return (x | minus) >> 31;
+}
+
+/*
+ * Of eight of these segments, compared with this one because their tags are like its own: how many came
+ * behind the newest with the same octets, or with `exactly` (~0) behind the newest that is the same in all.
+ */
+core_leaf __u32 evidence_echo_row(const struct holes *holes, const struct packet *pkt, __u32 row,
+				  __u32 mark, __u32 exactly)
+{
+	__u32 least = ECHOES_MAX, i;
+
+	if (!holes || !pkt)
+		return ECHOES_MAX;
+	for (i = 0; i < 8; i++) {
+		__u32 at = (row * 8 + i) % ECHOES_MAX, age = (holes->echoes - 1 - at) % ECHOES_MAX;
+		const struct recent *echo = &holes->echo[at];
+		__u32 other = (echo->ip_id ^ mark) | (echo->tsval ^ pkt->tsval);
+		__u64 below = (__u64)age - holes->echoes; /* negative */
+
+		compiler_forgets(below);
+		other = (other & exactly) | (echo->seq ^ pkt->seq) | (echo->shape ^ evidence_shape(pkt));
+		/* What lies there and is not yet one of them counts as another. */
+		other |= 1u - (__u32)(below >> 63);
+		least = seq_min(least, age + ECHOES_MAX * evidence_is_some(other));
+	}
+	return least;
+}
+
+/* The same of all; ECHOES_MAX: there is none. */
+core_apart __u32 evidence_find_echo(const struct holes *holes, struct packet *pkt, __u32 exactly)
+{
+	__u32 least, row, mark;
+	__u64 tags;
 
 	if (!holes || !pkt)
 		return ECHOES_MAX;
 	mark = evidence_mark(pkt);
-	for (i = 0; i < HOLES_ROW && from + i < holes->echoes; i++) {
-		__u32 at = (holes->echoes - from - i - 1) % ECHOES_MAX;
-		const struct recent *echo = &holes->echo[at];
-		__u32 other = (echo->ip_id ^ mark) | (echo->tsval ^ pkt->tsval);
+	least = verifier_joins(&pkt->joint, ECHOES_MAX);
+	tags = evidence_tag(pkt->seq) * EVIDENCE_TAGS;
+	for (row = 0; row < ECHOES_MAX / 8; row++) {
+		__u64 x = holes->echo_tags[row] ^ tags;
 
-		if (!((echo->seq ^ pkt->seq) | (echo->shape ^ evidence_shape(pkt)) |
-		      (other & (0u - exactly))))
-			return at;
+		if (!((x - EVIDENCE_TAGS) & ~x & EVIDENCE_TAGS << 7)) /* no octet of x is 0 */
+			continue;
+		least = seq_min(least, evidence_echo_row(holes, pkt, row, mark, exactly));
+		least = verifier_joins(&pkt->joint, least);
 	}
-	return ECHOES_MAX;
+	return least;
 }
 
-/* The newest of these segments with these octets, or with `exactly` (1) the newest that is the same in all. */
-core_apart __u32 evidence_find_echo(const struct holes *holes, const struct packet *pkt, __u32 exactly)
+core_inline const struct recent *evidence_echo_of_age(const struct holes *holes, __u32 age)
 {
-	__u32 from, at = ECHOES_MAX;
-
-	if (!holes || !pkt)
-		return ECHOES_MAX;
-	for (from = 0; from < ECHOES_MAX && at == ECHOES_MAX; from += HOLES_ROW)
-		at = evidence_echo_row(holes, pkt, from, exactly);
-	return at;
+	return &holes->echo[(holes->echoes - 1 - age) % ECHOES_MAX];
 }
 
 /* A quarter of what is known of the round trip, be it only one half: a shorter time than the whole. */
@@ -444,18 +489,21 @@ core_inline int evidence_echoes_reach(const struct holes *holes, const struct si
 core_apart int evidence_echo_twin(const struct side *side, const struct side *peer,
 				  struct packet *pkt, const struct holes *holes, __u32 end)
 {
-	__u32 at;
+	__u32 age;
 
 	if (!side || !peer || !pkt || !holes || !(side->bits & SIDE_ECHOES))
 		return TWIN_NONE;
-	at = evidence_find_echo(holes, pkt, 1);
-	if (at < ECHOES_MAX) {
+	age = evidence_find_echo(holes, pkt, ~0u);
+	if (age < ECHOES_MAX) {
 		pkt->verdict.familiar = 1;
-		return evidence_is_copy_of(side, peer, pkt, &holes->echo[at], 0, end) ? TWIN_COPY
-										      : TWIN_NONE;
+		return evidence_is_copy_of(side, peer, pkt, evidence_echo_of_age(holes, age), 0, end)
+			       ? TWIN_COPY
+			       : TWIN_NONE;
 	}
-	at = evidence_find_echo(holes, pkt, 0);
-	return at < ECHOES_MAX ? evidence_twin_order(side, pkt, &holes->echo[at]) : TWIN_NONE;
+	age = evidence_find_echo(holes, pkt, 0);
+	if (age >= ECHOES_MAX)
+		return TWIN_NONE;
+	return evidence_twin_order(side, pkt, evidence_echo_of_age(holes, age));
 }
 
 core_inline int evidence_find_twin(const struct side *side, const struct side *peer,

@@ -26,10 +26,11 @@
 core_inline __u32 holes_acked_of(const struct holes *holes, __u32 index, __u32 acked)
 {
 	const struct hole *hole = &holes->slot[index & (HOLES_MAX - 1)];
+	__u32 below = (__u32)(seq_distance(hole->start, acked) >> 31);
 
 	/* Without a branch: nothing when `acked` lies below the hole. */
-	return (seq_min(acked, hole->end) - hole->start) & ~(__u32)(seq_distance(hole->start, acked) >> 31) &
-	       ((__u32)hole->before_start - 1u);
+	compiler_forgets(below);
+	return (seq_min(acked, hole->end) - hole->start) & ~below & ((__u32)hole->before_start - 1u);
 }
 
 /* There is no room for it, or numbers will soon come round. */
@@ -72,24 +73,31 @@ core_inline int holes_is_free(const struct holes *holes, __u32 index)
 						holes->slot[index & (HOLES_MAX - 1)].end;
 }
 
-/* Without a branch, as above; not by rows, for whoever calls this has little stack left. */
+/*
+ * Without a branch, as above; not by rows, for whoever calls this has little stack left, but seven to a
+ * round: what the loop itself takes would be half of what the verifier walks.
+ */
 core_apart __u32 holes_oldest(const struct holes *holes)
 {
 	__u64 oldest_ns;
-	__u32 oldest = 0, i;
+	__u32 oldest = 0, i, j;
 
 	if (!holes)
 		return 0;
 	oldest_ns = holes->slot[0].opened_ns;
-	for (i = 1; i < HOLES_MAX; i++) {
-		__s64 later_ns = (__s64)(holes->slot[i].opened_ns - oldest_ns);
+	for (i = 1; i < HOLES_MAX; i += 7) {
+		for (j = 0; j < 7; j++) {
+			__u64 later_ns = holes->slot[i + j].opened_ns - oldest_ns, older;
 
-		compiler_forgets(later_ns);
-		oldest += (i - oldest) & (__u32)(later_ns >> 63);
-		oldest_ns += (__u64)(later_ns & later_ns >> 63);
+			older = (__u64)((__s64)later_ns >> 63); /* all ones */
+			compiler_forgets(older);
+			oldest += (i + j - oldest) & (__u32)older;
+			oldest_ns += later_ns & older;
+		}
 	}
 	return oldest;
 }
+_Static_assert((HOLES_MAX - 1) % 7 == 0, "rounds of seven reach all but the first");
 
 /* The first free place of a row; HOLES_MAX: it has none. */
 core_leaf __u32 holes_free(const struct holes *holes, __u32 from)

@@ -164,7 +164,7 @@ core_cut_inline __u32 core_body(loss_fill)(struct side *side, const struct side 
 		}
 	}
 	/* Holes that two CPUs opened at once may overlap. */
-	return filled < end - start ? filled : end - start;
+	return seq_min(filled, end - start);
 }
 
 /* Wire segments a frame stands for, where the door could not say (DESIGN 3). */
@@ -208,8 +208,9 @@ core_cut int core_body(loss_classify_seen)(const struct side *side, const struct
 		return SEGMENT_COPY;
 	if (evidence_is_late(side, pkt, holes, evidence_soon_ns(side, peer, end), end))
 		return SEGMENT_LATE;
-	if (twin == TWIN_BEFORE || holes_repeated(holes, pkt->seq, end, 0) ||
-	    !evidence_is_slow(side, peer, pkt, repaired, end))
+	/* What is asked first costs least: the list of repeats is read for what was slow. */
+	if (twin == TWIN_BEFORE || !evidence_is_slow(side, peer, pkt, repaired, end) ||
+	    holes_repeated(holes, pkt->seq, end, 0))
 		return SEGMENT_RETRANSMITTED;
 	/* The copy of a packet is no slower than reordering makes it; an original may be. */
 	if (twin == TWIN_AFTER || pkt->now_ns - side->octets_ns > evidence_reorder_ns(side, peer))
@@ -357,13 +358,22 @@ core_apart int loss_note_echo(struct side *side, const struct side *peer, const 
 	return 0;
 }
 
+#define LOSS_ONE_TO_ZERO 2u
+
+/* A single octet of payload; LOSS_ONE_TO_ZERO: for a peer whose window is zero. */
+core_inline __u32 loss_is_one_octet(const struct side *peer, struct packet *pkt, __u32 len)
+{
+	if ((len ^ 1) | (pkt->payload_bytes ^ 1))
+		return 0;
+	return 1 + verifier_joins(&pkt->joint, (__u32)loss_peer_window_is_zero(peer));
+}
+
 core_inline void loss_classify_octets(const struct flow *flow, struct side *side,
 				      const struct side *peer, struct packet *pkt,
 				      struct holes *holes, __u32 len)
 {
 	__u32 start = pkt->seq, end = start + len, next = side->next, seen = 0;
-	int one = len == 1 && pkt->payload_bytes == 1;
-	int peer_zero = loss_peer_window_is_zero(peer);
+	__u32 one = verifier_joins(&pkt->joint, loss_is_one_octet(peer, pkt, len));
 
 	pkt->verdict.class = SEGMENT_NEW;
 	if (seq_before(start, next)) {
@@ -378,7 +388,7 @@ core_inline void loss_classify_octets(const struct flow *flow, struct side *side
 				(__u8)loss_classify_fill(flow, pkt, holes, end);
 	}
 	seen = verifier_joins(&pkt->joint, seen);
-	if (one && peer_zero && (start == next || (seen && start == next - 1))) {
+	if (one == LOSS_ONE_TO_ZERO && (start == next || (seen && start == next - 1))) {
 		if (start == next)
 			side->bits |= SIDE_PROBE_PENDING;
 		pkt->verdict.class = SEGMENT_WINDOW_PROBE;

@@ -176,14 +176,10 @@ core_inline struct flow *monitor_flow(__u8 door, const struct packet *pkt)
 	return (struct flow *)0;
 }
 
-core_inline struct holes *monitor_holes(__u8 door, const struct flow *flow,
-					const struct packet *pkt)
+core_inline struct holes *monitor_list(__u8 door, const struct flow *flow, const struct packet *pkt)
 {
-	const struct side *side = &flow->side[pkt->direction & 1];
 	struct holes *holes;
 
-	if (!loss_needs_holes(side, pkt))
-		return (struct holes *)0;
 	holes = host_find_holes(&pkt->key, flow, pkt->direction & 1);
 	if (holes)
 		return holes;
@@ -191,6 +187,27 @@ core_inline struct holes *monitor_holes(__u8 door, const struct flow *flow,
 	if (!holes)
 		host_count(door, COUNTER_holes_refused);
 	return holes;
+}
+
+core_inline struct holes *monitor_holes(__u8 door, const struct flow *flow,
+					const struct packet *pkt)
+{
+	if (!loss_needs_holes(&flow->side[pkt->direction & 1], pkt))
+		return (struct holes *)0;
+	return monitor_list(door, flow, pkt);
+}
+
+/* A common segment in a direction that remembers them all for a while; rare, so apart. */
+core_apart int monitor_echo(struct flow *flow, const struct packet *pkt, __u32 door)
+{
+	struct holes *holes;
+
+	if (!flow || !pkt)
+		return 0;
+	holes = monitor_list((__u8)door, flow, pkt);
+	if (holes)
+		track_echo(flow, pkt, holes);
+	return 0;
 }
 
 /* What the other end repeated, when this one reports a duplicate. */
@@ -515,7 +532,7 @@ core_inline void monitor_segment(__u8 door, struct packet *pkt)
 	struct flow *flow = monitor_flow(door, pkt);
 	struct holes *holes = (struct holes *)0, *peer_holes = (struct holes *)0;
 	struct notice_before before = {0};
-	int way = WAY_FOUND;
+	int way = WAY_FOUND, common;
 
 	if (!flow) {
 		struct half_open_work *work = host_half_open_work(door);
@@ -539,7 +556,10 @@ core_inline void monitor_segment(__u8 door, struct packet *pkt)
 		host_count(door, COUNTER_times_backwards);
 	if (host_config()->events)
 		before = notice_before(flow, pkt);
-	if (!track_common(flow, pkt)) {
+	common = track_common(flow, pkt);
+	if (common == TRACK_ECHOED && way == WAY_FOUND)
+		monitor_echo(flow, pkt, door);
+	if (common == TRACK_OTHER) {
 		if (way == WAY_MOVED || way == WAY_FOUND) { /* nothing of the first room has holes */
 			holes = monitor_holes(door, flow, pkt);
 			peer_holes = monitor_peer_holes(flow, pkt);

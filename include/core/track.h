@@ -75,7 +75,8 @@ core_inline int track_is_common(const struct flow *flow, const struct side *side
 	__u32 wanted = pkt->payload_bytes ? known | SIDE_SPOKE : known;
 
 	return (pkt->flags & ~TCP_PSH) == TCP_ACK && pkt->seq == side->next &&
-	       (side->bits & (wanted | SIDE_PROBE_PENDING | SIDE_ECHOES)) == wanted && (peer->bits & SIDE_SEQ) &&
+	       (side->bits & (wanted | SIDE_PROBE_PENDING)) == wanted && (peer->bits & SIDE_SEQ) &&
+	       (side->bits & (SIDE_ECHOES | SIDE_HOLES)) != SIDE_ECHOES && /* the list is to be opened first */
 	       pkt->ack - side->ack <= SEQ_WINDOW_MAX &&
 	       seq_in_reach(pkt->ack, READ_ONCE(peer->next)) &&
 	       /* Once a window that is not zero was set, none is being waited for. */
@@ -98,18 +99,24 @@ core_inline void track_common_octets(struct side *side, const struct packet *pkt
 	evidence_remember(side, pkt);
 }
 
-/* 0: the segment is not one of these, and nothing was done. pkt->verdict is as parsing left it, zeros. */
+enum track_common {
+	TRACK_OTHER,  /* the segment is not one of these, and nothing was done */
+	TRACK_COMMON,
+	TRACK_ECHOED, /* the same, but it is still to be remembered: see track_echo() */
+};
+
+/* pkt->verdict is as parsing left it, zeros. */
 core_apart int track_common(struct flow *flow, struct packet *pkt)
 {
 	const struct side *peer;
 	struct side *side;
 
 	if (!flow || !pkt)
-		return 0;
+		return TRACK_OTHER;
 	side = &flow->side[pkt->direction & 1];
 	peer = &flow->side[!(pkt->direction & 1)];
 	if (!track_is_common(flow, side, peer, pkt))
-		return 0;
+		return TRACK_OTHER;
 	if (pkt->now_ns < flow->start_ns)
 		flow->start_ns = pkt->now_ns;
 	if (pkt->now_ns > side->last_ns)
@@ -139,7 +146,14 @@ core_apart int track_common(struct flow *flow, struct packet *pkt)
 	evidence_note_ip_id(side, pkt);
 	side->orderly += side->orderly < 2;
 	side->flags |= pkt->flags;
-	return 1;
+	return pkt->payload_bytes && (side->bits & SIDE_ECHOES) ? TRACK_ECHOED : TRACK_COMMON;
+}
+
+/* What the list of its direction is for, when nothing but this is to be done with it. */
+core_inline void track_echo(struct flow *flow, const struct packet *pkt, struct holes *holes)
+{
+	holes->filled.end = holes->filled.start;
+	evidence_echo(holes, &flow->side[pkt->direction & 1], pkt);
 }
 
 /* What only SYNs say, and that the others carry timestamps. */
