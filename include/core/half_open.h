@@ -32,6 +32,13 @@ core_apart int half_open_begin(struct half_open *ret_entry, const struct packet 
 /* work->flow becomes what key and entry would be, had they been a flow from the start. */
 core_inline void half_open_expand(struct half_open_work *work);
 
+/*
+ * What nearly every SYN-ACK is: the first answer to one SYN. 1: the entry has taken it, and is what it would
+ * be, had the segment been tracked and kept. 0: it is something else, and nothing was done.
+ */
+core_inline int half_open_answer(struct half_open *entry, const volatile struct monitor_config *config,
+				 const struct packet *pkt);
+
 /* Does another segment fit, as far as can be told before it is tracked? It proves nothing then. */
 core_apart int half_open_takes(const struct half_open *entry, const struct packet *pkt);
 
@@ -298,24 +305,36 @@ core_inline __u32 half_open_leg(const struct flow *flow)
 		       : HALF_OPEN_LEG_FIRST;
 }
 
+/* What does not change when it is repeated, and what does. */
+core_inline void half_open_first_answer(struct half_open *entry, const struct packet *pkt)
+{
+	struct half_open_pair *pair = &entry->pair;
+
+	pair->answer_after_ns = pkt->now_ns - entry->start_ns;
+	pair->answer_said = half_open_said(pkt);
+	pair->seq[1] = pkt->seq;
+	pair->mss[1] = pkt->mss;
+	pair->ttl[1] = pkt->ttl;
+	pair->wire_bytes[1] = (__u8)pkt->wire_bytes;
+	pair->answer_last_after_ns = pair->answer_after_ns;
+	pair->answer_frames = 1;
+	pair->tsval[1] = pkt->tsval;
+	pair->ip_id[1] = pkt->ip_id;
+}
+
 core_inline void half_open_keep_answer(struct half_open *entry, const struct flow *flow,
 				       const struct side *side, const struct packet *pkt)
 {
 	struct half_open_pair *pair = &entry->pair;
-	__u64 after_ns = pkt->now_ns - entry->start_ns;
 
 	if (!pair->answer_frames) {
-		pair->answer_after_ns = after_ns;
-		pair->answer_said = half_open_said(pkt);
-		pair->seq[1] = pkt->seq;
-		pair->mss[1] = pkt->mss;
-		pair->ttl[1] = pkt->ttl;
-		pair->wire_bytes[1] = (__u8)pkt->wire_bytes;
+		half_open_first_answer(entry, pkt);
 		entry->leg = half_open_leg(flow);
-	} else if (pair->answer_frames == 1) {
-		pair->first_tsval = pair->tsval[1];
+		return;
 	}
-	pair->answer_last_after_ns = after_ns;
+	if (pair->answer_frames == 1)
+		pair->first_tsval = pair->tsval[1];
+	pair->answer_last_after_ns = pkt->now_ns - entry->start_ns;
 	pair->answer_frames++;
 	pair->tsval[1] = pkt->tsval;
 	pair->ip_id[1] = side->ip_id;
@@ -352,6 +371,20 @@ core_apart int half_open_keep(struct half_open *entry, const struct flow *flow,
 		half_open_keep_answer(entry, flow, side, pkt);
 	else
 		half_open_keep_syn(entry, side, pkt);
+	return 1;
+}
+
+/* The way back to a flow and forth again would find nothing out but this. */
+core_inline int half_open_answer(struct half_open *entry, const volatile struct monitor_config *config,
+				 const struct packet *pkt)
+{
+	if ((pkt->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != (TCP_SYN | TCP_ACK) ||
+	    entry->kind != HALF_OPEN_LONE || half_open_is_over(entry, config, pkt->now_ns) ||
+	    !half_open_takes(entry, pkt))
+		return 0;
+	half_open_pair_up(entry);
+	half_open_first_answer(entry, pkt);
+	entry->leg = HALF_OPEN_LEG_LAST;
 	return 1;
 }
 
@@ -642,7 +675,7 @@ core_cut int core_body(half_open_amend)(struct half_open_work *work, __u32 step)
 	return 0;
 }
 
-core_inline void half_open_expand(struct half_open_work *work)
+core_inline void half_open_expand_steps(struct half_open_work *work)
 {
 	__u32 step;
 
@@ -653,6 +686,112 @@ core_inline void half_open_expand(struct half_open_work *work)
 			      (const struct holes *)0);
 		half_open_amend(work, step);
 	}
+}
+
+/* ------------------------------------------------------------------ what nearly all of them are */
+
+_Static_assert(TCP_ECE * HALF_OPEN_CWR == TCP_CWR * HALF_OPEN_ECE &&
+		       SIDE_WSCALE * HALF_OPEN_SACK_PERMITTED == SIDE_SACK_PERMITTED * HALF_OPEN_WSCALE,
+	       "bits that move together lie alike");
+
+/* One SYN and one answer, and nothing else. */
+core_inline int half_open_is_simple(const struct half_open *entry)
+{
+	return entry->kind == HALF_OPEN_PAIR && !entry->has_rst && entry->leg == HALF_OPEN_LEG_LAST &&
+	       entry->pair.syn_frames == 1 && entry->pair.answer_frames == 1;
+}
+
+/* The side of a flow that has sent its SYN, or its SYN-ACK, and nothing else. */
+core_inline void half_open_simple_side(struct side *side, const struct half_open_pair *pair, __u32 end,
+				       __u32 said, __u32 flags, __u64 sent_ns)
+{
+	__u32 seq = pair->seq[end], bits = SIDE_SEQ | SIDE_ISN | SIDE_FLOOR | SIDE_TTL;
+
+	/* Without a branch: each would double the ways of the verifier. What was not said is zero. */
+	flags |= (said & (HALF_OPEN_ECE | HALF_OPEN_CWR)) * (TCP_ECE / HALF_OPEN_ECE);
+	bits |= (said & HALF_OPEN_TS) * (SIDE_TSVAL / HALF_OPEN_TS);
+	bits |= (said & (HALF_OPEN_WSCALE | HALF_OPEN_SACK_PERMITTED)) * (SIDE_WSCALE / HALF_OPEN_WSCALE);
+	bits |= evidence_is_some(pair->ip_id[end]) * SIDE_IP_ID;
+	side->tsval = pair->tsval[end];
+	side->wscale = (said >> HALF_OPEN_WSCALE_SHIFT & 15) * !!(said & HALF_OPEN_WSCALE);
+	side->bits = bits;
+	side->last_ns = side->octets_ns = sent_ns;
+	side->wire_bytes = pair->wire_bytes[end];
+	side->frames = side->segments = 1;
+	side->first_seq = seq;
+	side->next = seq + 1;
+	side->ip_id = pair->ip_id[end];
+	side->mss = pair->mss[end];
+	side->ttl = pair->ttl[end];
+	side->flags = (__u8)flags;
+	side->ecn_ce = said >> HALF_OPEN_ECN_SHIFT & said >> (HALF_OPEN_ECN_SHIFT + 1) & 1; /* 3: CE */
+	side->probes = 1;
+	side->probe_id[0] = seq + 1;
+	side->probe_sent_ns[0] = sent_ns;
+	side->recent_next = 1;
+	side->recent[0] = (struct recent){
+		.seq = seq,
+		.tsval = pair->tsval[end],
+		.time_us = evidence_us(sent_ns),
+		.ip_id = pair->ip_id[end],
+		.shape = (__u16)(flags << 8),
+	};
+}
+
+/*
+ * What half_open_expand_steps() makes of a simple entry, at once: tracking both segments again is most of
+ * what a promotion takes. A unit test holds the two to the same flows.
+ */
+core_apart int half_open_expand_simple(struct half_open_work *work)
+{
+	const struct half_open_pair *pair;
+	const struct half_open *entry;
+	struct side *answerer;
+	struct flow *flow;
+	__u64 after_ns;
+
+	if (!work)
+		return 0;
+	entry = &work->entry;
+	pair = &entry->pair;
+	flow = &work->flow;
+	after_ns = pair->answer_after_ns;
+	__builtin_memset(flow, 0, sizeof(*flow));
+	flow->start_ns = flow->syn_ns = flow->syn_last_ns = entry->start_ns;
+	flow->synack_ns = flow->synack_last_ns = entry->start_ns + after_ns;
+	flow->vlan = entry->vlan;
+	flow->secondary = entry->secondary;
+	flow->icmp = entry->icmp;
+	flow->opener = entry->direction;
+	flow->role = ROLE_SEEN;
+	flow->has_syn = flow->has_synack = 1;
+	flow->syns = flow->synacks = 1;
+	flow->syn_tsval = flow->syn_last_tsval = pair->tsval[0];
+	flow->synack_tsval = flow->synack_last_tsval = pair->tsval[1];
+	flow->syn_has_ts = !!(pair->syn_said & HALF_OPEN_TS);
+	flow->synack_has_ts = !!(pair->answer_said & HALF_OPEN_TS);
+	flow->has_responder_handshake = 1;
+	flow->responder_handshake_ns = after_ns;
+	half_open_simple_side(&flow->side[entry->direction & 1], pair, 0, pair->syn_said, TCP_SYN,
+			      entry->start_ns);
+	answerer = &flow->side[!entry->direction];
+	half_open_simple_side(answerer, pair, 1, pair->answer_said, TCP_SYN | TCP_ACK,
+			      entry->start_ns + after_ns);
+	answerer->ack = answerer->synack_ack = pair->seq[0] + 1;
+	answerer->bits |= SIDE_ACK | SIDE_SYNACK;
+	/* It answers the probe of the SYN. */
+	answerer->probes_done = answerer->rtt_samples = 1;
+	answerer->rtt_sum_ns = answerer->rtt_min_ns = answerer->rtt_max_ns = after_ns;
+	answerer->rtt_smoothed_ns = after_ns < ~0u ? (__u32)after_ns : ~0u;
+	return 0;
+}
+
+core_inline void half_open_expand(struct half_open_work *work)
+{
+	if (half_open_is_simple(&work->entry))
+		half_open_expand_simple(work);
+	else
+		half_open_expand_steps(work);
 }
 
 #endif

@@ -383,7 +383,11 @@ core_cut int core_body(monitor_find)(const struct packet *pkt, __u32 door)
 		}
 	}
 	work->entry = *entry;
-	return WAY_ENTRY;
+	if (!half_open_answer(&work->entry, host_config(), pkt))
+		return WAY_ENTRY;
+	*entry = work->entry;
+	monitor_count_tracked((__u8)door, pkt);
+	return WAY_DONE;
 }
 
 core_inline void monitor_end_half_open(__u8 door, struct half_open_work *work, __u8 close)
@@ -438,7 +442,8 @@ core_cut int core_body(monitor_judge)(const struct packet *pkt, __u32 door)
 	ends = monitor_half_open_ends((__u8)door, pkt, work);
 	if (!ends && half_open_takes(&work->entry, pkt))
 		return WAY_APART;
-	if (!ends && monitor_waits_beside(work)) {
+	/* Where a live connection is, only a SYN comes here: monitor_flow() has found it for all else. */
+	if (!ends && (pkt->flags & TCP_SYN) && monitor_waits_beside(work)) {
 		monitor_end_half_open((__u8)door, work, CLOSE_REUSED);
 		ends = 1;
 	}

@@ -5,8 +5,14 @@
 #include "core/half_open.h"
 
 static struct half_open_work work;
+static const struct monitor_config patient = {
+	.idle_timeout_ns = ~0ull,
+	.half_open_timeout_ns = ~0ull,
+	.closed_timeout_ns = ~0ull,
+};
 static struct flow plain; /* the same segments, tracked as they came */
 static int kept;	  /* segments */
+static __u32 answered;	  /* by the short way */
 
 static int forget(void **state)
 {
@@ -29,12 +35,22 @@ static int keep_packet(const struct packet *given)
 			return 0;
 		track_open(&plain, &pkt);
 	} else {
-		if (!half_open_takes(&work.entry, &pkt))
+		struct half_open short_way = work.entry;
+
+		if (!half_open_takes(&work.entry, &pkt)) {
+			assert_false(half_open_answer(&short_way, &patient, &pkt));
 			return 0;
+		}
 		half_open_expand(&work);
 		track_segment(&work.flow, &pkt, NULL, NULL);
-		if (!half_open_keep(&work.entry, &work.flow, &pkt))
+		if (!half_open_keep(&work.entry, &work.flow, &pkt)) {
+			assert_false(half_open_answer(&short_way, &patient, &pkt));
 			return 0;
+		}
+		if (half_open_answer(&short_way, &patient, &pkt)) {
+			assert_memory_equal(&short_way, &work.entry, sizeof(short_way));
+			answered++;
+		}
 	}
 	work.key = pkt.key;
 	pkt = *given;
@@ -320,8 +336,9 @@ static void any_opening_comes_back_as_it_went_in(void **state)
 		.half_open_timeout_ns = 30 * S,
 		.closed_timeout_ns = 5 * S,
 	};
-	__u32 seed, took = 0;
+	__u32 seed, took = 0, simple = 0;
 
+	answered = 0;
 	for (seed = 1; seed <= 200000; seed++) {
 		__u64 now_ns = S;
 		int tries;
@@ -342,8 +359,17 @@ static void any_opening_comes_back_as_it_went_in(void **state)
 		assert_int_equal(half_open_is_over(&work.entry, &config, now_ns),
 				 flow_is_over(&plain, &config, now_ns));
 		assert_same(1);
+		if (!half_open_is_simple(&work.entry))
+			continue;
+		simple++;
+		half_open_expand_simple(&work);
+		plain = work.flow; /* every octet of it: nothing is forgotten here */
+		half_open_expand_steps(&work);
+		assert_memory_equal(&work.flow, &plain, sizeof(plain));
 	}
 	assert_true(took > 250000);
+	assert_true(answered > 10000);
+	assert_true(simple > 5000);
 }
 
 int main(void)
