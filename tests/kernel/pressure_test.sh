@@ -159,7 +159,8 @@ watcher=${job_pids[-1]}
 unset 'job_pids[-1]'
 job "$work/server" end, b "$TRAFFIC" server --count 1 --seconds 300
 job_pids+=("$watcher")
-on a "$TRAFFIC" client "$B4" --count 1 --rounds 2 --pause 600000 --seconds 60 >"$work/quiet.lasting" &
+# Not through on(): what is killed would be a shell around it.
+nsenter --net="/run/netns/${NETNS_PREFIX}a" "$TRAFFIC" client "$B4" --count 1 --rounds 2 --pause 600000 --seconds 60 >"$work/quiet.lasting" &
 lasting=$!
 flood syn eth0 5
 bytes=$(bpftool -j map show | python3 -c 'import json, sys
