@@ -39,24 +39,33 @@ struct line {
 	size_t cell_count;
 	struct stretch *stretches;
 	size_t stretch_count;
-	struct sink *sink;  /* of the record that is being written, as the rest */
-	char *begin;	    /* in text, of what has not gone out yet */
-	bool has_begun;	    /* part of it has */
-	struct value value;
+	size_t room; /* of text: CELL_ROOM for each cell, and what longer texts took beside it */
 	char *text;
+	struct value value; /* of the cell that is being spelled */
 };
 
-/* What there is of the line goes out. Its first comma has the place of what a line begins with. */
-static void put_out(struct line *line, const char *at)
+static size_t room_of_cells(const struct line *line)
 {
-	if (!line->has_begun && line->style->begin)
-		*line->text = line->style->begin;
-	line->has_begun = true;
-	sink_write(line->sink, line->begin, (size_t)(at - line->begin));
-	line->begin = line->text;
+	return line->cell_count * CELL_ROOM + END_ROOM;
 }
 
-/* A text of others may be longer than a line has room for. */
+/* So much, and all that may come behind it. NULL: no memory. */
+static char *make_room(struct line *line, char *at, size_t len)
+{
+	size_t used = (size_t)(at - line->text), room = used + len + room_of_cells(line);
+	char *text = line->text;
+
+	if (room > line->room) {
+		text = realloc(line->text, room);
+		if (!text)
+			return NULL;
+		line->text = text;
+		line->room = room;
+	}
+	return text + used;
+}
+
+/* A text of others may be longer than its cell has room for. */
 static char *put_text(struct line *line, char *at, const char *text)
 {
 	size_t room = strlen(text) * ESCAPE_MAX + 2;
@@ -64,13 +73,8 @@ static char *put_text(struct line *line, char *at, const char *text)
 
 	if (room <= TEXT_ROOM)
 		return line->style->escape(at, text);
-	longer = malloc(room);
-	if (!longer)
-		return line->style->escape(at, "");
-	put_out(line, at);
-	sink_write(line->sink, longer, (size_t)(line->style->escape(longer, text) - longer));
-	free(longer);
-	return line->text;
+	longer = make_room(line, at, room);
+	return longer ? line->style->escape(longer, text) : line->style->escape(at, "");
 }
 
 static inline char *put_quote(char *at, bool has_names)
@@ -138,16 +142,14 @@ static char *put_stretch(struct line *line, char *at, const struct stretch *stre
 				      : put_cells(line, at, stretch, ends, false);
 }
 
-void line_write(struct line *line, struct sink *sink, const struct record *record)
+const char *line_spell(struct line *line, const struct record *record, size_t *ret_len)
 {
 	uint32_t quiet = record_quiet(record);
+	bool has_begin = line->style->begin;
 	struct record_end ends[2];
 	char *at = line->text;
 
 	record_ends(record, ends);
-	line->sink = sink;
-	line->has_begun = false;
-	line->begin = line->text + !line->style->begin;
 	for (size_t i = 0; i < line->stretch_count; i++) {
 		const struct stretch *stretch = &line->stretches[i];
 
@@ -158,9 +160,22 @@ void line_write(struct line *line, struct sink *sink, const struct record *recor
 			at = put_stretch(line, at, stretch, ends);
 		}
 	}
-	if (at == line->text && !line->has_begun) /* nothing is known of what was asked */
+	if (at == line->text) /* nothing is known of what was asked */
 		at++;
-	put_out(line, format_text(at, line->style->end));
+	at = format_text(at, line->style->end);
+	/* The first comma has the place of what a line begins with. */
+	if (has_begin)
+		*line->text = line->style->begin;
+	*ret_len = (size_t)(at - line->text) - !has_begin;
+	return line->text + !has_begin;
+}
+
+void line_write(struct line *line, struct sink *sink, const struct record *record)
+{
+	size_t len;
+	const char *text = line_spell(line, record, &len);
+
+	sink_write(sink, text, len);
 }
 
 /* Preparing */
@@ -228,7 +243,8 @@ int line_open(struct line **ret_line, const struct exporter *exporter, const str
 	line->cell_count = count;
 	line->cells = calloc(count, sizeof(*line->cells));
 	line->stretches = calloc(count, sizeof(*line->stretches));
-	line->text = malloc(count * CELL_ROOM + END_ROOM);
+	line->room = room_of_cells(line);
+	line->text = malloc(line->room);
 	if (line->cells && line->stretches && line->text) {
 		for (size_t i = 0; i < count; i++)
 			name_cell(&line->cells[i], exporter->fields[i], style->has_names);

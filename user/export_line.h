@@ -4,6 +4,7 @@
 #define ACKMON_EXPORT_LINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "export_internal.h"
 #include "record.h"
@@ -20,6 +21,8 @@ struct line_style {
 
 /* 0 or -ENOMEM. For the exporter's fields; the style must stay. */
 int line_open(struct line **ret_line, const struct exporter *exporter, const struct line_style *style);
+/* The text is the line's own, until it spells another one. */
+const char *line_spell(struct line *line, const struct record *record, size_t *ret_len);
 void line_write(struct line *line, struct sink *sink, const struct record *record);
 void line_close(struct line *line); /* accepts NULL */
 

@@ -275,6 +275,8 @@ TEST(what_surrounds_a_flow_is_spelled_too)
 		record.cgroup[1] = "/system.slice/nginx.service";
 		assert_line(&writer, &record);
 		record.transit[0] = (struct transit){.samples = 2, .sum_ns = 30, .min_ns = 10, .max_ns = 20};
+		record.cgroup[0] = longest;
+		assert_line(&writer, &record);
 		record.netns = NULL;
 		assert_line(&writer, &record);
 		end(&writer);
