@@ -2,12 +2,8 @@
 /* A capture, read and looked into ahead of the analysis: by a thread of its own, where that pays. */
 #include "reading.h"
 
-#include <sched.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "replay.h"
+#include "threads.h"
 
 /* How many frames pass between looks at signals, progress and silent flows. */
 #define FRAMES_BETWEEN_LOOKS 4096
@@ -18,14 +14,9 @@
 /* One CPU does both; so does a pipe, whose frames may be a long time coming: none waits for the next. */
 static uint64_t thread_bytes(void)
 {
-	const char *threads = getenv("ACKMON_THREADS");
-	cpu_set_t cpus;
-
-	if (threads && *threads)
-		return atoi(threads) > 1 ? 0 : UINT64_MAX;
-	if (!sched_getaffinity(0, sizeof(cpus), &cpus) && CPU_COUNT(&cpus) < 2)
+	if (threads_usable() < 2)
 		return UINT64_MAX;
-	return THREAD_BYTES;
+	return threads_were_told() ? 0 : THREAD_BYTES;
 }
 
 int reading_open(struct reading *reading, const struct replay *replay, uint64_t interval_ns,
@@ -154,22 +145,10 @@ static int open_batches(struct reading *reading)
 	return err;
 }
 
-/* What a person says goes to the thread that analyses; refused system calls are told where they happen. */
 static int start_thread(struct reading *reading)
 {
-	sigset_t signals, before;
-	int err;
-
 	belt_clear(&reading->belt);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGHUP);
-	sigaddset(&signals, SIGUSR1);
-	pthread_sigmask(SIG_BLOCK, &signals, &before);
-	err = pthread_create(&reading->thread, NULL, read_ahead, reading);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -err;
+	return threads_start(&reading->thread, read_ahead, reading);
 }
 
 void reading_begin(struct reading *reading, struct pcap_source *source)
