@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Replay by two threads under ThreadSanitizer: no capture, option or damage makes both touch one thing.
+# Replay by several threads under ThreadSanitizer: no capture, option or damage makes both touch one thing.
 #
 # usage: tests/threads.sh [CAPTURE...]      those of pcaps/ and one of 300,000 packets; speaks TAP
 set -u
@@ -55,7 +55,7 @@ replay() { # NAME ARGUMENTS...
 check_compiler
 build ackmon -DACKMON_VERSION='"threads"' user/*.c
 library=$(ls user/*.c | grep -v '/main\.c$')
-for test in belt_test reading_test; do
+for test in belt_test reading_test scribes_test; do
 	# shellcheck disable=SC2086
 	build $test -Itests/unit tests/unit/$test.c -DACKMON_VERSION='"threads"' $library -lcmocka
 	$out/$test >$out/said 2>&1

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "export_internal.h"
+#include "export_line.h"
 
 static const struct export_writer *export_writer(enum output_format format)
 {
@@ -93,6 +94,18 @@ void export_finish(struct exporter *exporter)
 {
 	if (exporter->writer->finish)
 		exporter->writer->finish(exporter);
+}
+
+size_t export_field_count(const struct exporter *exporter)
+{
+	return exporter->field_count;
+}
+
+int export_line(struct line **ret_line, const struct exporter *exporter)
+{
+	const struct line_style *style = exporter->writer->style;
+
+	return style ? line_open(ret_line, exporter, style) : -ENOTSUP;
 }
 
 void export_close(struct exporter *exporter)

@@ -24,6 +24,12 @@ void export_record(struct exporter *exporter, const struct record *record);
 /* The sink was opened again and is empty: what a file begins with comes once more. */
 void export_begin(struct exporter *exporter);
 void export_finish(struct exporter *exporter);
+
+/* Its fields, and what spells a line of them, for another thread: 0, -ENOMEM, or -ENOTSUP of a table. */
+struct line;
+size_t export_field_count(const struct exporter *exporter);
+int export_line(struct line **ret_line, const struct exporter *exporter);
+
 void export_close(struct exporter *exporter); /* accepts NULL */
 
 #endif

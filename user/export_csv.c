@@ -46,4 +46,5 @@ const struct export_writer export_csv = {
 	.begin = csv_header,
 	.record = csv_record,
 	.close = csv_close,
+	.style = &style,
 };

@@ -10,6 +10,8 @@
 #include "record.h"
 #include "sink.h"
 
+struct line_style;
+
 struct exporter {
 	const struct export_writer *writer;
 	struct sink *sink;
@@ -28,6 +30,7 @@ struct export_writer {
 	void (*begin)(struct exporter *exporter); /* what a new file begins with */
 	void (*finish)(struct exporter *exporter);
 	void (*close)(struct exporter *exporter);
+	const struct line_style *style; /* a line a record, and nothing else; NULL: otherwise */
 };
 
 extern const struct export_writer export_csv;

@@ -35,4 +35,5 @@ const struct export_writer export_ndjson = {
 	.open = ndjson_open,
 	.record = ndjson_record,
 	.close = ndjson_close,
+	.style = &style,
 };

@@ -10,6 +10,7 @@
 #include "export_pairs.h"
 #include "log.h"
 #include "record.h"
+#include "scribes.h"
 
 static enum output_format resolve_format(const struct options *options)
 {
@@ -85,10 +86,36 @@ void output_record(struct output *output, const struct record *record, bool is_i
 		return;
 	if (!can_take(output))
 		return;
-	if (!output->events)
+	if (output->scribes)
+		scribes_add(output->scribes, record);
+	else if (!output->events)
 		export_record(output->exporter, record);
 	else if (record->flow.close != CLOSE_OPEN)
 		export_closed_event(output->sink, record);
+}
+
+static void write_line(void *context, const char *line, size_t len)
+{
+	struct output *output = context;
+
+	if (can_take(output))
+		sink_write(output->sink, line, len);
+}
+
+void output_begin_many(struct output *output)
+{
+	if (!output->events && !output->pairs &&
+	    scribes_open(&output->scribes, output->exporter, write_line, output))
+		output->scribes = NULL;
+}
+
+void output_end_many(struct output *output)
+{
+	if (!output->scribes)
+		return;
+	scribes_finish(output->scribes);
+	scribes_close(output->scribes);
+	output->scribes = NULL;
 }
 
 void output_event(struct output *output, const struct segment_event *event, int64_t wall_offset_ns)
@@ -114,8 +141,11 @@ int output_give_to(struct output *output, uid_t uid, gid_t gid)
 
 int output_flush(struct output *output)
 {
-	int err = sink_flush(output->sink);
+	int err;
 
+	if (output->scribes)
+		scribes_finish(output->scribes);
+	err = sink_flush(output->sink);
 	return sink_waits_for(output->sink) ? -EAGAIN : err;
 }
 

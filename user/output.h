@@ -12,9 +12,12 @@
 #include "export.h"
 #include "sink.h"
 
+struct scribes;
+
 struct output {
 	struct sink *sink;
 	struct exporter *exporter;
+	struct scribes *scribes; /* while many records come; NULL: each is a line at once */
 	bool events; /* instead of records */
 	bool pairs;  /* the same, at the end */
 	uint64_t flows;    /* records of flows that left, intervals apart */
@@ -26,6 +29,14 @@ int output_open(struct output *output, const struct options *options);
 
 /* is_interval: the flow goes on and will be shown again. */
 void output_record(struct output *output, const struct record *record, bool is_interval);
+
+/*
+ * Many come at once: they may become lines on several threads, and nothing else comes between. The lines are the same, in the
+ * same order; all of them are in the sink after output_end_many() or output_flush().
+ */
+void output_begin_many(struct output *output);
+void output_end_many(struct output *output);
+
 /* What happened to a segment, with --events. */
 void output_event(struct output *output, const struct segment_event *event,
 		  int64_t wall_offset_ns);

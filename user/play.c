@@ -113,12 +113,19 @@ static void look_around(struct player *player, const struct reading_batch *batch
 	}
 }
 
+static void show_all(struct player *player, void (*show)(struct replay *replay))
+{
+	output_begin_many(&player->output);
+	show(player->replay);
+	output_end_many(&player->output);
+}
+
 static void play_batch(struct player *player, const struct reading_batch *batch)
 {
 	player->frames += batch->frames;
 	replay_track(player->replay, batch->looked);
 	if (batch->due == DUE_INTERVAL)
-		replay_interval(player->replay);
+		show_all(player, replay_interval);
 	else if (batch->due == DUE_LOOK)
 		look_around(player, batch);
 }
@@ -306,7 +313,7 @@ static int play_all(struct player *player)
 	catch_signals();
 	for (i = 0; i < player->options->capture_count && !is_finished(player); i++)
 		play_capture(player, i);
-	replay_finish(player->replay);
+	show_all(player, replay_finish);
 	if (player->options->pairs)
 		show_pairs(player);
 	note_exit(player, output_close(&player->output));

@@ -301,8 +301,13 @@ static void on_interval(void *context)
 {
 	struct watcher *watcher = context;
 
+	int err;
+
 	watcher->in_interval = true;
-	if (!reader_interval(watcher->reader) && output_flush(&watcher->output) == -EAGAIN)
+	output_begin_many(&watcher->output);
+	err = reader_interval(watcher->reader);
+	output_end_many(&watcher->output);
+	if (!err && output_flush(&watcher->output) == -EAGAIN)
 		output_drop_waiting(&watcher->output);
 	watcher->in_interval = false;
 }
@@ -642,7 +647,10 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 	attach_stop(watcher->attach);
 	if (!attach_has_kept(watcher->attach)) /* else the next reader writes what this one cannot */
 		output_give_up(&watcher->output);
+	if (attach_only_looks(watcher->attach)) /* who takes writes what is in the outbox before taking more */
+		output_begin_many(&watcher->output);
 	reader_finish(watcher->reader, clock_monotonic_ns());
+	output_end_many(&watcher->output);
 	if (reader_left(watcher->reader))
 		log_info("%llu connections go on; the next ackmon on these interfaces shows them",
 			 (unsigned long long)reader_left(watcher->reader));
