@@ -39,7 +39,7 @@ struct left {
 /* What no other program version needs to find as it was. */
 bool attach_is_working_space(const struct bpf_map *map)
 {
-	static const char *const names[] = {"scratch", "no_holes", "no_samples", "transit_marks"};
+	static const char *const names[] = {"scratch", "no_holes", "no_samples", "no_rare", "transit_marks"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (!strcmp(bpf_map__name(map), names[i]))

@@ -41,7 +41,7 @@ static uint64_t room_bytes(const struct bpf_map *map)
 	return entries * entry_bytes(map) + power_of_two(entries) * BUCKET_BYTES;
 }
 
-/* 131,072 from 8.5 GB of memory on, half of that from 4.3 GB on, and so on. */
+/* 131,072 from 6.1 GB of memory on, half of that from 3.1 GB on, and so on. */
 static uint32_t usual_flows(const struct bpf_map *map)
 {
 	uint32_t flows = bpf_map__max_entries(map);
@@ -69,6 +69,8 @@ void attach_resize(struct attach *attach, const struct room_sizes *rooms)
 	resize(attach, "flows", rooms->flows || !flows ? rooms->flows : usual_flows(flows));
 	resize(attach, "half_open", rooms->half_open);
 	resize(attach, "holes", rooms->holes);
+	if (flows) /* enough, though each has two sides: few own one */
+		resize(attach, "rares", bpf_map__max_entries(flows));
 	resize(attach, "histograms", rooms->histograms);
 }
 
@@ -78,8 +80,9 @@ void attach_describe_rooms(const struct attach *attach, char *ret_text, size_t t
 	const struct bpf_map *half_open = attach_map(attach, "half_open");
 	const struct bpf_map *holes = attach_map(attach, "holes");
 	const struct bpf_map *histograms = attach_map(attach, "histograms");
+	const struct bpf_map *rares = attach_map(attach, "rares");
 	char flow_count[FORMAT_NUMBER_MAX], half_open_count[FORMAT_NUMBER_MAX];
-	uint64_t beside = room_bytes(holes) + room_bytes(histograms);
+	uint64_t beside = room_bytes(holes) + room_bytes(histograms) + room_bytes(rares);
 
 	*format_grouped(flow_count, bpf_map__max_entries(flows)) = '\0';
 	*format_grouped(half_open_count, bpf_map__max_entries(half_open)) = '\0';

@@ -11,16 +11,6 @@
 
 /* Cells */
 
-static const struct side *opener_of(const struct record *record)
-{
-	return &record->flow.side[record->flow.opener & 1];
-}
-
-static const struct side *responder_of(const struct record *record)
-{
-	return &record->flow.side[!(record->flow.opener & 1)];
-}
-
 static void cell_end(const struct record *record, int index, char *ret_text)
 {
 	*format_endpoint(ret_text, &record->key.addr[index], ntohs(record->key.port_be16[index])) =
@@ -89,15 +79,17 @@ static void cell_connect(const struct record *record, char *ret_text)
 }
 
 /* "12 0.5%": segments sent again, and their share of all this end sent. */
-static void cell_retransmitted(const struct side *side, char *ret_text)
+static void cell_retransmitted(const struct record *record, uint32_t index, char *ret_text)
 {
+	uint32_t segments = record->flow.side[index].segments;
+	uint32_t again = record->rare[index].retransmitted_segments;
 	char *at = ret_text;
 
-	if (side->segments) {
-		at = format_count(at, side->retransmitted_segments);
-		if (side->retransmitted_segments) {
+	if (segments) {
+		at = format_count(at, again);
+		if (again) {
 			*at++ = ' ';
-			at = format_percent(at, side->retransmitted_segments, side->segments);
+			at = format_percent(at, again, segments);
 		}
 	}
 	*at = '\0';
@@ -105,24 +97,24 @@ static void cell_retransmitted(const struct side *side, char *ret_text)
 
 static void cell_opener_retransmitted(const struct record *record, char *ret_text)
 {
-	cell_retransmitted(opener_of(record), ret_text);
+	cell_retransmitted(record, record->flow.opener & 1, ret_text);
 }
 
 static void cell_responder_retransmitted(const struct record *record, char *ret_text)
 {
-	cell_retransmitted(responder_of(record), ret_text);
+	cell_retransmitted(record, !(record->flow.opener & 1), ret_text);
 }
 
-static bool sends_again_a_lot(const struct side *side)
+static bool sends_again_a_lot(const struct record *record, uint32_t index)
 {
-	return side->retransmitted_segments &&
-	       side->retransmitted_segments * 100ull >= side->segments * (uint64_t)BAD_PERCENT;
+	uint64_t again = record->rare[index].retransmitted_segments;
+
+	return again && again * 100 >= record->flow.side[index].segments * (uint64_t)BAD_PERCENT;
 }
 
 bool table_row_is_bad(const struct record *record)
 {
-	return has_failed_to_open(record) || sends_again_a_lot(&record->flow.side[0]) ||
-	       sends_again_a_lot(&record->flow.side[1]);
+	return has_failed_to_open(record) || sends_again_a_lot(record, 0) || sends_again_a_lot(record, 1);
 }
 
 static void cell_mark(const struct record *record, char *ret_text)
@@ -148,11 +140,11 @@ static char *note_tries(char *at, const char *start, const char *name, uint32_t 
 }
 
 static char *note_zero_window(char *at, const char *start, const struct record *record,
-			      const char *name, const struct side *side, const char *field)
+			      const char *name, const struct rare *rare, const char *field)
 {
 	struct value value;
 
-	if (!side->zero_windows)
+	if (!rare->zero_windows)
 		return at;
 	record_read(record, record_field(field), &value);
 	at = note_begin(at, start);
@@ -174,7 +166,7 @@ static char *note_count(char *at, const char *start, uint64_t count, const char 
 }
 
 /* What is out of order, what is lost on the way to here, what came twice: both ends together. */
-static char *note_order(char *at, const char *start, const struct side *a, const struct side *b)
+static char *note_order(char *at, const char *start, const struct rare *a, const struct rare *b)
 {
 	at = note_count(at, start, (uint64_t)a->recovered_segments + b->recovered_segments,
 			" lost before here");
@@ -185,7 +177,9 @@ static char *note_order(char *at, const char *start, const struct side *a, const
 
 static void cell_note(const struct record *record, char *ret_text)
 {
-	const struct side *opener = opener_of(record), *responder = responder_of(record);
+	const struct rare *opener = &record->rare[record->flow.opener & 1];
+	const struct rare *responder = &record->rare[!(record->flow.opener & 1)];
+	uint32_t bits = record->flow.side[0].bits | record->flow.side[1].bits;
 	uint64_t gap_bytes = opener->gap_bytes + responder->gap_bytes;
 	char *at = ret_text;
 
@@ -200,7 +194,8 @@ static void cell_note(const struct record *record, char *ret_text)
 		at = format_bytes(note_begin(at, ret_text), gap_bytes);
 		at = format_text(at, " not captured");
 	}
-	at = note_fact(at, ret_text, opener->holes_dropped || responder->holes_dropped,
+	at = note_fact(at, ret_text,
+		       opener->holes_dropped || responder->holes_dropped || (bits & SIDE_RARE_REFUSED),
 		       "approximate");
 	*at = '\0';
 }

@@ -28,7 +28,8 @@ struct flow_entry {
 	uint64_t serial;
 	struct folded_holes *holes[2]; /* by direction, NULL until needed; owned */
 	struct folded_histogram *histograms[2]; /* the same */
-	uint64_t reserved;               /* so that a side begins a line of the cache */
+	struct rare *rares[2];           /* the same */
+	uint64_t reserved[7];            /* so that a side begins a line of the cache */
 	struct flow flow;
 };
 

@@ -419,9 +419,10 @@ void metrics_live_owners(struct metrics_live *live)
 	live->said_owners = true;
 }
 
-void metrics_live_leaving(struct metrics_live *live, const struct flow_key *key, struct flow *flow)
+void metrics_live_leaving(struct metrics_live *live, const struct flow_key *key,
+			  const struct flow_whole *whole)
 {
-	pair_maps_leaving(live->maps, key, flow);
+	pair_maps_leaving(live->maps, key, whole);
 }
 
 int metrics_live_pairs(struct metrics_live *live, struct pairs *ret_pairs)

@@ -47,7 +47,8 @@ int metrics_live_labels(struct metrics_live *live);
 void metrics_live_owners(struct metrics_live *live);
 
 /* A flow that the reader has taken out. */
-void metrics_live_leaving(struct metrics_live *live, const struct flow_key *key, struct flow *flow);
+void metrics_live_leaving(struct metrics_live *live, const struct flow_key *key,
+			  const struct flow_whole *whole);
 
 /* At the end: nobody is answered any more. */
 int metrics_live_pairs(struct metrics_live *live, struct pairs *ret_pairs);

@@ -364,28 +364,29 @@ static uint64_t name_of_flow(const struct flow_key *key, const struct flow *flow
 	return hash | 1;
 }
 
-static void note_leaving(struct pair_maps *maps, const struct flow_key *key, const struct flow *flow,
-			 uint64_t name)
+static void note_leaving(struct pair_maps *maps, const struct flow_key *key,
+			 const struct flow_whole *whole, uint64_t name)
 {
 	struct pair_reader *note = &maps->own[PAIR_NONE];
-	uint32_t number = pair_of(maps, key, flow);
+	uint32_t number = pair_of(maps, key, &whole->flow);
 
 	__atomic_store_n(&note->leaving, 0, __ATOMIC_SEQ_CST);
 	note->counters = maps->own[number].counters;
 	note->leaving_pair = number;
-	pair_add_leaving(&note->counters, flow, flow->close != CLOSE_OPEN);
+	pair_add_leaving(&note->counters, whole, whole->flow.close != CLOSE_OPEN);
 	__atomic_store_n(&note->leaving, name, __ATOMIC_SEQ_CST);
 }
 
-void pair_maps_leaving(struct pair_maps *maps, const struct flow_key *key, struct flow *flow)
+void pair_maps_leaving(struct pair_maps *maps, const struct flow_key *key,
+		       const struct flow_whole *whole)
 {
 	const struct pair_reader *note = &maps->own[PAIR_NONE];
-	uint64_t name = name_of_flow(key, flow);
+	uint64_t name = name_of_flow(key, &whole->flow);
 
-	if (flow->secondary)
+	if (whole->flow.secondary)
 		return;
 	if (note->leaving != name)
-		note_leaving(maps, key, flow, name);
+		note_leaving(maps, key, whole, name);
 	maps->own[note->leaving_pair].counters = note->counters;
 }
 

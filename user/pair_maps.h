@@ -39,7 +39,8 @@ int pair_maps_set_labels(struct pair_maps *maps, const struct labels *labels);
  * A flow that the reader has taken out of its table; flow->close is set. A reader killed in here may call
  * it again for the same flow, but for no other in between.
  */
-void pair_maps_leaving(struct pair_maps *maps, const struct flow_key *key, struct flow *flow);
+void pair_maps_leaving(struct pair_maps *maps, const struct flow_key *key,
+		       const struct flow_whole *whole);
 
 int pair_maps_read(struct pair_maps *maps, struct pairs *ret_pairs);
 

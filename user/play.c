@@ -62,12 +62,12 @@ static void catch_signals(void)
 	sigaction(SIGUSR1, &action, NULL);
 }
 
-static void on_flow(void *context, const struct flow_key *key, const struct flow *flow)
+static void on_flow(void *context, const struct flow_key *key, const struct flow_whole *whole)
 {
 	struct player *player = context;
-	struct record record = {.key = *key, .flow = *flow, .labels = player->labels};
+	struct record record = {.key = *key, .whole = *whole, .labels = player->labels};
 
-	output_record(&player->output, &record, flow->close == CLOSE_OPEN);
+	output_record(&player->output, &record, whole->flow.close == CLOSE_OPEN);
 }
 
 static void on_event(void *context, const struct segment_event *event)

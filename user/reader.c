@@ -68,6 +68,7 @@ struct reader {
 	int half_open_fd;
 	int holes_fd;
 	int histograms_fd;
+	int rares_fd;
 	int counters_fd;
 	int claims_fd;
 	int transits_fd;
@@ -189,11 +190,24 @@ static int walk_half_open(struct reader *reader, walk_fn visit, void *context)
 
 /* Single flows */
 
-static void settle(struct reader *reader, const struct flow_key *key, struct flow *flow)
+/* Of a flow of the table. */
+static void load_rares(struct reader *reader, const struct flow_key *key, struct flow_whole *whole)
 {
 	for (uint32_t direction = 0; direction < 2; direction++) {
 		struct holes_key side_key = {.flow = *key, .direction = direction};
-		uint32_t bits = flow->side[direction].bits;
+		struct rare *rare = &whole->rare[direction];
+
+		if (!(whole->flow.side[direction].bits & SIDE_RARE) ||
+		    bpf_map_lookup_elem(reader->rares_fd, &side_key, rare))
+			*rare = (struct rare){};
+	}
+}
+
+static void settle(struct reader *reader, const struct flow_key *key, struct flow_whole *whole)
+{
+	for (uint32_t direction = 0; direction < 2; direction++) {
+		struct holes_key side_key = {.flow = *key, .direction = direction};
+		uint32_t bits = whole->flow.side[direction].bits;
 		bool has_holes = bits & SIDE_HOLES, has_histogram = bits & SIDE_HISTOGRAM;
 		struct histogram histogram;
 		struct holes holes;
@@ -201,7 +215,7 @@ static void settle(struct reader *reader, const struct flow_key *key, struct flo
 		has_holes = has_holes && !bpf_map_lookup_elem(reader->holes_fd, &side_key, &holes);
 		has_histogram = has_histogram && !bpf_map_lookup_elem(reader->histograms_fd,
 								      &side_key, &histogram);
-		flow_settle(flow, direction, has_holes ? &holes : NULL,
+		flow_settle(whole, direction, has_holes ? &holes : NULL,
 			    has_histogram ? &histogram : NULL);
 	}
 }
@@ -216,17 +230,19 @@ static void drop_owned(struct reader *reader, const struct flow_key *key, const 
 			bpf_map_delete_elem(reader->holes_fd, &side_key);
 		if (flow->side[direction].bits & SIDE_HISTOGRAM)
 			bpf_map_delete_elem(reader->histograms_fd, &side_key);
+		if (flow->side[direction].bits & SIDE_RARE)
+			bpf_map_delete_elem(reader->rares_fd, &side_key);
 	}
 }
 
-static void show_flow(struct reader *reader, const struct flow_key *key, struct flow *flow,
+static void show_flow(struct reader *reader, const struct flow_key *key, struct flow_whole *whole,
 		      uint8_t close)
 {
-	flow->close = close;
-	if (flow->secondary) {
+	whole->flow.close = close;
+	if (whole->flow.secondary) {
 		reader->secondaries++;
 	} else {
-		reader->output.on_flow(reader->output.context, key, flow);
+		reader->output.on_flow(reader->output.context, key, whole);
 		reader->lines++;
 	}
 }
@@ -334,21 +350,23 @@ static int catch_up(struct reader *reader)
 /* Settles the flow in the slot; what it owned beside its entry goes once that is safe in the slot. */
 static void settle_slot(struct reader *reader, struct outbox_slot *slot)
 {
-	struct flow flow = slot->flow;
+	struct flow_whole whole = slot->taken;
 
-	settle(reader, &slot->key, &flow);
-	flow.close = slot->close;
-	slot->settled = flow;
+	if (!slot->is_half_open) /* which owns nothing but what is with it */
+		settle(reader, &slot->key, &whole);
+	whole.flow.close = slot->close;
+	slot->settled = whole;
 	outbox_slot_is(slot, SLOT_SETTLED);
-	drop_owned(reader, &slot->key, &flow);
+	if (!slot->is_half_open)
+		drop_owned(reader, &slot->key, &whole.flow);
 }
 
 static void show_slot(struct reader *reader, struct outbox_slot *slot)
 {
-	struct flow flow = slot->settled;
+	struct flow_whole whole = slot->settled;
 	uint64_t lines = reader->lines;
 
-	show_flow(reader, &slot->key, &flow, slot->close);
+	show_flow(reader, &slot->key, &whole, slot->close);
 	slot->is_shown = reader->lines > lines;
 }
 
@@ -369,7 +387,7 @@ static struct outbox_slot *open_slot(struct reader *reader, const struct flow_ke
 	slot->is_shown = 0;
 	slot->is_counted = 0;
 	slot->key = *key;
-	slot->flow.start_ns = 0;
+	slot->taken.flow.start_ns = 0;
 	slot->entry.start_ns = 0;
 	outbox_slot_is(slot, SLOT_TAKING);
 	return slot;
@@ -378,18 +396,20 @@ static struct outbox_slot *open_slot(struct reader *reader, const struct flow_ke
 /* In its pair of labels. Before it is settled: what a killed reader did not count, the next one does. */
 static void count_slot(struct reader *reader, struct outbox_slot *slot)
 {
+	if (!slot->is_half_open)
+		load_rares(reader, &slot->key, &slot->taken);
 	if (slot->is_counted)
 		return;
-	slot->flow.close = slot->close;
+	slot->taken.flow.close = slot->close;
 	if (reader->output.on_taken)
-		reader->output.on_taken(reader->output.context, &slot->key, &slot->flow);
+		reader->output.on_taken(reader->output.context, &slot->key, &slot->taken);
 	__atomic_store_n(&slot->is_counted, 1, __ATOMIC_RELEASE);
 }
 
 static void show_taken(struct reader *reader, struct outbox_slot *slot,
 		       uint8_t (*close)(const struct flow *flow))
 {
-	slot->close = close(&slot->flow);
+	slot->close = close(&slot->taken.flow);
 	outbox_slot_is(slot, SLOT_TAKEN);
 	count_slot(reader, slot);
 	settle_slot(reader, slot);
@@ -405,7 +425,7 @@ static int end_flow(struct reader *reader, const struct flow_key *key,
 	slot = open_slot(reader, key, false, &err);
 	if (!slot)
 		return err;
-	err = take(reader, reader->flows_fd, key, &slot->flow);
+	err = take(reader, reader->flows_fd, key, &slot->taken.flow);
 	if (err) {
 		outbox_slot_is(slot, SLOT_FREE);
 		return err == -ENOENT ? 0 : err;
@@ -414,17 +434,17 @@ static int end_flow(struct reader *reader, const struct flow_key *key,
 	return 0;
 }
 
-static const struct flow *expand(struct reader *reader, const struct flow_key *key)
+static const struct flow_whole *expand(struct reader *reader, const struct flow_key *key)
 {
 	reader->work.key = *key;
 	half_open_expand(&reader->work);
-	return &reader->work.flow;
+	return &reader->work.whole;
 }
 
 static void expand_slot(struct reader *reader, struct outbox_slot *slot)
 {
 	reader->work.entry = slot->entry;
-	slot->flow = *expand(reader, &slot->key);
+	slot->taken = *expand(reader, &slot->key);
 }
 
 /* The record of a refused flow left when it was refused. */
@@ -497,23 +517,23 @@ static int sweep(struct reader *reader, uint64_t now_ns)
 	return err ? err : walk_flows(reader, end_flow_if_over, &now_ns);
 }
 
-/* Two CPUs that end and open a flow at once may leave holes behind: they go when nobody owns them. */
-static void drop_orphans(struct reader *reader)
+/* Two CPUs that end and open a flow at once may leave entries beside it behind: they go when nobody owns them. */
+static void drop_orphans(struct reader *reader, int map_fd)
 {
 	struct holes_key key, next;
 	bool has_key = false, is_orphan = false;
 	struct flow flow;
 
 	/* Deleted one step late: from a key that is gone the walk would begin anew. */
-	while (!bpf_map_get_next_key(reader->holes_fd, has_key ? &key : NULL, &next)) {
+	while (!bpf_map_get_next_key(map_fd, has_key ? &key : NULL, &next)) {
 		if (is_orphan)
-			bpf_map_delete_elem(reader->holes_fd, &key);
+			bpf_map_delete_elem(map_fd, &key);
 		is_orphan = bpf_map_lookup_elem(reader->flows_fd, &next.flow, &flow) != 0;
 		key = next;
 		has_key = true;
 	}
 	if (is_orphan)
-		bpf_map_delete_elem(reader->holes_fd, &key);
+		bpf_map_delete_elem(map_fd, &key);
 }
 
 int reader_sweep(struct reader *reader, uint64_t now_ns)
@@ -541,7 +561,8 @@ int reader_sweep_now(struct reader *reader, uint64_t now_ns)
 	reader->swept_ns = clock_monotonic_ns();
 	reader->sweep_cost_ns = reader->swept_ns - begin_ns;
 	if (now_ns - reader->orphans_dropped_ns > ORPHANS_EVERY_NS) {
-		drop_orphans(reader);
+		drop_orphans(reader, reader->holes_fd);
+		drop_orphans(reader, reader->rares_fd);
 		reader->orphans_dropped_ns = now_ns;
 	}
 	return err;
@@ -605,30 +626,33 @@ static int show_open_flow(struct reader *reader, const struct flow_key *key, con
 {
 	struct list *half_open = context;
 	struct listed wanted = {.key = *key}, *listed = NULL;
-	struct flow flow = *(const struct flow *)value;
+	struct flow_whole whole;
 
 	if (half_open->count)
 		listed = bsearch(&wanted, half_open->entries, half_open->count,
 				 sizeof(*half_open->entries), by_key);
 	if (listed)
 		listed->is_shown = true;
-	settle(reader, key, &flow);
-	show_flow(reader, key, &flow, CLOSE_OPEN);
+	whole.flow = *(const struct flow *)value;
+	load_rares(reader, key, &whole);
+	settle(reader, key, &whole);
+	show_flow(reader, key, &whole, CLOSE_OPEN);
 	return 0;
 }
 
 static void show_open_half_open(struct reader *reader, const struct flow_key *key)
 {
-	struct flow flow;
+	struct flow_whole whole;
 
 	if (!bpf_map_lookup_elem(reader->half_open_fd, key, &reader->work.entry)) {
 		if (reader->work.entry.kind == HALF_OPEN_REFUSED)
 			return;
 		expand(reader, key);
-		show_flow(reader, key, &reader->work.flow, CLOSE_OPEN);
-	} else if (!bpf_map_lookup_elem(reader->flows_fd, key, &flow)) {
-		settle(reader, key, &flow);
-		show_flow(reader, key, &flow, CLOSE_OPEN);
+		show_flow(reader, key, &reader->work.whole, CLOSE_OPEN);
+	} else if (!bpf_map_lookup_elem(reader->flows_fd, key, &whole.flow)) {
+		load_rares(reader, key, &whole);
+		settle(reader, key, &whole);
+		show_flow(reader, key, &whole, CLOSE_OPEN);
 	}
 }
 
@@ -738,13 +762,14 @@ static int list_flow(struct reader *reader, const struct flow_key *key, const vo
 /* As they are now; who reads them may take them out meanwhile. */
 static void show_listed(struct reader *reader, const struct listed *listed)
 {
-	struct flow flow;
+	struct flow_whole whole;
 
 	if (listed->is_half_open) {
 		show_open_half_open(reader, &listed->key);
-	} else if (!bpf_map_lookup_elem(reader->flows_fd, &listed->key, &flow)) {
-		settle(reader, &listed->key, &flow);
-		show_flow(reader, &listed->key, &flow, close_finish(&flow));
+	} else if (!bpf_map_lookup_elem(reader->flows_fd, &listed->key, &whole.flow)) {
+		load_rares(reader, &listed->key, &whole);
+		settle(reader, &listed->key, &whole);
+		show_flow(reader, &listed->key, &whole, close_finish(&whole.flow));
 	}
 }
 
@@ -789,10 +814,10 @@ static bool is_flow_event(const void *data, size_t size)
 
 static void show_flow_event(struct reader *reader, const struct flow_event *event)
 {
-	struct flow flow = event->flow;
+	struct flow_whole whole = event->whole;
 
 	reader->ring_flows++;
-	show_flow(reader, &event->key, &flow, flow.close);
+	show_flow(reader, &event->key, &whole, whole.flow.close);
 }
 
 static void show_event(struct reader *reader, const void *data, size_t size)
@@ -841,15 +866,15 @@ static bool slot_is_taken(const struct reader *reader, const struct outbox_slot 
 		return taken->start_ns && taken->kind != HALF_OPEN_REFUSED &&
 		       (bpf_map_lookup_elem(reader->half_open_fd, &slot->key, &entry) ||
 			entry.start_ns != taken->start_ns);
-	return slot->flow.start_ns && (bpf_map_lookup_elem(reader->flows_fd, &slot->key, &flow) ||
-				       flow.start_ns != slot->flow.start_ns);
+	return slot->taken.flow.start_ns && (bpf_map_lookup_elem(reader->flows_fd, &slot->key, &flow) ||
+				       flow.start_ns != slot->taken.flow.start_ns);
 }
 
-static void skip_flow(void *context, const struct flow_key *key, const struct flow *flow)
+static void skip_flow(void *context, const struct flow_key *key, const struct flow_whole *whole)
 {
 	(void)context;
 	(void)key;
-	(void)flow;
+	(void)whole;
 }
 
 static void skip_segment(void *context, const struct segment_event *event)
@@ -868,7 +893,7 @@ static void skip_slots(struct outbox *outbox, uint64_t lines)
 			continue;
 		lines -= slot->is_shown;
 		outbox->now.lines += slot->is_shown;
-		outbox->now.secondaries += slot->settled.secondary;
+		outbox->now.secondaries += slot->settled.flow.secondary;
 		outbox->now.flows++;
 		outbox->now.half_open_taken += slot->is_half_open;
 		outbox_slot_is(slot, SLOT_FREE);
@@ -944,14 +969,14 @@ static void show_left_slots(struct reader *reader)
 		if (slot->state == SLOT_TAKING && slot->is_half_open)
 			expand_slot(reader, slot);
 		if (slot->state == SLOT_TAKING) {
-			slot->close = close_over(&slot->flow);
+			slot->close = close_over(&slot->taken.flow);
 			outbox_slot_is(slot, SLOT_TAKEN);
 		}
 		if (slot->state == SLOT_TAKEN) {
 			count_slot(reader, slot);
 			settle_slot(reader, slot);
-		} else {
-			drop_owned(reader, &slot->key, &slot->settled);
+		} else if (!slot->is_half_open) {
+			drop_owned(reader, &slot->key, &slot->settled.flow);
 		}
 		show_slot(reader, slot);
 	}
@@ -1154,12 +1179,13 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 	reader->half_open_fd = map_fd(attach, "half_open");
 	reader->holes_fd = map_fd(attach, "holes");
 	reader->histograms_fd = map_fd(attach, "histograms");
+	reader->rares_fd = map_fd(attach, "rares");
 	reader->counters_fd = map_fd(attach, "counters");
 	reader->claims_fd = map_fd(attach, "claims");
 	reader->transits_fd = map_fd(attach, "transits");
 	err = -EBADF;
 	if (reader->flows_fd < 0 || reader->half_open_fd < 0 || reader->holes_fd < 0 ||
-	    reader->histograms_fd < 0 || reader->counters_fd < 0 || reader->claims_fd < 0)
+	    reader->histograms_fd < 0 || reader->rares_fd < 0 || reader->counters_fd < 0 || reader->claims_fd < 0)
 		goto out;
 	reader->flows.value_bytes = sizeof(struct flow);
 	reader->half_open.value_bytes = sizeof(struct half_open);

@@ -17,8 +17,8 @@
 
 struct reader;
 
-/* Times in flow are monotonic. flow->close says why it left; CLOSE_OPEN: it is still there. */
-typedef void (*reader_flow_fn)(void *context, const struct flow_key *key, const struct flow *flow);
+/* Times in it are monotonic. flow.close says why it left; CLOSE_OPEN: it is still there. */
+typedef void (*reader_flow_fn)(void *context, const struct flow_key *key, const struct flow_whole *whole);
 
 /* What happened to a segment, when config.events asks for it. */
 typedef void (*reader_event_fn)(void *context, const struct segment_event *event);
@@ -31,7 +31,7 @@ struct reader_output {
 	reader_flow_fn on_flow;
 	reader_event_fn on_event; /* NULL: nobody asked for events */
 	/* A flow that a sweep or the end took out, before it is shown; a frame did not. May be NULL. */
-	void (*on_taken)(void *context, const struct flow_key *key, struct flow *flow);
+	void (*on_taken)(void *context, const struct flow_key *key, const struct flow_whole *whole);
 	void (*place)(void *context, struct outbox_place *ret_place);
 	int (*flush)(void *context); /* 0, -EAGAIN: not now, it is asked again, or -errno */
 	void *context;

@@ -25,11 +25,6 @@ static const struct side *record_opener(const struct record *record)
 	return &record->flow.side[record->flow.opener & 1];
 }
 
-static const struct side *record_responder(const struct record *record)
-{
-	return &record->flow.side[!(record->flow.opener & 1)];
-}
-
 static uint64_t record_end_ns(const struct record *record)
 {
 	uint64_t a = record->flow.side[0].last_ns, b = record->flow.side[1].last_ns;
@@ -384,29 +379,36 @@ static void read_opener_handshake(const struct record_end *end, struct value *re
 
 static void read_syn_retrans(const struct record_end *end, struct value *ret_value)
 {
-	value_number(ret_value, record_opener(end->record)->syn_retrans);
+	value_number(ret_value, end->record->rare[end->record->flow.opener & 1].syn_retrans);
 }
 
 static void read_synack_retrans(const struct record_end *end, struct value *ret_value)
 {
-	value_number(ret_value, record_responder(end->record)->syn_retrans);
+	value_number(ret_value, end->record->rare[!(end->record->flow.opener & 1)].syn_retrans);
 }
 
 static void read_approximate(const struct record_end *end, struct value *ret_value)
 {
 	const struct side *side = end->record->flow.side;
+	const struct rare *rare = end->record->rare;
 
-	value_bool(ret_value, side[0].holes_dropped || side[1].holes_dropped);
+	value_bool(ret_value, rare[0].holes_dropped || rare[1].holes_dropped ||
+				      ((side[0].bits | side[1].bits) & SIDE_RARE_REFUSED));
 }
 
 /* Fields of an end */
 
+static void read_unique(const struct record_end *end, struct value *ret_value)
+{
+	value_number(ret_value, end->side->payload_bytes - end->rare->again_bytes);
+}
+
 /* A window still closed when the flow is over was closed until then. */
 static void read_zero_window(const struct record_end *end, struct value *ret_value)
 {
-	uint64_t since_ns = end->side->zero_window_since_ns, end_ns = record_end_ns(end->record);
+	uint64_t since_ns = end->rare->zero_window_since_ns, end_ns = record_end_ns(end->record);
 
-	value_number(ret_value, end->side->zero_window_ns);
+	value_number(ret_value, end->rare->zero_window_ns);
 	if (since_ns && end_ns > since_ns && record_is_over(end->record))
 		ret_value->number += end_ns - since_ns;
 }
@@ -481,11 +483,9 @@ static void read_response(const struct record_end *end, struct value *ret_value)
 /* Needless when it passed, and needless as the other end said later. */
 static void read_spurious(const struct record_end *end, struct value *ret_value)
 {
-	const struct record *record = end->record;
-	const struct side *opener = record_opener(record);
-	const struct side *other = end->side == opener ? record_responder(record) : opener;
+	const struct rare *other = &end->record->rare[!end->index];
 
-	value_number(ret_value, (uint64_t)end->side->spurious + other->dsack_spurious);
+	value_number(ret_value, (uint64_t)end->rare->spurious + other->dsack_spurious);
 }
 
 /* The flags ever seen, lowest bit first: FIN SYN RST PSH ACK URG ECE CWR. */
@@ -603,6 +603,9 @@ static void read_external(const struct record_end *end, struct value *ret_value)
 #define SIDE_NUMBER(member)                                                                   \
 	NULL, .offset = offsetof(struct side, member), .width = sizeof(((struct side *)0)->member)
 
+#define RARE_NUMBER(member)                                                                   \
+	NULL, .is_rare = 1, .offset = offsetof(struct rare, member), .width = sizeof(((struct rare *)0)->member)
+
 #define END_FIELD(end, name, ...)                                                             \
 	{ end "_" name, .of_responder = end[0] == 'r', .read = __VA_ARGS__ }
 
@@ -617,35 +620,35 @@ static void read_external(const struct record_end *end, struct value *ret_value)
 	END_FIELD(end, "frames", SIDE_NUMBER(frames)),                                  \
 	END_FIELD(end, "wire_bytes", SIDE_NUMBER(wire_bytes)),                          \
 	END_FIELD(end, "payload_bytes", SIDE_NUMBER(payload_bytes)),                    \
-	END_FIELD(end, "unique_bytes", SIDE_NUMBER(unique_bytes)),                      \
-	QUIET_FIELD(end, "retransmitted_segments", SIDE_NUMBER(retransmitted_segments)),\
-	QUIET_FIELD(end, "retransmitted_bytes", SIDE_NUMBER(retransmitted_bytes)),      \
-	QUIET_FIELD(end, "fin_retrans", SIDE_NUMBER(fin_retrans)),                      \
-	QUIET_FIELD(end, "fast", SIDE_NUMBER(fast)),                                    \
-	QUIET_FIELD(end, "rto", SIDE_NUMBER(rto)),                                      \
-	QUIET_FIELD(end, "probe", SIDE_NUMBER(probe)),                                  \
+	END_FIELD(end, "unique_bytes", read_unique),                      \
+	QUIET_FIELD(end, "retransmitted_segments", RARE_NUMBER(retransmitted_segments)),\
+	QUIET_FIELD(end, "retransmitted_bytes", RARE_NUMBER(retransmitted_bytes)),      \
+	QUIET_FIELD(end, "fin_retrans", RARE_NUMBER(fin_retrans)),                      \
+	QUIET_FIELD(end, "fast", RARE_NUMBER(fast)),                                    \
+	QUIET_FIELD(end, "rto", RARE_NUMBER(rto)),                                      \
+	QUIET_FIELD(end, "probe", RARE_NUMBER(probe)),                                  \
 	QUIET_FIELD(end, "spurious", read_spurious),                                    \
-	QUIET_FIELD(end, "recovered_segments", SIDE_NUMBER(recovered_segments)),        \
-	QUIET_FIELD(end, "recovered_bytes", SIDE_NUMBER(recovered_bytes)),              \
-	QUIET_FIELD(end, "reordered", SIDE_NUMBER(reordered)),                          \
-	QUIET_FIELD(end, "late", SIDE_NUMBER(late)),                                    \
-	QUIET_FIELD(end, "unresolved", SIDE_NUMBER(unresolved)),                        \
-	QUIET_FIELD(end, "copies", SIDE_NUMBER(copies)),                                \
-	QUIET_FIELD(end, "gap_bytes", SIDE_NUMBER(gap_bytes)),                          \
-	QUIET_FIELD(end, "holes_dropped", SIDE_NUMBER(holes_dropped)),                  \
-	QUIET_FIELD(end, "keepalives", SIDE_NUMBER(keepalives)),                        \
-	QUIET_FIELD(end, "window_probes", SIDE_NUMBER(window_probes)),                  \
-	QUIET_FIELD(end, "zero_windows", SIDE_NUMBER(zero_windows)),                    \
+	QUIET_FIELD(end, "recovered_segments", RARE_NUMBER(recovered_segments)),        \
+	QUIET_FIELD(end, "recovered_bytes", RARE_NUMBER(recovered_bytes)),              \
+	QUIET_FIELD(end, "reordered", RARE_NUMBER(reordered)),                          \
+	QUIET_FIELD(end, "late", RARE_NUMBER(late)),                                    \
+	QUIET_FIELD(end, "unresolved", RARE_NUMBER(unresolved)),                        \
+	QUIET_FIELD(end, "copies", RARE_NUMBER(copies)),                                \
+	QUIET_FIELD(end, "gap_bytes", RARE_NUMBER(gap_bytes)),                          \
+	QUIET_FIELD(end, "holes_dropped", RARE_NUMBER(holes_dropped)),                  \
+	QUIET_FIELD(end, "keepalives", RARE_NUMBER(keepalives)),                        \
+	QUIET_FIELD(end, "window_probes", RARE_NUMBER(window_probes)),                  \
+	QUIET_FIELD(end, "zero_windows", RARE_NUMBER(zero_windows)),                    \
 	QUIET_FIELD(end, "zero_window_ns", read_zero_window),                           \
 	QUIET_FIELD(end, "dup_acks", SIDE_NUMBER(dup_acks)),                            \
-	QUIET_FIELD(end, "sacks", SIDE_NUMBER(sacks)),                                  \
-	QUIET_FIELD(end, "dsacks", SIDE_NUMBER(dsacks)),                                \
+	QUIET_FIELD(end, "sacks", RARE_NUMBER(sacks)),                                  \
+	QUIET_FIELD(end, "dsacks", RARE_NUMBER(dsacks)),                                \
 	QUIET_FIELD(end, "window_full", SIDE_NUMBER(window_full)),                      \
-	QUIET_FIELD(end, "ecn_ce", SIDE_NUMBER(ecn_ce)),                                \
-	QUIET_FIELD(end, "ecn_ece", SIDE_NUMBER(ecn_ece)),                              \
-	QUIET_FIELD(end, "ecn_cwr", SIDE_NUMBER(ecn_cwr)),                              \
-	QUIET_FIELD(end, "suspects", SIDE_NUMBER(suspects)),                            \
-	QUIET_FIELD(end, "ttl_changes", SIDE_NUMBER(ttl_changes)),                      \
+	QUIET_FIELD(end, "ecn_ce", RARE_NUMBER(ecn_ce)),                                \
+	QUIET_FIELD(end, "ecn_ece", RARE_NUMBER(ecn_ece)),                              \
+	QUIET_FIELD(end, "ecn_cwr", RARE_NUMBER(ecn_cwr)),                              \
+	QUIET_FIELD(end, "suspects", RARE_NUMBER(suspects)),                            \
+	QUIET_FIELD(end, "ttl_changes", RARE_NUMBER(ttl_changes)),                      \
 	END_FIELD(end, "rtt_samples", SIDE_NUMBER(rtt_samples)),                        \
 	END_FIELD(end, "rtt_min_ns", read_rtt_min),                                     \
 	END_FIELD(end, "rtt_mean_ns", read_rtt_mean),                                   \
@@ -720,17 +723,16 @@ const struct record_field *record_field(const char *name)
 }
 
 /*
- * The rare part of struct side is what the quiet fields are read from, and little else: that it is all zeros is
- * asked in one go.
+ * struct rare is what the quiet fields are read from, and little else: that it is all zeros is asked in one go.
  */
-static bool end_is_quiet(const struct side *side, const struct side *other)
+static bool end_is_quiet(const struct record *record, uint32_t index)
 {
-	uint64_t words[(sizeof(*side) - offsetof(struct side, retransmitted_bytes)) / sizeof(uint64_t)];
-	uint64_t any = side->dup_acks | other->dsack_spurious;
+	uint64_t words[sizeof(struct rare) / sizeof(uint64_t)];
+	const struct side *side = &record->flow.side[index];
+	uint64_t any = side->dup_acks | side->window_full | record->rare[!index].dsack_spurious;
 
-	_Static_assert(sizeof(*side) == offsetof(struct side, retransmitted_bytes) + sizeof(words),
-		       "the rare part of a side is whole words");
-	memcpy(words, &side->retransmitted_bytes, sizeof(words));
+	_Static_assert(sizeof(struct rare) == sizeof(words), "struct rare is whole words");
+	memcpy(words, &record->rare[index], sizeof(words));
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		any |= words[i];
 	return !any;
@@ -738,13 +740,12 @@ static bool end_is_quiet(const struct side *side, const struct side *other)
 
 uint32_t record_quiet(const struct record *record)
 {
-	const struct side *opener = record_opener(record), *responder = record_responder(record);
 	const struct flow *flow = &record->flow;
-	uint32_t quiet = 0;
+	uint32_t opener = flow->opener & 1, quiet = 0;
 
-	if (end_is_quiet(opener, responder))
+	if (end_is_quiet(record, opener))
 		quiet |= 1 << QUIET_OPENER;
-	if (end_is_quiet(responder, opener))
+	if (end_is_quiet(record, !opener))
 		quiet |= 1 << QUIET_RESPONDER;
 	if (!record->netns && !record->also_ifaces && !flow->vlan && !flow->tunnel && !flow->tunnel_id)
 		quiet |= 1 << QUIET_PLACE;
@@ -758,7 +759,7 @@ static struct record_end record_end_of(const struct record *record, uint8_t of_r
 {
 	uint8_t index = (record->flow.opener & 1) ^ of_responder;
 
-	return (struct record_end){record, &record->flow.side[index], index};
+	return (struct record_end){record, &record->flow.side[index], &record->rare[index], index};
 }
 
 void record_ends(const struct record *record, struct record_end ret_ends[2])

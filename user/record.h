@@ -19,7 +19,13 @@ struct labels;
 /* A flow on its way out. */
 struct record {
 	struct flow_key key;
-	struct flow flow;       /* flow.close says why it left; CLOSE_OPEN for interval records */
+	union {
+		struct flow_whole whole;
+		struct {
+			struct flow flow; /* flow.close says why it left; CLOSE_OPEN for interval records */
+			struct rare rare[2];
+		};
+	};
 	int64_t wall_offset_ns; /* add to the flow's times for wall clock; 0 in replay */
 	const char *iface;      /* interface name, or NULL in replay */
 	const char *netns;      /* its network namespace as --netns named it; NULL: our own */
@@ -64,14 +70,16 @@ enum record_quiet {
 struct record_end {
 	const struct record *record;
 	const struct side *side;
-	uint8_t index; /* of side, and of its address and port in the key */
+	const struct rare *rare;
+	uint8_t index; /* of side and rare, and of its address and port in the key */
 };
 
 struct record_field {
 	const char *name; /* as in NDJSON and CSV; its unit ends it */
 	void (*read)(const struct record_end *end, struct value *ret_value);
 	uint8_t of_responder; /* an X_ field of the responder; else of the opener or the flow */
-	uint8_t width;        /* read is NULL: a plain number in struct side, this wide, */
+	uint8_t width;        /* read is NULL: a plain number, this wide, in struct side */
+	uint8_t is_rare;      /* or in struct rare, */
 	uint16_t offset;      /* here */
 	uint8_t quiet;        /* enum record_quiet */
 };
@@ -90,7 +98,7 @@ void record_ends(const struct record *record, struct record_end ret_ends[2]);
 
 static inline uint64_t record_number(const struct record_end *end, const struct record_field *field)
 {
-	const char *at = (const char *)end->side + field->offset;
+	const char *at = (field->is_rare ? (const char *)end->rare : (const char *)end->side) + field->offset;
 	uint64_t wide;
 	uint32_t narrow;
 

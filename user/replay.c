@@ -45,6 +45,7 @@ struct replay {
 	uint32_t hash;   /* of the key of the packet that is tracked */
 	struct holes holes[2];     /* by direction: those of that packet's flow, unfolded */
 	struct flow_entry *unfolded; /* whose they are; NULL: nobody's */
+	struct flow_entry *taken;  /* the flow that leaves, from host_take_flow() to host_close_flow() */
 	bool is_unfolded[2];
 	replay_flow_fn on_flow;
 	replay_event_fn on_event;
@@ -109,6 +110,7 @@ static enum room_answer host_enter_flow(const struct flow_key *key, const struct
 	entry->serial = before ? before->serial : serving->opened++;
 	entry->holes[0] = entry->holes[1] = NULL;
 	entry->histograms[0] = entry->histograms[1] = NULL;
+	entry->rares[0] = entry->rares[1] = NULL;
 	entry->flow = *flow;
 	return ROOM_TAKEN;
 }
@@ -118,24 +120,58 @@ static void free_beside(struct flow_entry *entry)
 	for (int side = 0; side < 2; side++) {
 		free(entry->holes[side]);
 		free(entry->histograms[side]);
+		free(entry->rares[side]);
 	}
 }
 
+/* A copy, with what is rare about it. */
+static void copy_whole(const struct flow_entry *entry, struct flow_whole *ret_whole)
+{
+	static const struct rare none;
+
+	ret_whole->flow = entry->flow;
+	for (int side = 0; side < 2; side++)
+		ret_whole->rare[side] = entry->rares[side] ? *entry->rares[side] : none;
+}
+
 /* Nobody else is here; it goes when it is closed. */
-static struct flow *host_take_flow(__u8 door, const struct flow_key *key, struct flow *flow)
+static struct flow_whole *host_take_flow(__u8 door, const struct flow_key *key, struct flow *flow)
 {
 	(void)door;
 	(void)key;
-	return flow;
+	serving->taken = entry_of(flow);
+	copy_whole(serving->taken, &serving->work.whole);
+	return &serving->work.whole;
 }
 
-static void host_close_flow(const struct flow_key *key, struct flow *flow)
+static void remove_flow(struct flow_entry *entry)
+{
+	free_beside(entry);
+	flow_table_remove(&serving->flows, entry);
+}
+
+static void host_close_flow(const struct flow_key *key, struct flow_whole *whole)
+{
+	(void)key;
+	(void)whole;
+	remove_flow(serving->taken);
+	serving->taken = NULL;
+}
+
+static struct rare *host_find_rare(const struct flow_key *key, const struct flow *flow, __u32 direction)
+{
+	(void)key;
+	return entry_of(flow)->rares[direction];
+}
+
+static struct rare *host_open_rare(const struct flow_key *key, const struct flow *flow, __u32 direction)
 {
 	struct flow_entry *entry = entry_of(flow);
 
 	(void)key;
-	free_beside(entry);
-	flow_table_remove(&serving->flows, entry);
+	if (!entry->rares[direction])
+		entry->rares[direction] = calloc(1, sizeof(struct rare));
+	return entry->rares[direction];
 }
 
 static struct half_open *host_find_half_open(const struct flow_key *key)
@@ -212,10 +248,13 @@ static struct holes *host_open_holes(const struct flow_key *key, const struct fl
 static void lose_holes(struct flow_entry *entry, __u32 direction)
 {
 	struct side *side = &entry->flow.side[direction];
+	struct rare *rare = host_open_rare(&entry->head.key, &entry->flow, direction);
 
 	free(entry->holes[direction]);
 	entry->holes[direction] = NULL;
-	side->holes_dropped += side->holes;
+	if (rare)
+		rare->holes_dropped += side->holes;
+	side->bits |= rare ? SIDE_RARE : SIDE_RARE_REFUSED;
 	side->holes = 0;
 	host_count(DOOR_CAPTURE, COUNTER_holes_refused);
 }
@@ -285,10 +324,9 @@ static void serve(struct replay *replay)
 	counting = &replay->counters;
 }
 
-/* The flow as the world sees it: what its entries beside it still say is added. */
-static void show(struct replay *replay, const struct flow_entry *entry, __u8 close)
+/* The flow as the world sees it: what its holes and its histogram still say is added. */
+static void show_whole(struct replay *replay, const struct flow_entry *entry, struct flow_whole *whole)
 {
-	struct flow flow = entry->flow;
 	struct histogram histogram;
 	struct holes holes;
 	__u32 i;
@@ -296,34 +334,38 @@ static void show(struct replay *replay, const struct flow_entry *entry, __u8 clo
 	for (i = 0; i < 2; i++) {
 		if (entry->histograms[i])
 			folded_histogram_read(entry->histograms[i], &histogram);
-		flow_settle(&flow, i, entry->holes[i] ? folded_holes_open(entry->holes[i], &holes) : NULL,
+		flow_settle(whole, i, entry->holes[i] ? folded_holes_open(entry->holes[i], &holes) : NULL,
 			    entry->histograms[i] ? &histogram : NULL);
 	}
-	flow.close = close;
-	replay->on_flow(replay->context, &entry->head.key, &flow);
+	replay->on_flow(replay->context, &entry->head.key, whole);
 }
 
 /* What a frame does to a flow it finds over, done by a sweep or the end. */
-static void leave(struct replay *replay, const struct flow_key *key, const struct flow *flow,
-		  __u8 close)
+static void leave(struct replay *replay, const struct flow_key *key, struct flow_whole *whole)
 {
-	struct flow leaving;
-
-	if (!replay->config.aggregate)
+	if (!replay->config.aggregate || whole->flow.close == CLOSE_OPEN)
 		return;
-	leaving = *flow;
-	leaving.close = close;
 	serve(replay);
-	aggregate_leaving(key, &leaving);
+	aggregate_leaving(key, whole);
 }
 
-/* What never proved itself owns nothing beside it. */
-static int host_post_flow(const struct flow_key *key, const struct flow *flow)
+static void show(struct replay *replay, const struct flow_entry *entry, __u8 close)
 {
-	if (flow == &serving->work.flow)
-		serving->on_flow(serving->context, key, flow);
+	struct flow_whole whole;
+
+	copy_whole(entry, &whole);
+	whole.flow.close = close;
+	leave(replay, &entry->head.key, &whole);
+	show_whole(replay, entry, &whole);
+}
+
+/* It is the one in the work; what never proved itself owns nothing beside that. */
+static int host_post_flow(const struct flow_key *key, const struct flow_whole *whole)
+{
+	if (serving->taken)
+		show_whole(serving, serving->taken, &serving->work.whole);
 	else
-		show(serving, entry_of(flow), flow->close);
+		serving->on_flow(serving->context, key, whole);
 	return 0;
 }
 
@@ -494,12 +536,12 @@ static int sweep_is_due(const struct replay *replay, uint64_t now_ns)
 	       now_ns > replay->swept_ns + replay->config.closed_timeout_ns;
 }
 
-static struct flow *expand(struct replay *replay, const struct half_open_entry *entry)
+static struct flow_whole *expand(struct replay *replay, const struct half_open_entry *entry)
 {
 	replay->work.key = entry->head.key;
 	replay->work.entry = entry->half_open;
 	half_open_expand(&replay->work);
-	return &replay->work.flow;
+	return &replay->work.whole;
 }
 
 static void sweep_half_open(struct replay *replay, uint64_t now_ns)
@@ -508,15 +550,15 @@ static void sweep_half_open(struct replay *replay, uint64_t now_ns)
 
 	for (i = 0; i < replay->half_open.carved; i++) {
 		struct half_open_entry *entry = flow_table_entry(&replay->half_open, i);
-		struct flow *flow;
+		struct flow_whole *whole;
 
 		if (!entry || !half_open_is_over(&entry->half_open, &replay->config, now_ns))
 			continue;
 		if (entry->half_open.kind != HALF_OPEN_REFUSED) {
-			flow = expand(replay, entry);
-			flow->close = flow_close_reason(flow);
-			leave(replay, &entry->head.key, flow, flow->close);
-			replay->on_flow(replay->context, &entry->head.key, flow);
+			whole = expand(replay, entry);
+			whole->flow.close = flow_close_reason(&whole->flow);
+			leave(replay, &entry->head.key, whole);
+			replay->on_flow(replay->context, &entry->head.key, whole);
 		}
 		flow_table_remove(&replay->half_open, entry);
 	}
@@ -537,9 +579,8 @@ void replay_sweep(struct replay *replay, uint64_t now_ns)
 
 		if (!entry || !flow_is_over(&entry->flow, &replay->config, now_ns))
 			continue;
-		leave(replay, &entry->head.key, &entry->flow, flow_close_reason(&entry->flow));
 		show(replay, entry, flow_close_reason(&entry->flow));
-		host_close_flow(&entry->head.key, &entry->flow);
+		remove_flow(entry);
 	}
 }
 
@@ -584,23 +625,18 @@ static void show_listed(struct replay *replay, uint32_t place,
 {
 	struct half_open_entry *half_open;
 	struct flow_entry *entry;
-	struct flow *flow;
-	__u8 reason;
+	struct flow_whole *whole;
 
 	if (is_flow(replay, place)) {
 		entry = listed_flow(replay, place);
-		reason = close(replay, &entry->flow);
-		if (reason != CLOSE_OPEN)
-			leave(replay, &entry->head.key, &entry->flow, reason);
-		show(replay, entry, reason);
+		show(replay, entry, close(replay, &entry->flow));
 		return;
 	}
 	half_open = listed_half_open(replay, place);
-	flow = expand(replay, half_open);
-	flow->close = close(replay, flow);
-	if (flow->close != CLOSE_OPEN)
-		leave(replay, &half_open->head.key, flow, flow->close);
-	replay->on_flow(replay->context, &half_open->head.key, flow);
+	whole = expand(replay, half_open);
+	whole->flow.close = close(replay, &whole->flow);
+	leave(replay, &half_open->head.key, whole);
+	replay->on_flow(replay->context, &half_open->head.key, whole);
 }
 
 static void fetch_listed(const struct replay *replay, uint32_t place)

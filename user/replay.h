@@ -14,8 +14,8 @@
 
 struct replay;
 
-/* Called once for each flow that leaves; flow->close says why. */
-typedef void (*replay_flow_fn)(void *context, const struct flow_key *key, const struct flow *flow);
+/* Called once for each flow that leaves; flow.close says why. */
+typedef void (*replay_flow_fn)(void *context, const struct flow_key *key, const struct flow_whole *whole);
 
 /* Called for what happens to segments, when config.events asks for it. */
 typedef void (*replay_event_fn)(void *context, const struct segment_event *event);

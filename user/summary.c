@@ -114,6 +114,8 @@ static void say_lost(struct sentence *sentence, const struct summary *summary)
 		{ summary->half_open_forgotten, "half-open flow forgotten early, its room was full" },
 		{ summary_count(summary, COUNTER_holes_refused),
 		  "hole list that found no room; the flow is approximate" },
+		{ summary_count(summary, COUNTER_rares_refused),
+		  "rare counts that found no room; the flow is approximate" },
 		{ summary_count(summary, COUNTER_histograms_refused),
 		  "histogram that found no room; the flow has no percentiles" },
 		{ summary_count(summary, COUNTER_transits_refused),

@@ -107,16 +107,16 @@ static void find_owners(struct watcher *watcher, struct record *record)
 						: NULL;
 }
 
-static void on_flow(void *context, const struct flow_key *key, const struct flow *flow)
+static void on_flow(void *context, const struct flow_key *key, const struct flow_whole *whole)
 {
 	struct watcher *watcher = context;
 	struct record record = {
 		.key = *key,
-		.flow = *flow,
+		.whole = *whole,
 		.wall_offset_ns = watcher->wall_offset_ns,
 		.iface = iface_name(watcher, key->ifindex),
 		.netns = roster_netns(watcher->roster, key->ifindex),
-		.also_ifaces = also_names(watcher, key, flow),
+		.also_ifaces = also_names(watcher, key, &whole->flow),
 		.labels = options_label(watcher->options) ? watcher->labels : NULL,
 	};
 
@@ -502,12 +502,12 @@ static void summary_of(void *context, struct summary *ret_summary)
 	read_summary(context, ret_summary);
 }
 
-static void on_taken(void *context, const struct flow_key *key, struct flow *flow)
+static void on_taken(void *context, const struct flow_key *key, const struct flow_whole *whole)
 {
 	struct watcher *watcher = context;
 
 	if (watcher->metrics)
-		metrics_live_leaving(watcher->metrics, key, flow);
+		metrics_live_leaving(watcher->metrics, key, whole);
 }
 
 /* Ports below 1024 are taken while we may; a socket with a path belongs to who we are afterwards. */

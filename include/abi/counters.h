@@ -49,6 +49,7 @@ enum door {
 	X(half_open_ended, "the same, before the flow had proved itself")                     \
 	X(events_lost, "event the full ring buffer could not take")                           \
 	X(holes_refused, "hole list that found no room; the flow is approximate")             \
+	X(rares_refused, "rare counts that found no room; the flow is approximate")             \
 	X(histograms_refused, "histogram of round trips that found no room; no percentiles")        \
 	X(transits_refused, "connection whose time inside this box found no room")             \
 	X(segments_suspect, "sequence number outside any possible window")                    \

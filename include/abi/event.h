@@ -22,7 +22,7 @@ struct flow_event {
 	__u32 type; /* enum event_type */
 	__u32 reserved;
 	struct flow_key key;
-	struct flow flow;
+	struct flow_whole whole;
 };
 _Static_assert(sizeof(struct flow_event) == 976, "flow_event has no hidden padding");
 

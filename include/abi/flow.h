@@ -84,6 +84,9 @@ enum side_bits {
 	SIDE_REPAIR = 1 << 20, /* recover in struct holes is valid */
 	SIDE_FILLED = 1 << 21, /* the last segment filled a hole, and may have been the original */
 	SIDE_ECHOES = 1 << 22, /* struct holes remembers segments, too: copies pass, or what looks like it */
+	SIDE_RARE = 1 << 23, /* a struct rare was opened for this direction */
+	SIDE_RARE_REFUSED = 1 << 24, /* there was no room for it: something went uncounted */
+	SIDE_ZERO_WINDOW = 1 << 25, /* the window is closed; since when, struct rare knows */
 };
 
 /*
@@ -91,14 +94,13 @@ enum side_bits {
  * directions may run on two CPUs at once and need no lock. The other direction reads, and may
  * read a value one frame old.
  *
- * What most frames touch comes first, in four cache lines: see struct flow.
+ * What most frames touch comes first; what few need is in struct rare.
  */
 struct side {
 	/* Every frame. */
 	__u64 last_ns;
 	__u64 wire_bytes;    /* frames as they were on the wire, link header included */
 	__u64 payload_bytes; /* by the IP length */
-	__u64 unique_bytes;  /* payload never seen before */
 	__u64 octets_ns;     /* last segment that took sequence space */
 	__u32 frames;
 	__u32 segments;
@@ -132,7 +134,7 @@ struct side {
 	__u8 dup_run;      /* duplicate ACKs since the acknowledgment moved, counted up to 255 */
 	__u8 recent_next;  /* where the next one goes in recent */
 	__u8 probes_by_ts; /* bit i: probe i waits for the echo of a TSval */
-	__u16 dsack_count; /* how often dsack_start was counted in dsack_spurious */
+	__u16 reserved;
 	union {
 		__u64 probe_sent_ns[RTT_PROBES];
 		struct {
@@ -150,41 +152,11 @@ struct side {
 	__u32 holes_checked; /* next when the holes were last looked through for old ones */
 	__u32 dup_acks;      /* RFC 5681, 2 */
 
-	/* Rare. */
-	__u32 synack_ack; /* acknowledgment of the SYN-ACK this end sent last */
-	__u64 retransmitted_bytes;
-	__u64 recovered_bytes;
-	__u64 gap_bytes;
-	__u64 zero_window_ns;
-	__u64 zero_window_since_ns; /* 0: the window is open */
-	__u32 retransmitted_segments;
-	__u32 recovered_segments;
-	__u32 syn_retrans; /* SYN or SYN-ACK, whichever this end sent */
-	__u32 fin_retrans;
-	__u32 fast;
-	__u32 rto;
-	__u32 probe;
-	__u32 spurious;       /* repeats that were already acknowledged when they passed */
-	__u32 dsack_spurious; /* repeats of the *other* end that this end's D-SACKs called needless */
-	__u32 reordered;
-	__u32 late;
-	__u32 copies;
-	__u32 unresolved;
-	__u32 holes_dropped;
-	__u32 keepalives;
-	__u32 window_probes;
-	__u32 zero_windows;
-	__u32 window_full;
-	__u32 sacks;
-	__u32 dsacks;
-	__u32 ecn_ce;
-	__u32 ecn_ece;
-	__u32 ecn_cwr;
-	__u32 ttl_changes;
-	__u32 suspects;
-	__u32 dsack_start; /* first octet of the last D-SACK that was counted there */
+	__u32 window_full; /* segments that ended where the window of the other end did */
+	__u32 synack_ack;  /* acknowledgment of the SYN-ACK this end sent last; valid with SIDE_SYNACK */
+	__u32 reserved_too;
 };
-_Static_assert(sizeof(struct side) == 400, "side has no hidden padding");
+_Static_assert(sizeof(struct side) == 256, "side has no hidden padding");
 
 
 enum counted_bits { /* what a pair of labels already has of the flow */
@@ -245,9 +217,52 @@ struct flow {
 	 */
 	__u32 cgroup[2];
 };
-_Static_assert(sizeof(struct flow) == 928, "flow has no hidden padding");
-/* In the kernel a map's head of 48 bytes and a key of 40 come before it, in replay an entry's own. */
-_Static_assert(sizeof(struct flow) <= 928, "a flow takes 1 kB of memory");
+_Static_assert(sizeof(struct flow) == 640, "flow has no hidden padding");
+
+/*
+ * What few segments say, counted by direction: an entry of its own, which only directions with such segments have. Each
+ * is counted by what tracking found out about it, its verdict: see core/rare.h. Written by frames of that direction.
+ */
+struct rare {
+	__u64 again_bytes; /* payload that was no news: seen before, or of a segment that counts for nothing */
+	__u64 retransmitted_bytes;
+	__u64 recovered_bytes;
+	__u64 gap_bytes; /* in struct holes until the flow leaves; so is holes_dropped, but of a refused list */
+	__u64 zero_window_ns;
+	__u64 zero_window_since_ns; /* 0: the window is open */
+	__u32 retransmitted_segments;
+	__u32 recovered_segments;
+	__u32 syn_retrans; /* SYN or SYN-ACK, whichever this end sent */
+	__u32 fin_retrans;
+	__u32 fast;
+	__u32 rto;
+	__u32 probe;
+	__u32 spurious;       /* repeats that were already acknowledged when they passed */
+	__u32 dsack_spurious; /* repeats of the *other* end that this end's D-SACKs called needless */
+	__u32 reordered;
+	__u32 late;
+	__u32 copies;
+	__u32 unresolved;
+	__u32 holes_dropped;
+	__u32 keepalives;
+	__u32 window_probes;
+	__u32 zero_windows;
+	__u32 sacks;
+	__u32 dsacks;
+	__u32 ecn_ce;
+	__u32 ecn_ece;
+	__u32 ecn_cwr;
+	__u32 ttl_changes;
+	__u32 suspects;
+};
+_Static_assert(sizeof(struct rare) == 144, "rare has no hidden padding");
+
+/* All there is to tell of a flow: what leaves, and what is shown. */
+struct flow_whole {
+	struct flow flow;
+	struct rare rare[2]; /* by side; zeros where there was no entry */
+};
+_Static_assert(sizeof(struct flow_whole) == sizeof(struct flow) + 288, "flow_whole has no hidden padding");
 
 
 #define HOLES_MAX 64
@@ -265,7 +280,7 @@ _Static_assert(sizeof(struct hole) == 24, "hole has no hidden padding");
 
 struct holes_key {
 	struct flow_key flow;
-	__u32 direction; /* index of the side whose holes, or whose round trips, they are */
+	__u32 direction; /* index of the side whose holes, round trips or rare counts they are */
 };
 _Static_assert(sizeof(struct holes_key) == 44, "holes_key has no hidden padding");
 
@@ -293,11 +308,16 @@ struct repeat { /* octets sent again; a D-SACK may still call that needless */
 
 /*
  * What a direction with holes or repeats remembers, an entry only such flows own. Written by frames
- * of that direction; the other one reads `repeat`.
+ * of that direction, dsack_start and dsack_count by the other one, which reads `repeat`.
  */
 struct holes {
 	__u32 used;  /* slots at and above this index were never used */
 	__u32 joint; /* see verifier_joins() */
+	__u64 gap_bytes;   /* acknowledged by the other end and never seen here, of holes that are no more */
+	__u32 dropped;     /* holes that were given up */
+	__u32 dsack_start; /* the other end: first octet of the last D-SACK it counted as spurious, */
+	__u32 dsack_count; /* and how often */
+	__u32 reserved_too;
 	struct hole slot[HOLES_MAX];
 	struct hole filled; /* what the last filling segment filled, for the evidence it gives */
 	__u32 fills;        /* ever; the last FILLS_MAX are in fill */

@@ -32,9 +32,9 @@ struct outbox_slot {
 	__u8 close; /* enum flow_close, as it is shown */
 	__u8 is_counted; /* in its pair of labels, where flows are */
 	struct flow_key key;
-	struct half_open entry; /* as it was taken, with is_half_open; then flow is what it stands for */
-	struct flow flow;
-	struct flow settled;
+	struct half_open entry; /* as it was taken, with is_half_open; then `taken` is what it stands for */
+	struct flow_whole taken; /* what else it owns, when it is of the flow table, is not yet with it */
+	struct flow_whole settled;
 };
 
 /* Where the next line goes: only a file can tell later what was written. */

@@ -27,11 +27,11 @@ static __u32 host_pair_chunk(__u32 pair, __u32 place);
 /* NULL: no such. */
 static struct chunk *host_chunk(__u32 chunk);
 
-/* A packet of a proven flow, once it has been tracked. */
+/* A packet of a proven flow, once it has been tracked. 1: the flow's rare counts are to be added to its pair, too. */
 core_cut int aggregate_packet(struct flow *flow, const struct packet *pkt);
 
 /* A flow leaves, proven or not; flow->close is set. */
-core_cut int aggregate_leaving(const struct flow_key *key, struct flow *flow);
+core_cut int aggregate_leaving(const struct flow_key *key, struct flow_whole *whole);
 
 /*
  * The pair of a flow. The labels may have changed since it was looked up: then the flow is counted under
@@ -154,7 +154,7 @@ core_cut int core_body(aggregate_packet)(struct flow *flow, const struct packet 
 	if (aggregate_takes(flow, COUNTED_WHOLE)) { /* this packet included */
 		aggregate_whole(pair, number, flow);
 		aggregate_opening(number, flow);
-		return 0;
+		return 1;
 	}
 	pair->segments += pkt->verdict.segments;
 	pair->payload_bytes += pkt->payload_bytes;
@@ -171,15 +171,15 @@ core_cut int core_body(aggregate_packet)(struct flow *flow, const struct packet 
 	return 0;
 }
 
-core_cut int core_body(aggregate_leaving)(const struct flow_key *key, struct flow *flow)
+core_cut int core_body(aggregate_leaving)(const struct flow_key *key, struct flow_whole *whole)
 {
 	struct pair_counters *pair;
 
-	if (!key || !flow)
+	if (!key || !whole)
 		return 0;
-	pair = host_pair_counters(aggregate_pair(flow, key));
+	pair = host_pair_counters(aggregate_pair(&whole->flow, key));
 	if (pair)
-		pair_add_leaving(pair, flow, flow->close != CLOSE_OPEN);
+		pair_add_leaving(pair, whole, whole->flow.close != CLOSE_OPEN);
 	return 0;
 }
 

@@ -25,11 +25,11 @@ core_inline int flow_is_over(const struct flow *flow,
 core_inline __u8 flow_close_reason(const struct flow *flow);
 
 /*
- * Adds to a copy of a flow on its way out what its entries beside it know of one direction: gap_bytes
- * and percentiles. Either entry may be NULL; the samples that still wait in the flow go into histogram,
+ * Adds to a copy of a flow on its way out what its holes and its histogram know of one direction: gap_bytes,
+ * holes_dropped and percentiles. Either entry may be NULL; the samples that still wait in the flow go into histogram,
  * so it is the flow's last, or a copy.
  */
-core_inline void flow_settle(struct flow *copy, __u32 direction, const struct holes *holes,
+core_inline void flow_settle(struct flow_whole *copy, __u32 direction, const struct holes *holes,
 			     struct histogram *histogram);
 
 core_inline __u64 flow_last_ns(const struct flow *flow)
@@ -90,14 +90,20 @@ core_inline __u64 flow_bound_ns(const struct side *side, __u64 ns)
 	return ns > side->rtt_max_ns ? side->rtt_max_ns : ns;
 }
 
-core_inline void flow_settle(struct flow *copy, __u32 direction, const struct holes *holes,
+core_inline void flow_settle(struct flow_whole *copy, __u32 direction, const struct holes *holes,
 			     struct histogram *histogram)
 {
-	struct side *side = &copy->side[direction];
+	struct side *side = &copy->flow.side[direction];
+	const struct side *peer = &copy->flow.side[!direction];
+	struct rare *rare = &copy->rare[direction];
 	struct percentiles percentiles;
 
-	if (holes && side->holes && (copy->side[!direction].bits & SIDE_ACK))
-		side->gap_bytes += holes_acked_bytes(holes, copy->side[!direction].ack);
+	if (holes) {
+		rare->gap_bytes += holes->gap_bytes;
+		rare->holes_dropped += holes->dropped;
+	}
+	if (holes && side->holes && (peer->bits & SIDE_ACK))
+		rare->gap_bytes += holes_acked_bytes(holes, peer->ack);
 	if (!histogram)
 		return;
 	histogram_take(histogram, side->rtt_waiting, side->rtt_samples % RTT_WAITING);

@@ -8,11 +8,12 @@
 #include "abi/half_open.h"
 #include "core/compiler.h"
 #include "core/packet.h"
+#include "core/rare.h"
 #include "core/seq.h"
 #include "core/track.h"
 
 /*
- * A flow takes 1 kB, and a flood opens a million of them. So before it proves itself a connection is
+ * A flow takes more than half a kilobyte, and a flood opens a million of them. So before it proves itself a connection is
  * kept as its segments, and these are tracked once more whenever another one comes: the same code as
  * for any segment makes the flow, so nothing is learned twice. What fits is what handshakes and
  * floods are made of; anything else makes the connection a flow early.
@@ -22,7 +23,13 @@
 struct half_open_work {
 	struct flow_key key;
 	struct half_open entry;
-	struct flow flow;
+	union { /* what it stands for; SIDE_RARE says which of rare is in use, be it here or in an entry to come */
+		struct flow_whole whole;
+		struct {
+			struct flow flow;
+			struct rare rare[2];
+		};
+	};
 	struct packet past;
 };
 
@@ -401,6 +408,11 @@ enum half_open_step {
 	HALF_OPEN_STEPS,
 };
 
+core_inline void half_open_clear(struct half_open_work *work)
+{
+	__builtin_memset(&work->whole, 0, sizeof(work->whole));
+}
+
 /* A packet that was remembered, as far as all have it. */
 core_inline void half_open_recall_any(struct packet *past, const struct flow_key *key, __u32 said)
 {
@@ -572,6 +584,19 @@ core_inline int half_open_has_step(const struct half_open *entry, __u32 step)
 	return 0;
 }
 
+/* What a segment that was tracked here says of what is rare. */
+core_apart int half_open_note(struct half_open_work *work, struct packet *pkt)
+{
+	__u32 direction;
+
+	if (!work || !pkt || !rare_has_news(pkt))
+		return 0;
+	direction = pkt->direction & 1;
+	rare_note(&work->rare[direction], pkt);
+	work->flow.side[direction].bits |= SIDE_RARE;
+	return 0;
+}
+
 /* work->past becomes the segment of this step. 0: there is none. */
 core_cut int half_open_recall(struct half_open_work *work, __u32 step);
 
@@ -589,6 +614,7 @@ core_cut int core_body(half_open_recall)(struct half_open_work *work, __u32 step
 	switch (step) {
 	case HALF_OPEN_FIRST:
 		half_open_recall_first(past, &work->key, entry);
+		half_open_clear(work);
 		track_open(&work->flow, past);
 		work->flow.secondary = entry->secondary;
 		work->flow.icmp = entry->icmp;
@@ -611,18 +637,21 @@ core_cut int core_body(half_open_recall)(struct half_open_work *work, __u32 step
 }
 
 /* The last of an end's repeats was tracked; those between it and the first are only counted. */
-core_inline void half_open_count_between(struct flow *flow, const struct packet *past,
-					 __u32 between)
+core_inline void half_open_count_between(struct half_open_work *work, __u32 between)
 {
-	struct side *side = &flow->side[past->direction & 1];
+	const struct packet *past = &work->past;
+	struct side *side = &work->flow.side[past->direction & 1];
+	struct rare *rare = &work->rare[past->direction & 1];
+	struct flow *flow = &work->flow;
 
+	side->bits |= SIDE_RARE;
 	side->frames += between;
 	side->segments += between;
 	side->wire_bytes += (__u64)between * past->wire_bytes;
-	side->retransmitted_segments += between;
-	side->syn_retrans += between;
-	side->rto += between;
-	side->ecn_ce += past->ecn == 3 ? between : 0;
+	rare->retransmitted_segments += between;
+	rare->syn_retrans += between;
+	rare->rto += between;
+	rare->ecn_ce += past->ecn == 3 ? between : 0;
 	if (past->flags & TCP_ACK)
 		flow->synacks += between;
 	else if (!flow->has_synack)
@@ -666,11 +695,9 @@ core_cut int core_body(half_open_amend)(struct half_open_work *work, __u32 step)
 	if (step == HALF_OPEN_ANSWER)
 		half_open_set_leg(&work->entry, &work->flow);
 	else if (step == HALF_OPEN_ANSWER_AGAIN)
-		half_open_count_between(&work->flow, &work->past,
-					work->entry.pair.answer_frames - 2);
+		half_open_count_between(work, work->entry.pair.answer_frames - 2);
 	else if (step != HALF_OPEN_FIRST)
-		half_open_count_between(&work->flow, &work->past,
-					work->entry.pair.syn_frames - 2);
+		half_open_count_between(work, work->entry.pair.syn_frames - 2);
 	half_open_set_ip_ids(&work->entry, &work->flow);
 	return 0;
 }
@@ -683,7 +710,8 @@ core_inline void half_open_expand_steps(struct half_open_work *work)
 		if (!half_open_recall(work, step))
 			continue;
 		track_segment(&work->flow, &work->past, (struct holes *)0,
-			      (const struct holes *)0);
+			      (struct holes *)0);
+		half_open_note(work, &work->past);
 		half_open_amend(work, step);
 	}
 }
@@ -702,16 +730,20 @@ core_inline int half_open_is_simple(const struct half_open *entry)
 }
 
 /* The side of a flow that has sent its SYN, or its SYN-ACK, and nothing else. */
-core_inline void half_open_simple_side(struct side *side, const struct half_open_pair *pair, __u32 end,
-				       __u32 said, __u32 flags, __u64 sent_ns)
+core_inline void half_open_simple_side(struct side *side, struct rare *rare,
+				       const struct half_open_pair *pair, __u32 end, __u32 said,
+				       __u32 flags, __u64 sent_ns)
 {
 	__u32 seq = pair->seq[end], bits = SIDE_SEQ | SIDE_ISN | SIDE_FLOOR | SIDE_TTL;
+	__u32 ce = said >> HALF_OPEN_ECN_SHIFT & said >> (HALF_OPEN_ECN_SHIFT + 1) & 1; /* 3: CE */
 
 	/* Without a branch: each would double the ways of the verifier. What was not said is zero. */
 	flags |= (said & (HALF_OPEN_ECE | HALF_OPEN_CWR)) * (TCP_ECE / HALF_OPEN_ECE);
 	bits |= (said & HALF_OPEN_TS) * (SIDE_TSVAL / HALF_OPEN_TS);
 	bits |= (said & (HALF_OPEN_WSCALE | HALF_OPEN_SACK_PERMITTED)) * (SIDE_WSCALE / HALF_OPEN_WSCALE);
 	bits |= evidence_is_some(pair->ip_id[end]) * SIDE_IP_ID;
+	bits |= ce * SIDE_RARE;
+	rare->ecn_ce = ce;
 	side->tsval = pair->tsval[end];
 	side->wscale = (said >> HALF_OPEN_WSCALE_SHIFT & 15) * !!(said & HALF_OPEN_WSCALE);
 	side->bits = bits;
@@ -724,7 +756,6 @@ core_inline void half_open_simple_side(struct side *side, const struct half_open
 	side->mss = pair->mss[end];
 	side->ttl = pair->ttl[end];
 	side->flags = (__u8)flags;
-	side->ecn_ce = said >> HALF_OPEN_ECN_SHIFT & said >> (HALF_OPEN_ECN_SHIFT + 1) & 1; /* 3: CE */
 	side->probes = 1;
 	side->probe_id[0] = seq + 1;
 	side->probe_sent_ns[0] = sent_ns;
@@ -756,7 +787,7 @@ core_apart int half_open_expand_simple(struct half_open_work *work)
 	pair = &entry->pair;
 	flow = &work->flow;
 	after_ns = pair->answer_after_ns;
-	__builtin_memset(flow, 0, sizeof(*flow));
+	half_open_clear(work);
 	flow->start_ns = flow->syn_ns = flow->syn_last_ns = entry->start_ns;
 	flow->synack_ns = flow->synack_last_ns = entry->start_ns + after_ns;
 	flow->vlan = entry->vlan;
@@ -772,10 +803,10 @@ core_apart int half_open_expand_simple(struct half_open_work *work)
 	flow->synack_has_ts = !!(pair->answer_said & HALF_OPEN_TS);
 	flow->has_responder_handshake = 1;
 	flow->responder_handshake_ns = after_ns;
-	half_open_simple_side(&flow->side[entry->direction & 1], pair, 0, pair->syn_said, TCP_SYN,
-			      entry->start_ns);
+	half_open_simple_side(&flow->side[entry->direction & 1], &work->rare[entry->direction & 1], pair, 0,
+			      pair->syn_said, TCP_SYN, entry->start_ns);
 	answerer = &flow->side[!entry->direction];
-	half_open_simple_side(answerer, pair, 1, pair->answer_said, TCP_SYN | TCP_ACK,
+	half_open_simple_side(answerer, &work->rare[!entry->direction], pair, 1, pair->answer_said, TCP_SYN | TCP_ACK,
 			      entry->start_ns + after_ns);
 	answerer->ack = answerer->synack_ack = pair->seq[0] + 1;
 	answerer->bits |= SIDE_ACK | SIDE_SYNACK;

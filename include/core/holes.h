@@ -34,12 +34,13 @@ core_inline __u32 holes_acked_of(const struct holes *holes, __u32 index, __u32 a
 }
 
 /* There is no room for it, or numbers will soon come round. */
-core_inline void holes_give_up(struct side *side, const struct hole *hole, int is_acked)
+core_inline void holes_give_up(struct holes *holes, struct side *side, const struct hole *hole,
+			       int is_acked)
 {
 	if (!is_acked)
-		side->holes_dropped++;
+		holes->dropped++;
 	else if (!hole->before_start)
-		side->gap_bytes += hole->end - hole->start;
+		holes->gap_bytes += hole->end - hole->start;
 	side->holes--;
 }
 
@@ -139,7 +140,7 @@ core_apart int holes_add(struct holes *holes, struct side *side, __u32 acked,
 	if (slot == HOLES_MAX) {
 		slot = holes_oldest(holes) & (HOLES_MAX - 1);
 		hole = &holes->slot[slot];
-		holes_give_up(side, hole, (side->bits & SIDE_SEQ) && !seq_after(hole->end, acked));
+		holes_give_up(holes, side, hole, (side->bits & SIDE_SEQ) && !seq_after(hole->end, acked));
 	}
 	holes->slot[slot & (HOLES_MAX - 1)] = *wanted;
 	WRITE_ONCE(side->holes, side->holes + 1);
@@ -236,7 +237,7 @@ core_apart int holes_forget_one(struct holes *holes, struct side *side, __u32 in
 	hole = &holes->slot[index & (HOLES_MAX - 1)];
 	if (hole->start == hole->end || seq_in_reach(hole->end, side->next))
 		return 0;
-	holes_give_up(side, hole, !seq_after(hole->end, acked));
+	holes_give_up(holes, side, hole, !seq_after(hole->end, acked));
 	hole->end = hole->start;
 	return 0;
 }

@@ -14,7 +14,7 @@
 core_inline int loss_needs_holes(const struct side *side, const struct packet *pkt);
 
 /*
- * Places the segment in its side's sequence space and fills pkt->verdict. holes may be NULL when
+ * Places the segment in its side's sequence space and fills pkt->verdict, whose segments are known. holes may be NULL when
  * loss_needs_holes() said no, or when there was no room for a list (counted as a dropped hole).
  */
 core_inline void loss_classify(const struct flow *flow, struct side *side, const struct side *peer,
@@ -74,11 +74,11 @@ core_inline __u32 loss_acked(const struct side *side, const struct side *peer)
 	return side->next - SEQ_WINDOW_MAX / 4 * 7;
 }
 
-core_cut_inline int loss_gap(struct side *side, const struct side *peer, const struct packet *pkt,
+core_cut_inline int loss_gap(struct side *side, const struct side *peer, struct packet *pkt,
 			     struct holes *holes, __u32 start, __u32 end, __u32 before_start);
 
 core_cut_inline int core_body(loss_gap)(struct side *side, const struct side *peer,
-					const struct packet *pkt, struct holes *holes, __u32 start,
+					struct packet *pkt, struct holes *holes, __u32 start,
 					__u32 end, __u32 before_start)
 {
 	struct hole hole = {
@@ -94,7 +94,7 @@ core_cut_inline int core_body(loss_gap)(struct side *side, const struct side *pe
 	if (holes)
 		holes_add(holes, side, loss_acked(side, peer), &hole);
 	else
-		side->holes_dropped++;
+		pkt->verdict.unlisted++;
 	return 0;
 }
 
@@ -109,19 +109,19 @@ core_inline void loss_advance(struct side *side, __u32 end)
 }
 
 /* A window probe's octet counts as seen once it was acknowledged or passed by. */
-core_inline void loss_settle_probe(struct side *side, const struct side *peer, __u32 seq)
+core_inline void loss_settle_probe(struct side *side, const struct side *peer, struct packet *pkt)
 {
 	__u32 end = side->next + 1;
 
-	if (!loss_is_acked(peer, end) && seq_before(seq, end))
+	if (!loss_is_acked(peer, end) && seq_before(pkt->seq, end))
 		return;
 	loss_advance(side, end);
-	side->unique_bytes++;
+	pkt->verdict.marks |= MARK_PROBE_SEEN;
 }
 
 /* Nothing in it: a keepalive or window probe below next, or an ACK that shows we missed something. */
 core_inline enum segment_class loss_classify_empty(struct side *side, const struct side *peer,
-						   const struct packet *pkt, struct holes *holes)
+						   struct packet *pkt, struct holes *holes)
 {
 	if (seq_after(pkt->seq, side->next)) {
 		loss_gap(side, peer, pkt, holes, side->next, pkt->seq, 0);
@@ -140,12 +140,11 @@ core_inline enum segment_class loss_classify_empty(struct side *side, const stru
 }
 
 /* Octets of [start, end) below next that were never seen; they are marked as seen. */
-core_cut_inline __u32 loss_fill(struct side *side, const struct side *peer,
-				const struct packet *pkt, struct holes *holes, __u32 start,
-				__u32 end);
+core_cut_inline __u32 loss_fill(struct side *side, const struct side *peer, struct packet *pkt,
+				struct holes *holes, __u32 start, __u32 end);
 
 core_cut_inline __u32 core_body(loss_fill)(struct side *side, const struct side *peer,
-					   const struct packet *pkt, struct holes *holes,
+					   struct packet *pkt, struct holes *holes,
 					   __u32 start, __u32 end)
 {
 	__u32 acked = loss_acked(side, peer), filled = 0;
@@ -249,22 +248,11 @@ core_cut int loss_note_again(struct side *side, const struct side *peer, struct 
 core_cut int core_body(loss_note_again)(struct side *side, const struct side *peer,
 					struct packet *pkt, struct holes *holes, __u32 end)
 {
-	__u32 segments;
-
 	if (!side || !peer || !pkt)
 		return 0;
-	segments = pkt->verdict.segments;
 	pkt->verdict.cause = (__u8)evidence_cause(side, peer, pkt, end, side->next);
-	if (pkt->verdict.cause == CAUSE_FAST)
-		side->fast += segments;
-	else if (pkt->verdict.cause == CAUSE_PROBE)
-		side->probe += segments;
-	else
-		side->rto += segments;
-	if (!(pkt->flags & TCP_SYN) && loss_is_acked(peer, end)) {
+	if (!(pkt->flags & TCP_SYN) && loss_is_acked(peer, end))
 		pkt->verdict.spurious = 1;
-		side->spurious += segments;
-	}
 	if (!holes)
 		return 0;
 	if (!(side->bits & SIDE_REPAIR) || loss_is_acked(peer, holes->recover)) {
@@ -286,53 +274,24 @@ core_inline __u32 loss_segments_of(const struct packet *pkt, __u32 bytes)
 	return (bytes + size - 1) / size;
 }
 
-core_inline void loss_note_retransmitted(struct side *side, const struct side *peer,
-					 struct packet *pkt, struct holes *holes, __u32 bytes,
-					 __u32 end, __u32 next)
-{
-	pkt->verdict.segments = loss_segments_of(pkt, bytes);
-	side->retransmitted_segments += pkt->verdict.segments;
-	side->retransmitted_bytes += bytes;
-	if (pkt->flags & TCP_SYN)
-		side->syn_retrans++;
-	else if ((pkt->flags & TCP_FIN) && !seq_after(end, next))
-		side->fin_retrans++;
-	loss_note_again(side, peer, pkt, holes, end);
-}
-
-/* One class, one counter. `seen` octets of the segment were seen before. */
-core_inline void loss_count(struct side *side, const struct side *peer, struct packet *pkt,
-			    struct holes *holes, __u32 seen, __u32 end, __u32 next)
+/* What follows from the class. `seen` octets of the segment were seen before. */
+core_inline void loss_note(struct side *side, const struct side *peer, struct packet *pkt,
+			   struct holes *holes, __u32 seen, __u32 end, __u32 next)
 {
 	/* A SYN's octet comes first and is no payload; a FIN's comes last. */
 	__u32 payload_seen = seen && (pkt->flags & TCP_SYN) ? seen - 1 : seen;
 	__u32 bytes = payload_seen < pkt->payload_bytes ? payload_seen : pkt->payload_bytes;
-	__u32 segments = pkt->verdict.segments;
 
-	side->unique_bytes += pkt->payload_bytes - bytes;
-	switch (pkt->verdict.class) {
-	case SEGMENT_COPY:
-		side->copies += segments;
-		return;
-	case SEGMENT_LATE:
-		side->late += segments;
-		return;
-	case SEGMENT_RETRANSMITTED:
-		loss_note_retransmitted(side, peer, pkt, holes, bytes, end, next);
-		return;
-	case SEGMENT_RECOVERED:
-		side->recovered_segments += segments;
-		side->recovered_bytes += pkt->payload_bytes - bytes;
+	pkt->verdict.again_bytes = bytes;
+	if (pkt->verdict.class == SEGMENT_RETRANSMITTED) {
+		pkt->verdict.segments = loss_segments_of(pkt, bytes);
+		if ((pkt->flags & (TCP_FIN | TCP_SYN)) == TCP_FIN && !seq_after(end, next))
+			pkt->verdict.marks |= MARK_FIN_AGAIN;
+		loss_note_again(side, peer, pkt, holes, end);
+	} else if (pkt->verdict.class == SEGMENT_RECOVERED) {
 		if (holes)
 			holes_note_fill(holes, pkt->seq, end, pkt);
 		loss_note_again(side, peer, pkt, holes, end);
-		return;
-	case SEGMENT_REORDERED:
-		side->reordered += segments;
-		return;
-	case SEGMENT_UNRESOLVED:
-		side->unresolved += segments;
-		return;
 	}
 }
 
@@ -400,7 +359,7 @@ core_inline void loss_classify_octets(const struct flow *flow, struct side *side
 	}
 	if (seq_after(start, next))
 		loss_gap(side, peer, pkt, holes, next, start, 0);
-	loss_count(side, peer, pkt, holes, seen, end, next);
+	loss_note(side, peer, pkt, holes, seen, end, next);
 	loss_advance(side, end);
 	if (pkt->verdict.class != SEGMENT_COPY)
 		evidence_remember(side, pkt);
@@ -426,7 +385,7 @@ core_cut_inline int core_body(loss_move)(struct side *side, const struct side *p
 					 const struct packet *pkt, struct holes *holes)
 {
 	if (holes && side->holes)
-		side->gap_bytes += holes_acked_bytes(holes, loss_acked(side, peer));
+		holes->gap_bytes += holes_acked_bytes(holes, loss_acked(side, peer));
 	if (holes)
 		holes->used = 0;
 	side->next = pkt->seq;
@@ -437,14 +396,14 @@ core_cut_inline int core_body(loss_move)(struct side *side, const struct side *p
 }
 
 /* Far outside: not ours, until several in a row show that the stream really moved. */
-core_inline int loss_is_suspect(struct side *side, const struct side *peer,
-				const struct packet *pkt, struct holes *holes)
+core_inline int loss_is_suspect(struct side *side, const struct side *peer, struct packet *pkt,
+				struct holes *holes)
 {
 	if (seq_in_reach(pkt->seq, side->next)) {
 		side->suspect_run = 0;
 		return 0;
 	}
-	side->suspects++;
+	pkt->verdict.marks |= MARK_OUTSIDE;
 	if (pkt->flags & TCP_RST || ++side->suspect_run < LOSS_SUSPECTS_MAX)
 		return 1;
 	loss_move(side, peer, pkt, holes);
@@ -471,7 +430,7 @@ core_inline void loss_place(const struct flow *flow, struct side *side, const st
 	__u32 len = packet_seq_len(pkt);
 
 	if (side->bits & SIDE_PROBE_PENDING)
-		loss_settle_probe(side, peer, pkt->seq);
+		loss_settle_probe(side, peer, pkt);
 	if (pkt->flags & TCP_RST)
 		return;
 	if (holes) {
@@ -483,10 +442,6 @@ core_inline void loss_place(const struct flow *flow, struct side *side, const st
 		pkt->verdict.class = (__u8)loss_classify_empty(side, peer, pkt, holes);
 	else
 		loss_classify_octets(flow, side, peer, pkt, holes, len);
-	if (pkt->verdict.class == SEGMENT_KEEPALIVE)
-		side->keepalives++;
-	else if (pkt->verdict.class == SEGMENT_WINDOW_PROBE)
-		side->window_probes++;
 	/* A SYN that was captured late: from now on the side's start is known. */
 	if ((pkt->flags & TCP_SYN) && !(side->bits & SIDE_ISN)) {
 		side->bits |= SIDE_ISN;
@@ -497,7 +452,8 @@ core_inline void loss_place(const struct flow *flow, struct side *side, const st
 core_inline void loss_classify(const struct flow *flow, struct side *side, const struct side *peer,
 			       struct packet *pkt, struct holes *holes)
 {
-	pkt->verdict = (struct verdict){.segments = loss_segments(side, peer, pkt)};
+	/* Until it is placed: what is outside, a reset or a probe brings no octets of its stream. */
+	pkt->verdict.again_bytes = pkt->payload_bytes;
 	if (!(side->bits & SIDE_SEQ)) {
 		if (pkt->flags & TCP_RST) /* its number may be anything (RFC 9293, 3.10.7.1) */
 			return;

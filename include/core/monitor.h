@@ -14,6 +14,7 @@
 #include "core/notice.h"
 #include "core/packet.h"
 #include "core/parse.h"
+#include "core/rare.h"
 #include "core/track.h"
 
 enum room_answer {
@@ -36,12 +37,12 @@ static struct flow *host_find_flow(const struct flow_key *key);
 /* Into the flow table, if the key is not there yet. */
 static enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *flow);
 /*
- * Out of the flow table, as it is at the very end. NULL: another CPU, or the reader, was faster, and its
- * record is theirs. What is given back is this CPU's until host_close_flow(), which also lets go of the
- * flow's holes and histograms.
+ * Out of the flow table, as it is at the very end, with what is rare about it. NULL: another CPU, or the reader,
+ * was faster, and its record is theirs. What is given back is this CPU's until host_close_flow(), which also lets
+ * go of all that the flow owned beside it.
  */
-static struct flow *host_take_flow(__u8 door, const struct flow_key *key, struct flow *flow);
-static void host_close_flow(const struct flow_key *key, struct flow *flow);
+static struct flow_whole *host_take_flow(__u8 door, const struct flow_key *key, struct flow *flow);
+static void host_close_flow(const struct flow_key *key, struct flow_whole *whole);
 /* The same for the half-open room, which takes what is newer and forgets the oldest. */
 static struct half_open *host_find_half_open(const struct flow_key *key);
 static enum room_answer host_enter_half_open(const struct flow_key *key,
@@ -57,14 +58,17 @@ static struct holes *host_find_holes(const struct flow_key *key, const struct fl
 				     __u32 direction);
 static struct holes *host_open_holes(const struct flow_key *key, const struct flow *flow,
 				     __u32 direction);
+/* The same for what is rare, of a flow of the table. */
+static struct rare *host_find_rare(const struct flow_key *key, const struct flow *flow, __u32 direction);
+static struct rare *host_open_rare(const struct flow_key *key, const struct flow *flow, __u32 direction);
 /*
  * Round trips to one end: four, of which only the buckets are known, into its histogram, which is opened first
  * where `opens`. 1: taken; 0: there is none; -1: it should have been opened, and found no room.
  */
 static int host_take_samples(const struct flow_key *key, struct flow *flow, __u32 direction,
 			     const __u16 buckets[RTT_WAITING], int opens);
-/* The flow as it is now, with flow->close set; 0, or -1 when the event was lost. */
-static int host_post_flow(const struct flow_key *key, const struct flow *flow);
+/* The flow as it is now, with flow.close set; 0, or -1 when the event was lost. */
+static int host_post_flow(const struct flow_key *key, const struct flow_whole *whole);
 /* The same for what happened to a segment; the event is the host's to fill, see notice_fill(). */
 static int host_post_notice(enum event_type type, const struct flow *flow,
 			    const struct packet *pkt);
@@ -136,26 +140,31 @@ core_inline int filter_matches(const volatile struct monitor_config *config,
 	return 1;
 }
 
-core_inline void monitor_post_flow(__u8 door, const struct flow_key *key, struct flow *flow,
+core_inline void monitor_post_flow(__u8 door, const struct flow_key *key, struct flow_whole *whole,
 				   __u8 close)
 {
-	flow->close = close;
-	if (host_config()->aggregate && !flow->secondary)
-		aggregate_leaving(key, flow);
-	if (host_post_flow(key, flow))
+	whole->flow.close = close;
+	if (host_config()->aggregate && !whole->flow.secondary)
+		aggregate_leaving(key, whole);
+	if (host_post_flow(key, whole))
 		host_count(door, COUNTER_events_lost);
 }
 
-core_inline void monitor_end_flow(__u8 door, const struct flow_key *key, struct flow *found,
-				  __u8 close)
+core_apart int monitor_end_flow(struct flow *found, const struct packet *pkt, __u32 door, __u32 close)
 {
-	struct flow *flow = host_take_flow(door, key, found);
+	struct flow_whole *whole;
+	struct flow_key key;
 
-	if (!flow)
-		return;
-	host_count(door, COUNTER_flows_ended);
-	monitor_post_flow(door, key, flow, close);
-	host_close_flow(key, flow);
+	if (!found || !pkt)
+		return 0;
+	key = pkt->key; /* 6.1 takes no key that lies in an argument of a function apart */
+	whole = host_take_flow((__u8)door, &key, found);
+	if (!whole)
+		return 0;
+	host_count((__u8)door, COUNTER_flows_ended);
+	monitor_post_flow((__u8)door, &key, whole, (__u8)close);
+	host_close_flow(&key, whole);
+	return 0;
 }
 
 /* The flow of the table this packet belongs to, unless it is over: then it is ended. */
@@ -172,7 +181,7 @@ core_inline struct flow *monitor_flow(__u8 door, const struct packet *pkt)
 		return flow;
 	else if (!(pkt->flags & TCP_ACK) && handshake_is_alive(flow, pkt->now_ns))
 		return (struct flow *)0; /* it waits in the first room, until it is answered */
-	monitor_end_flow(door, &pkt->key, flow, close);
+	monitor_end_flow(flow, pkt, door, close);
 	return (struct flow *)0;
 }
 
@@ -265,21 +274,19 @@ core_inline void monitor_notice(__u8 door, enum event_type type, const struct fl
 core_apart int monitor_notices(const struct notice_before *before, const struct flow *flow,
 			       const struct packet *pkt, __u32 door_number)
 {
-	const struct side *side;
 	__u8 door = (__u8)door_number;
 
 	if (!before || !flow || !pkt)
 		return 0;
-	side = &flow->side[pkt->direction & 1];
 	if (!before->proven && flow->proven)
 		monitor_notice(door, EVENT_OPENED, flow, pkt);
 	if (notice_is_refusal(before, flow, pkt))
 		monitor_notice(door, EVENT_REFUSED, flow, pkt);
 	if (notice_is_about_segment(pkt))
 		monitor_notice(door, EVENT_SEGMENT, flow, pkt);
-	if (side->dsack_spurious != before->dsack_spurious)
+	if (pkt->verdict.dsack_spurious)
 		monitor_notice(door, EVENT_SPURIOUS, flow, pkt);
-	if (side->zero_windows != before->zero_windows)
+	if (pkt->verdict.marks & MARK_CLOSED)
 		monitor_notice(door, EVENT_ZERO_WINDOW, flow, pkt);
 	return 0;
 }
@@ -309,6 +316,38 @@ enum half_open_way {
 	WAY_REFUSE, /* the same, but the full flow table did not take it */
 };
 
+/* Of one side of a flow that has just entered the table, where any CPU may count already. */
+core_apart int monitor_enter_rare(__u32 door, __u32 direction)
+{
+	struct half_open_work *work = host_half_open_work((__u8)door);
+	struct rare *rare;
+	struct flow *flow;
+
+	if (!work || !(work->flow.side[direction & 1].bits & SIDE_RARE))
+		return 0;
+	flow = host_find_flow(&work->key);
+	if (!flow)
+		return 0;
+	rare = host_open_rare(&work->key, flow, direction & 1);
+	if (rare)
+		return rare_add(rare, &work->rare[direction & 1]);
+	flow->side[direction & 1].bits ^= SIDE_RARE | SIDE_RARE_REFUSED;
+	host_count((__u8)door, COUNTER_rares_refused);
+	return 0;
+}
+
+/* Into the flow table, with what is rare about it so far. */
+core_inline enum room_answer monitor_enter_flow(__u8 door, struct half_open_work *work)
+{
+	enum room_answer answer = host_enter_flow(&work->key, &work->flow);
+
+	if (answer == ROOM_TAKEN) {
+		monitor_enter_rare(door, 0);
+		monitor_enter_rare(door, 1);
+	}
+	return answer;
+}
+
 /* A first segment. What does not fit is a flow at once. */
 core_inline int monitor_open(__u8 door, const struct packet *pkt, struct half_open_work *work)
 {
@@ -317,11 +356,12 @@ core_inline int monitor_open(__u8 door, const struct packet *pkt, struct half_op
 
 	work->entry.secondary = host_claim(pkt) & 1;
 	if (!fits) {
+		half_open_clear(work);
 		track_open(&work->flow, pkt);
 		work->flow.secondary = work->entry.secondary;
 	}
 	answer = fits ? host_enter_half_open(&work->key, &work->entry)
-		      : host_enter_flow(&work->key, &work->flow);
+		      : monitor_enter_flow(door, work);
 	if (answer == ROOM_KNOWN)
 		return fits ? WAY_ENTRY : WAY_FOUND;
 	if (answer == ROOM_FULL && fits) {
@@ -395,7 +435,7 @@ core_inline void monitor_end_half_open(__u8 door, struct half_open_work *work, _
 	if (host_close_half_open(&work->key))
 		return;
 	host_count(door, COUNTER_half_open_ended);
-	monitor_post_flow(door, &work->key, &work->flow, close);
+	monitor_post_flow(door, &work->key, &work->whole, close);
 }
 
 /* The connection does not go on with this packet: its record leaves. */
@@ -455,7 +495,7 @@ core_cut int core_body(monitor_judge)(const struct packet *pkt, __u32 door)
 		host_count((__u8)door, COUNTER_frames_no_room); /* two CPUs opened the next */
 		return WAY_DONE;
 	}
-	answer = host_enter_flow(&work->key, &work->flow);
+	answer = monitor_enter_flow((__u8)door, work);
 	if (answer == ROOM_FULL)
 		return WAY_REFUSE;
 	host_close_half_open(&work->key);
@@ -479,7 +519,7 @@ core_inline void monitor_put_half_open(struct half_open_work *work)
 core_inline void monitor_refuse(__u8 door, const struct packet *pkt, struct half_open_work *work)
 {
 	host_count(door, COUNTER_flows_refused);
-	monitor_post_flow(door, &work->key, &work->flow, CLOSE_EVICTED);
+	monitor_post_flow(door, &work->key, &work->whole, CLOSE_EVICTED);
 	work->entry.kind = HALF_OPEN_REFUSED;
 	work->entry.start_ns = pkt->now_ns;
 	work->entry.last_after_ns = 0;
@@ -509,7 +549,7 @@ core_cut int core_body(monitor_settle)(const struct packet *pkt, __u32 door, __u
 		monitor_end_half_open((__u8)door, work, CLOSE_REUSED);
 		return 0;
 	}
-	answer = host_enter_flow(&work->key, &work->flow);
+	answer = monitor_enter_flow((__u8)door, work);
 	if (answer == ROOM_FULL) {
 		monitor_refuse((__u8)door, pkt, work);
 		return 0;
@@ -528,6 +568,50 @@ core_inline int monitor_half_open(__u8 door, const struct packet *pkt, struct ha
 		return way;
 	half_open_expand(work);
 	return monitor_judge(pkt, door);
+}
+
+/* ------------------------------------------------------------------ what is rare */
+
+/* A segment was tracked: does it say something of what is rare? */
+core_apart int monitor_rare(struct flow *flow, struct packet *pkt, __u32 door)
+{
+	__u32 direction;
+	struct rare *rare;
+	struct side *side;
+
+	if (!flow || !pkt || !rare_has_news(pkt))
+		return 0;
+	if (pkt->in_work)
+		return half_open_note(host_half_open_work((__u8)door), pkt);
+	direction = pkt->direction & 1;
+	side = &flow->side[direction];
+	rare = host_find_rare(&pkt->key, flow, direction);
+	if (!rare)
+		rare = host_open_rare(&pkt->key, flow, direction);
+	side->bits |= rare ? SIDE_RARE : SIDE_RARE_REFUSED;
+	if (rare)
+		rare_note(rare, pkt);
+	else
+		host_count((__u8)door, COUNTER_rares_refused);
+	return 0;
+}
+
+/* Of one side of a flow that has just been counted as a whole. */
+core_apart int monitor_aggregate_rare(const struct flow *flow, const struct packet *pkt, __u32 door,
+				      __u32 direction)
+{
+	const struct half_open_work *work = host_half_open_work((__u8)door);
+	struct pair_counters *pair;
+	const struct rare *rare;
+
+	if (!flow || !pkt || !work || !(flow->side[direction & 1].bits & SIDE_RARE))
+		return 0;
+	rare = pkt->in_work ? &work->rare[direction & 1]
+			    : host_find_rare(&pkt->key, flow, direction & 1);
+	pair = host_pair_counters(flow->pair);
+	if (rare && pair)
+		pair_add_rare(pair, rare);
+	return 0;
 }
 
 /* ------------------------------------------------------------------ the second room */
@@ -549,7 +633,8 @@ core_inline void monitor_segment(__u8 door, struct packet *pkt)
 		if (way == WAY_DONE)
 			return;
 		flow = &work->flow;
-		if (way == WAY_MOVED || way == WAY_FOUND)
+		pkt->in_work = way == WAY_APART || way == WAY_REFUSE;
+		if (!pkt->in_work)
 			flow = host_find_flow(&pkt->key);
 		if (!flow) { /* another CPU ended it */
 			host_count(door, COUNTER_frames_no_room);
@@ -560,7 +645,7 @@ core_inline void monitor_segment(__u8 door, struct packet *pkt)
 	if (pkt->now_ns < flow_last_ns(flow))
 		host_count(door, COUNTER_times_backwards);
 	if (host_config()->events)
-		before = notice_before(flow, pkt);
+		before = notice_before(flow);
 	common = track_common(flow, pkt);
 	if (common == TRACK_ECHOED && way == WAY_FOUND)
 		monitor_echo(flow, pkt, door);
@@ -571,6 +656,7 @@ core_inline void monitor_segment(__u8 door, struct packet *pkt)
 		}
 		if (track_segment(flow, pkt, holes, peer_holes) == SEGMENT_SUSPECT)
 			host_count(door, COUNTER_segments_suspect);
+		monitor_rare(flow, pkt, door);
 	}
 	monitor_rtt(door, flow, pkt);
 	if (!flow->proven && handshake_proves(flow))
@@ -581,8 +667,10 @@ core_inline void monitor_segment(__u8 door, struct packet *pkt)
 		pkt->of_proven = flow->proven;
 	if (door == DOOR_TC_EGRESS && flow->proven)
 		pkt->asks_owner = !(flow->side[pkt->direction & 1].bits & SIDE_OWNER);
-	if (host_config()->aggregate && flow->proven && !flow->secondary)
-		aggregate_packet(flow, pkt);
+	if (host_config()->aggregate && flow->proven && !flow->secondary && aggregate_packet(flow, pkt) > 0) {
+		monitor_aggregate_rare(flow, pkt, door, 0);
+		monitor_aggregate_rare(flow, pkt, door, 1);
+	}
 	if (host_config()->events && !flow->secondary)
 		monitor_notices(&before, flow, pkt, door);
 	if (way == WAY_APART || way == WAY_REFUSE)

@@ -10,20 +10,14 @@
 
 /* What a flow was like before a segment changed it. */
 struct notice_before {
-	__u32 zero_windows;   /* of the sender */
-	__u32 dsack_spurious; /* of the sender */
 	__u8 proven;
 	__u8 has_synack;
 	__u8 flags; /* of both sides */
 };
 
-core_inline struct notice_before notice_before(const struct flow *flow, const struct packet *pkt)
+core_inline struct notice_before notice_before(const struct flow *flow)
 {
-	const struct side *side = &flow->side[pkt->direction & 1];
-
 	return (struct notice_before){
-		.zero_windows = side->zero_windows,
-		.dsack_spurious = side->dsack_spurious,
 		.proven = flow->proven,
 		.has_synack = flow->has_synack,
 		.flags = flow->side[0].flags | flow->side[1].flags,

@@ -25,6 +25,18 @@ struct sack_block {
 	__u32 end;
 };
 
+/* What else it said that is counted, and rare: see rare.h. */
+enum verdict_marks {
+	MARK_OUTSIDE = 1 << 0,    /* of any possible window, be it that the stream has moved there */
+	MARK_TTL = 1 << 1,        /* another one than before */
+	MARK_PROBE_SEEN = 1 << 2, /* the octet of a window probe before it counts as seen */
+	MARK_CLOSED = 1 << 3,     /* the sender's window closes */
+	MARK_OPENED = 1 << 4,     /* ... and opens again */
+	MARK_SACKS = 1 << 5,      /* its SACK blocks count */
+	MARK_DSACK = 1 << 6,      /* the first of them is one */
+	MARK_FIN_AGAIN = 1 << 7,  /* its FIN was sent before */
+};
+
 struct verdict {
 	__u8 class;    /* enum segment_class */
 	__u8 cause;    /* enum segment_cause */
@@ -33,9 +45,11 @@ struct verdict {
 	__u32 segments; /* wire segments it stands for */
 	__u64 rtt_ns;   /* round trip to its sender that it closed; valid with has_rtt */
 	__u64 zero_window_ns; /* the sender's window opens again, after so long */
+	__u32 again_bytes;    /* of its payload: no news */
 	__u8 has_rtt;
 	__u8 dsack_spurious; /* it calls a repeat of the other end needless */
-	__u8 reserved[6];
+	__u8 marks;          /* enum verdict_marks */
+	__u8 unlisted;       /* holes it made, for which there was no list */
 };
 
 /* Between two hops, see parse.h; valid only while a frame goes by hops. */
@@ -85,7 +99,7 @@ struct packet {
 	__u8 icmp;      /* enum flow_icmp: not a segment, but an error that quotes one */
 	__u8 asks_owner; /* its sender is a side of which nobody knows yet whose socket it is */
 	__u8 of_proven;  /* its flow is proven; only with config.transit */
-	__u8 reserved;
+	__u8 in_work;    /* its flow is that of the working space, and what is rare about it beside it there */
 	__u32 options_len; /* of options, as captured */
 	__u32 joint;       /* see verifier_joins() */
 	struct verdict verdict;    /* what tracking found out about it */

@@ -19,7 +19,7 @@ core_inline void track_open(struct flow *ret_flow, const struct packet *pkt);
  * as for loss_classify(), peer_holes those of the other one as for window_note().
  */
 core_apart int track_segment(struct flow *flow, struct packet *pkt, struct holes *holes,
-			     const struct holes *peer_holes);
+			     struct holes *peer_holes);
 
 /* Mid-stream nobody saw who opened: clients use high ports, and usually speak first. */
 core_inline __u8 track_guess_opener(const struct packet *pkt)
@@ -43,20 +43,16 @@ core_inline void track_open(struct flow *ret_flow, const struct packet *pkt)
 	ret_flow->opener = track_guess_opener(pkt);
 }
 
-core_inline void track_count(struct side *side, const struct side *peer, const struct packet *pkt)
+core_inline void track_count(struct side *side, struct packet *pkt)
 {
 	if (pkt->now_ns > side->last_ns)
 		side->last_ns = pkt->now_ns;
 	side->frames++;
-	side->segments += loss_segments(side, peer, pkt);
+	side->segments += pkt->verdict.segments;
 	side->wire_bytes += pkt->wire_bytes;
 	side->payload_bytes += pkt->payload_bytes;
-	side->ecn_ce += pkt->ecn == 3;
-	if (!(pkt->flags & TCP_SYN)) { /* on a SYN they only negotiate (RFC 3168, 6.1.1) */
-		side->ecn_ece += !!(pkt->flags & TCP_ECE);
-		side->ecn_cwr += !!(pkt->flags & TCP_CWR);
-	}
-	side->ttl_changes += (side->bits & SIDE_TTL) && side->ttl != pkt->ttl;
+	if ((side->bits & SIDE_TTL) && side->ttl != pkt->ttl)
+		pkt->verdict.marks |= MARK_TTL;
 	side->ttl = pkt->ttl;
 	side->bits |= SIDE_TTL;
 }
@@ -90,7 +86,6 @@ core_inline void track_common_octets(struct side *side, const struct packet *pkt
 {
 	__u32 end = pkt->seq + pkt->payload_bytes;
 
-	side->unique_bytes += pkt->payload_bytes;
 	side->next = end;
 	side->bits &= ~SIDE_FILLED;
 	if (end - side->first_seq > SEQ_WINDOW_MAX)
@@ -219,7 +214,8 @@ core_cut_inline int core_body(track_place)(struct flow *flow, struct packet *pkt
 	if (pkt->now_ns < flow->start_ns)
 		flow->start_ns = pkt->now_ns;
 	track_options(side, pkt);
-	track_count(side, peer, pkt);
+	pkt->verdict = (struct verdict){.segments = loss_segments(side, peer, pkt)};
+	track_count(side, pkt);
 	track_loss(flow, pkt, holes);
 	return 0;
 }
@@ -242,7 +238,7 @@ core_leaf int track_rtt(struct side *side, const struct side *peer, struct packe
 }
 
 core_leaf int track_window(struct side *side, const struct side *peer, struct packet *pkt,
-			   const struct holes *peer_holes)
+			   struct holes *peer_holes)
 {
 	if (!side || !peer || !pkt)
 		return 0;
@@ -252,10 +248,10 @@ core_leaf int track_window(struct side *side, const struct side *peer, struct pa
 
 /* What it says. */
 core_cut_inline int track_learn(struct flow *flow, struct packet *pkt,
-				const struct holes *peer_holes);
+				struct holes *peer_holes);
 
 core_cut_inline int core_body(track_learn)(struct flow *flow, struct packet *pkt,
-					   const struct holes *peer_holes)
+					   struct holes *peer_holes)
 {
 	struct side *side = &flow->side[pkt->direction & 1];
 	const struct side *peer = &flow->side[!(pkt->direction & 1)];
@@ -276,7 +272,7 @@ core_cut_inline int core_body(track_learn)(struct flow *flow, struct packet *pkt
 }
 
 core_apart int track_segment(struct flow *flow, struct packet *pkt, struct holes *holes,
-			     const struct holes *peer_holes)
+			     struct holes *peer_holes)
 {
 	if (!flow || !pkt)
 		return SEGMENT_PLAIN;

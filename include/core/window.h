@@ -14,7 +14,7 @@
  * repeated, when window_is_dsack() says that this segment reports a duplicate; else NULL.
  */
 core_inline void window_note(struct side *side, const struct side *peer, struct packet *pkt,
-			     const struct holes *peer_holes);
+			     struct holes *peer_holes);
 
 /* RFC 5681, 2: same ACK, same window, nothing in it, something outstanding. */
 core_inline int window_is_dup_ack(const struct side *side, const struct side *peer,
@@ -46,19 +46,18 @@ core_inline int window_is_closed_by(const struct packet *pkt)
 
 core_inline void window_set(struct side *side, struct packet *pkt)
 {
-	int was_zero = side->zero_window_since_ns != 0;
+	int was_zero = !!(side->bits & SIDE_ZERO_WINDOW);
 	int is_zero = !pkt->window && !(pkt->flags & TCP_FIN);
 
 	side->raw_window = pkt->window;
 	side->bits |= SIDE_WINDOW;
 	if (is_zero && !was_zero) {
-		side->zero_windows++;
-		side->zero_window_since_ns = pkt->now_ns;
+		if (pkt->now_ns) /* which would stand for a window that is open */
+			side->bits |= SIDE_ZERO_WINDOW;
+		pkt->verdict.marks |= MARK_CLOSED;
 	} else if (!is_zero && was_zero) {
-		if (pkt->now_ns > side->zero_window_since_ns)
-			pkt->verdict.zero_window_ns = pkt->now_ns - side->zero_window_since_ns;
-		side->zero_window_ns += pkt->verdict.zero_window_ns;
-		side->zero_window_since_ns = 0;
+		side->bits &= ~SIDE_ZERO_WINDOW;
+		pkt->verdict.marks |= MARK_OPENED;
 	}
 }
 
@@ -66,35 +65,36 @@ core_inline void window_set(struct side *side, struct packet *pkt)
  * Does it call needless what was sent again and not known to be so? As often as that was sent again
  * and no oftener: an ACK that was copied on its way says the same once more.
  */
-core_cut_inline int window_note_dsack(struct side *side, struct packet *pkt,
-				      const struct holes *peer_holes);
+core_cut_inline int window_note_dsack(const struct side *side, struct packet *pkt,
+				      struct holes *peer_holes);
 
-core_cut_inline int core_body(window_note_dsack)(struct side *side, struct packet *pkt,
-						 const struct holes *peer_holes)
+core_cut_inline int core_body(window_note_dsack)(const struct side *side, struct packet *pkt,
+						 struct holes *peer_holes)
 {
 	__u32 start = pkt->sack[0].start;
 	__u32 repeats = holes_repeated(peer_holes, start, pkt->sack[0].end, 1);
 
-	side->dsacks++;
-	if (side->dsack_start != start)
-		side->dsack_count = 0;
-	if (side->dsack_count >= repeats)
+	(void)side;
+	if (!peer_holes)
 		return 0;
-	side->dsack_start = start;
-	side->dsack_count++;
-	side->dsack_spurious++;
+	if (peer_holes->dsack_start != start)
+		peer_holes->dsack_count = 0;
+	if (peer_holes->dsack_count >= repeats)
+		return 0;
+	peer_holes->dsack_start = start;
+	peer_holes->dsack_count++;
 	pkt->verdict.dsack_spurious = 1;
 	return 0;
 }
 
 /* The first block of a D-SACK is what came twice; the highest of the others is what came out of order. */
 core_inline void window_note_sack(struct side *side, const struct side *peer,
-				  struct packet *pkt, const struct holes *peer_holes)
+				  struct packet *pkt, struct holes *peer_holes)
 {
 	int dsack = window_is_dsack(pkt);
 	__u32 i;
 
-	side->sacks += pkt->sack_count;
+	pkt->verdict.marks |= dsack ? MARK_SACKS | MARK_DSACK : MARK_SACKS;
 	if (dsack)
 		window_note_dsack(side, pkt, peer_holes);
 	for (i = (__u32)dsack; i < 4 && i < pkt->sack_count; i++) {
@@ -135,7 +135,7 @@ core_inline int window_is_full(const struct side *side, const struct side *peer,
 }
 
 core_inline void window_note(struct side *side, const struct side *peer, struct packet *pkt,
-			     const struct holes *peer_holes)
+			     struct holes *peer_holes)
 {
 	side->window_full += (__u32)window_is_full(side, peer, pkt);
 	if (!(pkt->flags & TCP_ACK) || (pkt->flags & TCP_RST))

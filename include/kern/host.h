@@ -143,23 +143,70 @@ core_inline void host_close_side(const struct flow_key *key, const struct flow *
 		bpf_map_delete_elem(&holes, &holes_key);
 	if (flow->side[direction].bits & SIDE_HISTOGRAM)
 		bpf_map_delete_elem(&histograms, &holes_key);
+	if (flow->side[direction].bits & SIDE_RARE)
+		bpf_map_delete_elem(&rares, &holes_key);
+}
+
+core_inline struct rare *host_find_rare(const struct flow_key *key, const struct flow *flow,
+					__u32 direction)
+{
+	struct holes_key holes_key = {.flow = *key, .direction = direction};
+
+	(void)flow;
+	return bpf_map_lookup_elem(&rares, &holes_key);
+}
+
+core_inline struct rare *host_open_rare(const struct flow_key *key, const struct flow *flow,
+					__u32 direction)
+{
+	struct holes_key holes_key = {.flow = *key, .direction = direction};
+	__u32 zero = 0;
+	struct rare *none = bpf_map_lookup_elem(&no_rare, &zero);
+
+	(void)flow;
+	if (!none)
+		return (struct rare *)0;
+	bpf_map_update_elem(&rares, &holes_key, none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&rares, &holes_key);
+}
+
+/* What is rare about a side of a flow that was taken. */
+core_apart int host_take_rare(struct half_open_work *work, const struct flow_key *key, __u32 direction)
+{
+	const struct rare *rare;
+	struct rare *taken;
+
+	if (!work || !key)
+		return 0;
+	taken = &work->rare[direction & 1];
+	__builtin_memset(taken, 0, sizeof(*taken));
+	if (!(work->flow.side[direction & 1].bits & SIDE_RARE))
+		return 0;
+	rare = host_find_rare(key, &work->flow, direction & 1);
+	if (rare)
+		*taken = *rare;
+	return 0;
 }
 
 /* Deleting succeeds for one only; the kernel may give its memory to another flow at once. */
-core_inline struct flow *host_take_flow(__u8 door, const struct flow_key *key, struct flow *flow)
+core_inline struct flow_whole *host_take_flow(__u8 door, const struct flow_key *key, struct flow *flow)
 {
 	struct half_open_work *work = host_half_open_work(door);
 
 	if (!work)
-		return (struct flow *)0;
+		return (struct flow_whole *)0;
 	work->flow = *flow;
-	return bpf_map_delete_elem(&flows, key) ? (struct flow *)0 : &work->flow;
+	if (bpf_map_delete_elem(&flows, key))
+		return (struct flow_whole *)0;
+	host_take_rare(work, key, 0);
+	host_take_rare(work, key, 1);
+	return &work->whole;
 }
 
-core_inline void host_close_flow(const struct flow_key *key, struct flow *flow)
+core_inline void host_close_flow(const struct flow_key *key, struct flow_whole *whole)
 {
-	host_close_side(key, flow, 0);
-	host_close_side(key, flow, 1);
+	host_close_side(key, &whole->flow, 0);
+	host_close_side(key, &whole->flow, 1);
 }
 
 core_inline struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,
@@ -224,23 +271,23 @@ core_inline int host_take_samples(const struct flow_key *key, struct flow *flow,
 	return 1;
 }
 
-core_inline void host_settle(const struct flow_key *key, struct flow *copy, __u32 direction)
+core_inline void host_settle(const struct flow_key *key, struct flow_whole *copy, __u32 direction)
 {
-	__u32 bits = copy->side[direction].bits;
+	__u32 bits = copy->flow.side[direction].bits;
 
 	flow_settle(copy, direction,
-		    bits & SIDE_HOLES ? host_find_holes(key, copy, direction) : (struct holes *)0,
-		    bits & SIDE_HISTOGRAM ? host_find_histogram(key, copy, direction)
+		    bits & SIDE_HOLES ? host_find_holes(key, &copy->flow, direction) : (struct holes *)0,
+		    bits & SIDE_HISTOGRAM ? host_find_histogram(key, &copy->flow, direction)
 					  : (struct histogram *)0);
 }
 
-core_cut int host_post_apart(const struct flow_key *key, const struct flow *flow);
+core_cut int host_post_apart(const struct flow_key *key, const struct flow_whole *whole);
 
-core_cut int core_body(host_post_apart)(const struct flow_key *key, const struct flow *flow)
+core_cut int core_body(host_post_apart)(const struct flow_key *key, const struct flow_whole *whole)
 {
 	struct flow_event *event;
 
-	if (!key || !flow)
+	if (!key || !whole)
 		return -1;
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event)
@@ -248,17 +295,17 @@ core_cut int core_body(host_post_apart)(const struct flow_key *key, const struct
 	event->type = EVENT_FLOW_CLOSED;
 	event->reserved = 0;
 	event->key = *key;
-	event->flow = *flow;
-	host_settle(key, &event->flow, 0);
-	host_settle(key, &event->flow, 1);
+	event->whole = *whole;
+	host_settle(key, &event->whole, 0);
+	host_settle(key, &event->whole, 1);
 	/* Waking the reader costs 9 us; it comes by on its own timer. */
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	return 0;
 }
 
-core_inline int host_post_flow(const struct flow_key *key, const struct flow *flow)
+core_inline int host_post_flow(const struct flow_key *key, const struct flow_whole *whole)
 {
-	return host_post_apart(key, flow);
+	return host_post_apart(key, whole);
 }
 
 core_inline int host_post_notice(enum event_type type, const struct flow *flow,

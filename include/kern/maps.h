@@ -50,6 +50,15 @@ struct {
 	__type(value, struct holes);
 } holes __weak SEC(".maps");
 
+/* What few segments say, by direction. As many as there are flows; see attach_resize(). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 131072);
+	__type(key, struct holes_key);
+	__type(value, struct rare);
+} rares __weak SEC(".maps");
+
 /* Round trips of flows with many samples. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -122,7 +131,7 @@ struct {
 	__type(value, struct scratch);
 } scratch __weak SEC(".maps");
 
-/* What a new hole list, and a new histogram, look like; never written. */
+/* What a new hole list, a new histogram and new rare counts look like; never written. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -136,6 +145,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct histogram);
 } no_samples __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct rare);
+} no_rare __weak SEC(".maps");
 
 /*
  * Labels: groups by prefix, one map for odd generations and one for even ones, so that new labels are

@@ -180,7 +180,7 @@ core_numbers int older_learn(__u32 where)
 				      (struct holes *)(long)(where & WHERE_PEER_HOLES));
 }
 
-core_inline int track_learn(struct flow *flow, struct packet *pkt, const struct holes *peer_holes)
+core_inline int track_learn(struct flow *flow, struct packet *pkt, struct holes *peer_holes)
 {
 	return older_learn(older_where(flow, pkt) | (peer_holes ? WHERE_PEER_HOLES : 0));
 }
@@ -227,7 +227,7 @@ core_numbers int older_gap(__u32 where, __u32 start, __u32 end, __u32 before_sta
 				   before_start);
 }
 
-core_inline int loss_gap(struct side *side, const struct side *peer, const struct packet *pkt,
+core_inline int loss_gap(struct side *side, const struct side *peer, struct packet *pkt,
 			 struct holes *holes, __u32 start, __u32 end, __u32 before_start)
 {
 	(void)peer;
@@ -244,7 +244,7 @@ core_numbers __u32 older_fill(__u32 where, __u32 start, __u32 end)
 	return core_body(loss_fill)(view.side, view.peer, view.pkt, view.holes, start, end);
 }
 
-core_inline __u32 loss_fill(struct side *side, const struct side *peer, const struct packet *pkt,
+core_inline __u32 loss_fill(struct side *side, const struct side *peer, struct packet *pkt,
 			    struct holes *holes, __u32 start, __u32 end)
 {
 	(void)peer;
@@ -292,8 +292,8 @@ core_numbers int older_note_dsack(__u32 where)
 	return core_body(window_note_dsack)(view.side, view.pkt, view.peer_holes);
 }
 
-core_inline int window_note_dsack(struct side *side, struct packet *pkt,
-				  const struct holes *peer_holes)
+core_inline int window_note_dsack(const struct side *side, struct packet *pkt,
+				  struct holes *peer_holes)
 {
 	return older_note_dsack(older_where_side(side, pkt) |
 				(peer_holes ? WHERE_PEER_HOLES : 0));
@@ -368,35 +368,35 @@ core_inline int half_open_amend(struct half_open_work *work, __u32 step)
 
 /* ------------------------------------------------------------------ what flows give when they leave */
 
-core_numbers int older_post(__u32 where)
+core_numbers int older_post(__u32 door)
 {
-	struct older_view view;
+	struct half_open_work *work = older_work(door);
+	struct packet *pkt = older_packet(door);
 
-	if (!older_see(where, &view))
-		return -1;
-	return core_body(host_post_apart)(&view.pkt->key, view.flow);
+	return work && pkt ? core_body(host_post_apart)(&pkt->key, &work->whole) : -1;
 }
 
-/* A flow ends under the key of the packet at hand. */
-core_inline int host_post_apart(const struct flow_key *key, const struct flow *flow)
+/* A flow ends in the working space, under the key of the packet at hand. */
+core_inline int host_post_apart(const struct flow_key *key, const struct flow_whole *whole)
 {
 	(void)key;
-	return older_post(older_where_flow(flow));
+	(void)whole;
+	return older_post(older_door());
 }
 
-core_numbers int older_aggregate_leaving(__u32 where)
+core_numbers int older_aggregate_leaving(__u32 door)
 {
-	struct older_view view;
+	struct half_open_work *work = older_work(door);
+	struct packet *pkt = older_packet(door);
 
-	if (!older_see(where, &view))
-		return 0;
-	return core_body(aggregate_leaving)(&view.pkt->key, view.flow);
+	return work && pkt ? core_body(aggregate_leaving)(&pkt->key, &work->whole) : 0;
 }
 
-core_inline int aggregate_leaving(const struct flow_key *key, struct flow *flow)
+core_inline int aggregate_leaving(const struct flow_key *key, struct flow_whole *whole)
 {
 	(void)key;
-	return older_aggregate_leaving(older_where_flow(flow));
+	(void)whole;
+	return older_aggregate_leaving(older_door());
 }
 
 core_numbers int older_aggregate_packet(__u32 where)

@@ -49,7 +49,6 @@ static void make_side(struct side *side, uint64_t last_ns, uint32_t segments, ui
 		.last_ns = last_ns,
 		.wire_bytes = bytes + 66ull * segments,
 		.payload_bytes = bytes,
-		.unique_bytes = bytes,
 		.frames = segments,
 		.segments = segments,
 		.bits = SIDE_SEQ | SIDE_ISN | SIDE_WSCALE,
@@ -65,14 +64,18 @@ static void make_side(struct side *side, uint64_t last_ns, uint32_t segments, ui
 	};
 }
 
-static void make_trouble(struct side *side)
+static void make_trouble(struct record *record, uint32_t index)
 {
-	side->retransmitted_segments = side->fast = 2;
-	side->retransmitted_bytes = 2920;
-	side->recovered_segments = 1;
-	side->recovered_bytes = 1460;
+	struct side *side = &record->flow.side[index];
+	struct rare *rare = &record->rare[index];
+
+	side->bits |= SIDE_RARE;
+	rare->retransmitted_segments = rare->fast = 2;
+	rare->retransmitted_bytes = rare->again_bytes = 2920;
+	rare->recovered_segments = 1;
+	rare->recovered_bytes = 1460;
 	side->dup_acks = 7;
-	side->sacks = 5;
+	rare->sacks = 5;
 	side->window_full = 3;
 }
 
@@ -104,7 +107,7 @@ static void make_record(struct record *record, uint32_t number, uint64_t after_n
 	make_side(&record->flow.side[0], last_ns, 6, 500 + next_random() % 1000);
 	make_side(&record->flow.side[1], last_ns + 100000, 12, 2000 + next_random() % 20000);
 	if (number % 8 == 7)
-		make_trouble(&record->flow.side[number / 8 % 2]);
+		make_trouble(record, number / 8 % 2);
 }
 
 #endif

@@ -22,7 +22,7 @@ static struct exporter *exporter; /* NULL: only read */
 static uint64_t shown;
 
 /* As watch.c does. */
-static void on_flow(void *context, const struct flow_key *key, const struct flow *flow)
+static void on_flow(void *context, const struct flow_key *key, const struct flow_whole *whole)
 {
 	struct record record;
 
@@ -30,7 +30,7 @@ static void on_flow(void *context, const struct flow_key *key, const struct flow
 	shown++;
 	if (!exporter)
 		return;
-	record = (struct record){.key = *key, .flow = *flow, .wall_offset_ns = 1764201600 * (int64_t)S, .iface = "eth0"};
+	record = (struct record){.key = *key, .whole = *whole, .wall_offset_ns = 1764201600 * (int64_t)S, .iface = "eth0"};
 	export_record(exporter, &record);
 }
 

@@ -21,11 +21,11 @@
 
 static uint64_t shown;
 
-static void on_flow(void *context, const struct flow_key *key, const struct flow *flow)
+static void on_flow(void *context, const struct flow_key *key, const struct flow_whole *whole)
 {
 	(void)context;
 	(void)key;
-	(void)flow;
+	(void)whole;
 	shown++;
 }
 

@@ -28,12 +28,14 @@ static void must(int claim, const char *what)
 	abort();
 }
 
-static void show_flow(void *context, const struct flow_key *key, const struct flow *flow)
+static void show_flow(void *context, const struct flow_key *key, const struct flow_whole *whole)
 {
+	const struct flow *flow = &whole->flow;
+
 	(void)context;
 	(void)key;
-	must(flow->side[0].unique_bytes <= flow->side[0].payload_bytes, "unique <= payload");
-	must(flow->side[1].unique_bytes <= flow->side[1].payload_bytes, "unique <= payload");
+	must(whole->rare[0].again_bytes <= flow->side[0].payload_bytes, "again <= payload");
+	must(whole->rare[1].again_bytes <= flow->side[1].payload_bytes, "again <= payload");
 	must(flow->side[0].holes <= HOLES_MAX && flow->side[1].holes <= HOLES_MAX, "holes <= 64");
 }
 

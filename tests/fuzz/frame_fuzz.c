@@ -44,13 +44,15 @@ static size_t frame_len(const uint8_t *script, size_t size)
 
 /* ---------------------------------------------------------------- playing */
 
-static void check_flow(void *context, const struct flow_key *key, const struct flow *flow)
+static void check_flow(void *context, const struct flow_key *key, const struct flow_whole *whole)
 {
+	const struct flow *flow = &whole->flow;
+
 	(void)context;
 	must(memcmp(&key->addr[0], &key->addr[1], sizeof(key->addr[0])) <= 0);
 	must(flow->side[0].frames + flow->side[1].frames > 0);
-	must(flow->side[0].unique_bytes <= flow->side[0].payload_bytes);
-	must(flow->side[1].unique_bytes <= flow->side[1].payload_bytes);
+	must(whole->rare[0].again_bytes <= flow->side[0].payload_bytes);
+	must(whole->rare[1].again_bytes <= flow->side[1].payload_bytes);
 }
 
 static void check_event(void *context, const struct segment_event *event)

@@ -24,7 +24,7 @@ struct run {
 	__u32 shift[2];
 	__u64 now_ns;
 	__u32 next[PORTS][2]; /* where the script believes each stream to be, before the shift */
-	struct flow shown[SHOWN_MAX];
+	struct flow_whole shown[SHOWN_MAX];
 	__u64 noticed[SEGMENT_SUSPECT + 1]; /* wire segments, by class */
 	unsigned int ended;
 };
@@ -46,21 +46,23 @@ static const struct monitor_config config = {
 		}                                                                                  \
 	} while (0)
 
-static void check_side(const struct side *side)
+static void check_side(const struct side *side, const struct rare *rare)
 {
+	__u64 unique_bytes = side->payload_bytes - rare->again_bytes;
+
 	must(side->holes <= HOLES_MAX);
-	must(side->unique_bytes <= side->payload_bytes);
-	must(side->retransmitted_bytes <= side->payload_bytes);
-	must(side->unique_bytes + side->retransmitted_bytes <= side->payload_bytes);
-	must(side->syn_retrans + side->fin_retrans <= side->retransmitted_segments);
-	must(side->retransmitted_segments <= side->segments);
+	must(rare->again_bytes <= side->payload_bytes);
+	must(rare->retransmitted_bytes <= side->payload_bytes);
+	must(unique_bytes + rare->retransmitted_bytes <= side->payload_bytes);
+	must(rare->syn_retrans + rare->fin_retrans <= rare->retransmitted_segments);
+	must(rare->retransmitted_segments <= side->segments);
 	must(side->segments >= side->frames);
-	must(side->fast + side->rto + side->probe ==
-	     side->retransmitted_segments + side->recovered_segments);
-	must(side->spurious <= side->retransmitted_segments + side->recovered_segments);
-	must(side->recovered_bytes <= side->unique_bytes);
-	must(side->keepalives + side->window_probes <= side->frames);
-	must(side->suspects <= side->frames);
+	must(rare->fast + rare->rto + rare->probe ==
+	     rare->retransmitted_segments + rare->recovered_segments);
+	must(rare->spurious <= rare->retransmitted_segments + rare->recovered_segments);
+	must(rare->recovered_bytes <= unique_bytes);
+	must(rare->keepalives + rare->window_probes <= side->frames);
+	must(rare->suspects <= side->frames);
 	must(side->suspect_run < LOSS_SUSPECTS_MAX);
 	must(side->dup_acks <= side->frames);
 	must(side->orderly <= 2);
@@ -82,14 +84,16 @@ static void check_opening(const struct flow *flow)
 	must(!flow->has_syn || flow->role == ROLE_SEEN);
 }
 
-static void check_flow(const struct flow *flow)
+static void check_flow(const struct flow_whole *whole)
 {
+	const struct flow *flow = &whole->flow;
+
 	must(flow->opener <= 1);
 	must(flow->close <= CLOSE_END_OF_CAPTURE);
 	must(flow->start_ns <= flow_last_ns(flow));
 	check_opening(flow);
-	check_side(&flow->side[0]);
-	check_side(&flow->side[1]);
+	check_side(&flow->side[0], &whole->rare[0]);
+	check_side(&flow->side[1], &whole->rare[1]);
 }
 
 static void check_counters(const struct run *run)
@@ -106,16 +110,16 @@ static void check_counters(const struct run *run)
 
 /* ------------------------------------------------------------------ playing */
 
-static void show_flow(void *context, const struct flow_key *key, const struct flow *flow)
+static void show_flow(void *context, const struct flow_key *key, const struct flow_whole *whole)
 {
 	struct run *run = context;
 
 	(void)key;
-	check_flow(flow);
-	if (flow->close == CLOSE_OPEN)
+	check_flow(whole);
+	if (whole->flow.close == CLOSE_OPEN)
 		return;
 	must(run->ended < SHOWN_MAX);
-	run->shown[run->ended++] = *flow;
+	run->shown[run->ended++] = *whole;
 }
 
 static void note_event(void *context, const struct segment_event *event)
@@ -137,14 +141,14 @@ static void check_events(const struct run *run)
 	unsigned int i;
 
 	for (i = 0; i < 2 * run->ended; i++) {
-		const struct side *side = &run->shown[i / 2].side[i % 2];
+		const struct rare *rare = &run->shown[i / 2].rare[i % 2];
 
-		counted[SEGMENT_COPY] += side->copies;
-		counted[SEGMENT_LATE] += side->late;
-		counted[SEGMENT_RETRANSMITTED] += side->retransmitted_segments;
-		counted[SEGMENT_RECOVERED] += side->recovered_segments;
-		counted[SEGMENT_REORDERED] += side->reordered;
-		counted[SEGMENT_UNRESOLVED] += side->unresolved;
+		counted[SEGMENT_COPY] += rare->copies;
+		counted[SEGMENT_LATE] += rare->late;
+		counted[SEGMENT_RETRANSMITTED] += rare->retransmitted_segments;
+		counted[SEGMENT_RECOVERED] += rare->recovered_segments;
+		counted[SEGMENT_REORDERED] += rare->reordered;
+		counted[SEGMENT_UNRESOLVED] += rare->unresolved;
 	}
 	for (i = SEGMENT_COPY; i <= SEGMENT_UNRESOLVED; i++)
 		must(run->noticed[i] == counted[i]);
@@ -276,14 +280,14 @@ static void forget_numbers(struct side *side)
 	int i;
 
 	side->next = side->ack = side->first_seq = side->synack_ack = 0;
-	side->sack_high = side->holes_checked = side->dsack_start = 0;
+	side->sack_high = side->holes_checked = 0;
 	for (i = 0; i < RTT_PROBES; i++)
 		side->probe_id[i] = 0;
 	for (i = 0; i < RECENT_SEGMENTS; i++)
 		side->recent[i].seq = 0;
 }
 
-static void check_same_flow(const struct flow *a, const struct flow *b)
+static void check_same_flow(const struct flow_whole *a, const struct flow_whole *b)
 {
 	const __u8 *x = (const __u8 *)a, *y = (const __u8 *)b;
 	size_t at;
@@ -304,10 +308,10 @@ static void check_same(struct run *a, struct run *b)
 
 	must(a->ended == b->ended);
 	for (i = 0; i < a->ended; i++) {
-		forget_numbers(&a->shown[i].side[0]);
-		forget_numbers(&a->shown[i].side[1]);
-		forget_numbers(&b->shown[i].side[0]);
-		forget_numbers(&b->shown[i].side[1]);
+		forget_numbers(&a->shown[i].flow.side[0]);
+		forget_numbers(&a->shown[i].flow.side[1]);
+		forget_numbers(&b->shown[i].flow.side[0]);
+		forget_numbers(&b->shown[i].flow.side[1]);
 		check_same_flow(&a->shown[i], &b->shown[i]);
 	}
 }

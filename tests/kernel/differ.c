@@ -38,7 +38,7 @@
 
 struct row {
 	struct flow_key key;
-	struct flow flow;
+	struct flow_whole whole;
 };
 
 /* What one of the two said of an epoch. */
@@ -98,11 +98,12 @@ static void *grown(void *array, size_t count, size_t *size, size_t bytes)
 	return array;
 }
 
-static void note_flow(struct account *account, const struct flow_key *key, const struct flow *flow)
+static void note_flow(struct account *account, const struct flow_key *key,
+		      const struct flow_whole *whole)
 {
 	account->rows = grown(account->rows, account->row_count, &account->row_size,
 			      sizeof(*account->rows));
-	account->rows[account->row_count++] = (struct row){*key, *flow};
+	account->rows[account->row_count++] = (struct row){*key, *whole};
 }
 
 static void note_event(struct account *account, const struct segment_event *event)
@@ -113,16 +114,17 @@ static void note_event(struct account *account, const struct segment_event *even
 }
 
 /* A flow the tables still held has no reason yet: replay_finish() gives it. */
-static void on_program_flow(void *context, const struct flow_key *key, struct flow *flow)
+static void on_program_flow(void *context, const struct flow_key *key, struct flow_whole *whole)
 {
 	struct differ *differ = context;
+	struct flow *flow = &whole->flow;
 
 	if (flow->close == CLOSE_OPEN && (flow_is_closed(flow) ||
 	    flow_is_over(flow, &differ->config, differ->kernel.last_ns)))
 		flow->close = flow_close_reason(flow);
 	else if (flow->close == CLOSE_OPEN)
 		flow->close = CLOSE_END_OF_CAPTURE;
-	note_flow(&differ->kernel, key, flow);
+	note_flow(&differ->kernel, key, whole);
 }
 
 static void on_program_event(void *context, const struct segment_event *event)
@@ -130,9 +132,9 @@ static void on_program_event(void *context, const struct segment_event *event)
 	note_event(&((struct differ *)context)->kernel, event);
 }
 
-static void on_native_flow(void *context, const struct flow_key *key, const struct flow *flow)
+static void on_native_flow(void *context, const struct flow_key *key, const struct flow_whole *whole)
 {
-	note_flow(&((struct differ *)context)->native, key, flow);
+	note_flow(&((struct differ *)context)->native, key, whole);
 }
 
 static void on_native_event(void *context, const struct segment_event *event)
@@ -219,9 +221,9 @@ static int by_key_and_start(const void *a, const void *b)
 	const struct row *x = a, *y = b;
 	int order = memcmp(&x->key, &y->key, sizeof(x->key));
 
-	if (!order && x->flow.start_ns != y->flow.start_ns)
-		order = x->flow.start_ns < y->flow.start_ns ? -1 : 1;
-	return order ? order : memcmp(&x->flow, &y->flow, sizeof(x->flow));
+	if (!order && x->whole.flow.start_ns != y->whole.flow.start_ns)
+		order = x->whole.flow.start_ns < y->whole.flow.start_ns ? -1 : 1;
+	return order ? order : memcmp(&x->whole, &y->whole, sizeof(x->whole));
 }
 
 static bool flows_agree(struct differ *differ)
@@ -286,7 +288,7 @@ static void print_rows(const struct account *account, const char *who, const str
 	if (sink_open(&sink, NULL) || export_open(&exporter, FORMAT_NDJSON, sink, false, NULL, 0, NULL))
 		return;
 	for (i = 0; i < account->row_count; i++) {
-		struct record record = {.key = account->rows[i].key, .flow = account->rows[i].flow};
+		struct record record = {.key = account->rows[i].key, .whole = account->rows[i].whole};
 
 		if (!memcmp(&record.key, key, sizeof(*key)))
 			export_record(exporter, &record);
@@ -306,9 +308,9 @@ static void explain_flows(struct differ *differ)
 	for (i = 0; i < kernel->row_count && i < native->row_count; i++) {
 		if (!memcmp(&kernel->rows[i], &native->rows[i], sizeof(kernel->rows[i])))
 			continue;
-		x = (const uint8_t *)&kernel->rows[i].flow;
-		y = (const uint8_t *)&native->rows[i].flow;
-		for (at = 0; at < sizeof(struct flow) && x[at] == y[at]; at++)
+		x = (const uint8_t *)&kernel->rows[i].whole;
+		y = (const uint8_t *)&native->rows[i].whole;
+		for (at = 0; at < sizeof(struct flow_whole) && x[at] == y[at]; at++)
 			;
 		printf("# first differing byte of the flow: %zu (side %zu, byte %zu)\n", at,
 		       at / sizeof(struct side), at % sizeof(struct side));

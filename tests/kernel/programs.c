@@ -44,23 +44,27 @@ struct monitor_config program_config(void)
 /* ---------------------------------------------------------------- flows out */
 
 /* What the entries beside a flow still say is added when it is shown, as replay and the reader do. */
-static void settle(struct program *program, const struct flow_key *key, struct flow *flow)
+static void settle(struct program *program, const struct flow_key *key, struct flow_whole *whole)
 {
 	int holes_fd = bpf_map__fd(program->skel->maps.holes);
 	int histograms_fd = bpf_map__fd(program->skel->maps.histograms);
+	int rares_fd = bpf_map__fd(program->skel->maps.rares);
 	struct histogram histogram;
 	struct holes holes;
 	__u32 direction;
 
 	for (direction = 0; direction < 2; direction++) {
 		struct holes_key side_key = {.flow = *key, .direction = direction};
-		__u32 bits = flow->side[direction].bits;
+		__u32 bits = whole->flow.side[direction].bits;
 		bool has_holes = bits & SIDE_HOLES, has_histogram = bits & SIDE_HISTOGRAM;
 
 		has_holes = has_holes && !bpf_map_lookup_elem(holes_fd, &side_key, &holes);
 		has_histogram = has_histogram &&
 				!bpf_map_lookup_elem(histograms_fd, &side_key, &histogram);
-		flow_settle(flow, direction, has_holes ? &holes : NULL,
+		if (!(bits & SIDE_RARE) ||
+		    bpf_map_lookup_elem(rares_fd, &side_key, &whole->rare[direction]))
+			whole->rare[direction] = (struct rare){0};
+		flow_settle(whole, direction, has_holes ? &holes : NULL,
 			    has_histogram ? &histogram : NULL);
 	}
 }
@@ -69,11 +73,11 @@ static int on_ring_event(void *context, void *data, size_t size)
 {
 	struct program *program = context;
 	const struct flow_event *event = data;
-	struct flow flow;
+	struct flow_whole whole;
 
 	if (size >= sizeof(*event) && event->type == EVENT_FLOW_CLOSED) {
-		flow = event->flow;
-		program->on_flow(program->context, &event->key, &flow);
+		whole = event->whole;
+		program->on_flow(program->context, &event->key, &whole);
 		return 0;
 	}
 	if (size < sizeof(struct segment_event))
@@ -93,15 +97,15 @@ static int drain_table(struct program *program)
 {
 	int map_fd = bpf_map__fd(program->skel->maps.flows);
 	struct flow_key key;
-	struct flow flow;
+	struct flow_whole whole;
 
 	while (!bpf_map_get_next_key(map_fd, NULL, &key)) {
-		int err = bpf_map_lookup_elem(map_fd, &key, &flow);
+		int err = bpf_map_lookup_elem(map_fd, &key, &whole.flow);
 
 		if (err)
 			return err;
-		settle(program, &key, &flow);
-		program->on_flow(program->context, &key, &flow);
+		settle(program, &key, &whole);
+		program->on_flow(program->context, &key, &whole);
 		err = bpf_map_delete_elem(map_fd, &key);
 		if (err)
 			return err;
@@ -122,7 +126,7 @@ static int drain_half_open(struct program *program)
 			return err;
 		if (work.entry.kind != HALF_OPEN_REFUSED) {
 			half_open_expand(&work);
-			program->on_flow(program->context, &work.key, &work.flow);
+			program->on_flow(program->context, &work.key, &work.whole);
 		}
 		err = bpf_map_delete_elem(map_fd, &work.key);
 		if (err)
@@ -151,6 +155,8 @@ int program_take_flows(struct program *program)
 		err = drain_half_open(program);
 	if (!err)
 		err = empty_map(program->skel->maps.holes);
+	if (!err)
+		err = empty_map(program->skel->maps.rares);
 	return err ? err : empty_map(program->skel->maps.histograms);
 }
 

@@ -22,7 +22,7 @@
 #define RUN_BYTES_SURE 54 /* Ethernet and IPv6 */
 
 /* flow->close is set where a frame ended the flow, else CLOSE_OPEN; what is beside the flow was added. */
-typedef void (*program_flow_fn)(void *context, const struct flow_key *key, struct flow *flow);
+typedef void (*program_flow_fn)(void *context, const struct flow_key *key, struct flow_whole *whole);
 typedef void (*program_event_fn)(void *context, const struct segment_event *event);
 
 struct program {

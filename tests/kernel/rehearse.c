@@ -51,14 +51,14 @@ static __u8 close_at_end(const struct rehearsing *run, const struct flow *flow)
 	return CLOSE_END_OF_CAPTURE;
 }
 
-static void on_program_flow(void *context, const struct flow_key *key, struct flow *flow)
+static void on_program_flow(void *context, const struct flow_key *key, struct flow_whole *whole)
 {
 	struct rehearsing *run = context;
 	struct record record = {.key = *key};
 
-	if (flow->close == CLOSE_OPEN)
-		flow->close = close_at_end(run, flow);
-	record.flow = *flow;
+	if (whole->flow.close == CLOSE_OPEN)
+		whole->flow.close = close_at_end(run, &whole->flow);
+	record.whole = *whole;
 	export_record(run->exporter, &record);
 }
 
@@ -163,11 +163,11 @@ static int run_capture(struct rehearsing *run, const char *path)
 	return err == -EPROTO && !run->frames ? 1 : err == -EPROTO ? 0 : err;
 }
 
-static void ignore_flow(void *context, const struct flow_key *key, const struct flow *flow)
+static void ignore_flow(void *context, const struct flow_key *key, const struct flow_whole *whole)
 {
 	(void)context;
 	(void)key;
-	(void)flow;
+	(void)whole;
 }
 
 static FILE *open_events(const char *dir, const char *door)

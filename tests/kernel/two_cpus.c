@@ -42,13 +42,13 @@ static char race_bytes[FRAME_BYTES];
 static struct flow_key key;
 static atomic_ulong taken; /* by the reader */
 static unsigned long posted; /* records since the last look */
-static struct flow last;     /* the flow of the last one */
+static struct flow_whole last;     /* the flow of the last one */
 static uint64_t now_ns = 1000000000;
 
-static void on_flow(void *context, const struct flow_key *flow_key, struct flow *flow)
+static void on_flow(void *context, const struct flow_key *flow_key, struct flow_whole *whole)
 {
 	(void)context;
-	last = *flow;
+	last = *whole;
 	key = *flow_key;
 	posted++;
 }
@@ -279,7 +279,7 @@ static void race_of_holes(unsigned long connections, const char *name, int numbe
 	rival = CPU;
 	records();
 	for (unsigned long i = 0; i < connections; i++) {
-		const struct side *opener;
+		const struct rare *opener;
 		uint32_t start = isn + 1;
 
 		pass(1, SYN, isn, 0);
@@ -294,7 +294,7 @@ static void race_of_holes(unsigned long connections, const char *name, int numbe
 		pass(0, RST | ACK, 0, isn + 1);
 		now_ns += 100000000000;
 		records();
-		opener = &last.side[last.opener];
+		opener = &last.rare[last.flow.opener];
 		wrong += opener->recovered_segments != 1 || opener->retransmitted_segments;
 	}
 	printf("%s %d - %s\n", wrong > connections / 1000 ? "not ok" : "ok", number, name);

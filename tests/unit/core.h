@@ -17,6 +17,7 @@
 #include "core/expire.h"
 #include "core/frame.h"
 #include "core/packet.h"
+#include "core/rare.h"
 #include "core/track.h"
 
 #define US 1000ull
@@ -153,24 +154,44 @@ static inline struct packet segment_packet(const struct segment *segment)
 /* ------------------------------------------------------------------ one connection */
 
 static struct flow flow;
+static struct rare rare[2];
 static struct holes holes[2];
 static int flow_is_open;
 static struct verdict verdict; /* of the last segment */
 
 #define client (&flow.side[CLIENT])
 #define server (&flow.side[SERVER])
+#define client_rare (&rare[CLIENT])
+#define server_rare (&rare[SERVER])
 
 static inline int forget_connection(void **state)
 {
 	(void)state;
 	memset(&flow, 0, sizeof(flow));
 	memset(holes, 0, sizeof(holes));
+	memset(rare, 0, sizeof(rare));
 	flow_is_open = 0;
 	return 0;
 }
 
 /* A test that begins with no connection. */
 #define core_test(name) cmocka_unit_test_setup(name, forget_connection)
+
+/* What says that there is no news must be right. */
+static inline void note_rare(struct rare *of_sender, struct packet *pkt)
+{
+	static const struct rare none;
+	struct packet copy = *pkt;
+	struct rare noted = none;
+
+	if (rare_has_news(pkt)) {
+		rare_note(of_sender, pkt);
+		return;
+	}
+	rare_note(&noted, &copy);
+	assert_memory_equal(&noted, &none, sizeof(none));
+	assert_memory_equal(&copy, pkt, sizeof(copy));
+}
 
 /* As the hall does it; gives the class of the segment. */
 static inline int connection_send(const struct segment *segment)
@@ -183,6 +204,7 @@ static inline int connection_send(const struct segment *segment)
 		track_open(&flow, &pkt);
 	flow_is_open = 1;
 	track_segment(&flow, &pkt, own, &holes[!pkt.direction]);
+	note_rare(&rare[pkt.direction], &pkt);
 	verdict = pkt.verdict;
 	return verdict.class;
 }
@@ -208,10 +230,26 @@ static inline void connect_with(__u32 client_first, __u32 server_first)
 /* Acknowledged octets of `from` that were never seen here. */
 static inline __u64 gap_bytes_of(enum end from)
 {
-	struct flow copy = flow;
+	struct flow_whole copy = {.flow = flow};
 
 	flow_settle(&copy, from, &holes[from], NULL);
-	return copy.side[from].gap_bytes;
+	return copy.rare[from].gap_bytes;
+}
+
+/* The same of holes that are no more. */
+static inline __u64 settled_gap_bytes_of(enum end from)
+{
+	return holes[from].gap_bytes;
+}
+
+static inline __u32 holes_dropped_of(enum end from)
+{
+	return holes[from].dropped + rare[from].holes_dropped;
+}
+
+static inline __u64 unique_bytes_of(enum end from)
+{
+	return flow.side[from].payload_bytes - rare[from].again_bytes;
 }
 
 /* ------------------------------------------------------------------ segments as frames */

@@ -40,8 +40,8 @@ static void a_later_tsval_was_sent_after_however_soon_it_comes(void **state)
 	data(1000, ts(100, 1), at_ms(100));
 	data(1200, ts(140, 1), at_ms(140));
 	assert_int_equal(data(1100, ts(141, 1), at_us(140100)), SEGMENT_RECOVERED);
-	assert_int_equal(client->recovered_segments, 1);
-	assert_int_equal(client->recovered_bytes, 100);
+	assert_int_equal(client_rare->recovered_segments, 1);
+	assert_int_equal(client_rare->recovered_bytes, 100);
 }
 
 static void an_earlier_tsval_was_sent_before_however_late_it_comes(void **state)
@@ -51,7 +51,7 @@ static void an_earlier_tsval_was_sent_before_however_late_it_comes(void **state)
 	data(1000, ts(100, 1), at_ms(100));
 	data(1200, ts(140, 1), at_ms(140));
 	assert_int_equal(data(1100, ts(139, 1), at_s(2)), SEGMENT_REORDERED);
-	assert_int_equal(client->reordered, 1);
+	assert_int_equal(client_rare->reordered, 1);
 }
 
 static void tsvals_are_compared_across_zero(void **state)
@@ -277,7 +277,7 @@ static void three_duplicate_acks_and_a_round_trip_show_a_loss(void **state)
 	duplicate_acks(3);
 	assert_int_equal(data(1100, at_ms(180)), SEGMENT_RECOVERED);
 	assert_int_equal(verdict.cause, CAUSE_FAST);
-	assert_int_equal(client->fast, 1);
+	assert_int_equal(client_rare->fast, 1);
 }
 
 static void within_a_round_trip_nobody_can_have_answered(void **state)
@@ -351,8 +351,8 @@ static void younger_than_a_quarter_of_the_round_trip_is_reordered(void **state)
 	(void)state;
 	lose_one();
 	assert_int_equal(data(1100, at_us(149900)), SEGMENT_REORDERED);
-	assert_int_equal(client->unique_bytes, 300);
-	assert_int_equal(client->retransmitted_segments, 0);
+	assert_int_equal(unique_bytes_of(CLIENT), 300);
+	assert_int_equal(client_rare->retransmitted_segments, 0);
 }
 
 static void neither_young_nor_old_enough_is_unresolved(void **state)
@@ -361,8 +361,8 @@ static void neither_young_nor_old_enough_is_unresolved(void **state)
 	lose_one();
 	assert_int_equal(data(1100, at_ms(150)), SEGMENT_UNRESOLVED);
 	assert_int_equal(verdict.cause, CAUSE_NONE);
-	assert_int_equal(client->unresolved, 1);
-	assert_int_equal(client->rto + client->fast + client->probe, 0);
+	assert_int_equal(client_rare->unresolved, 1);
+	assert_int_equal(client_rare->rto + client_rare->fast + client_rare->probe, 0);
 }
 
 static void as_old_as_the_shortest_timeout_is_recovered(void **state)
@@ -371,7 +371,7 @@ static void as_old_as_the_shortest_timeout_is_recovered(void **state)
 	lose_one();
 	assert_int_equal(data(1100, at_ms(340)), SEGMENT_RECOVERED);
 	assert_int_equal(verdict.cause, CAUSE_RTO);
-	assert_int_equal(client->rto, 1);
+	assert_int_equal(client_rare->rto, 1);
 }
 
 static void a_little_younger_than_the_shortest_timeout_is_unresolved(void **state)
@@ -495,9 +495,9 @@ static void the_same_packet_at_once_is_a_copy(void **state)
 	connect_40_ms();
 	data(1000, at_ms(100));
 	assert_int_equal(data(1000, at_us(100900)), SEGMENT_COPY);
-	assert_int_equal(client->copies, 1);
-	assert_int_equal(client->retransmitted_segments, 0);
-	assert_int_equal(client->unique_bytes, 100);
+	assert_int_equal(client_rare->copies, 1);
+	assert_int_equal(client_rare->retransmitted_segments, 0);
+	assert_int_equal(unique_bytes_of(CLIENT), 100);
 }
 
 static void without_ip_id_a_ms_is_the_limit(void **state)
@@ -695,7 +695,7 @@ static void copies_of_a_packet_do_not_say_how_its_sender_counts(void **state)
 		data(1000 + 100 * i, ip_id(10 + i), at_ms(100 + 5 * i));
 		data(900 + 100 * i, ip_id(9 + i), at_ms(101 + 5 * i));
 	}
-	assert_int_equal(client->copies, 5);
+	assert_int_equal(client_rare->copies, 5);
 	assert_true(evidence_ip_ids_count_up(client));
 }
 
@@ -706,7 +706,7 @@ static void a_copy_of_a_repeat_is_a_copy(void **state)
 	data(1000, ts(100, 1), at_ms(100));
 	assert_int_equal(data(1000, ts(400, 1), at_ms(400)), SEGMENT_RETRANSMITTED);
 	assert_int_equal(data(1000, ts(400, 1), at_us(400500)), SEGMENT_COPY);
-	assert_int_equal(client->retransmitted_segments, 1);
+	assert_int_equal(client_rare->retransmitted_segments, 1);
 }
 
 static void a_copy_of_what_filled_a_hole_is_a_copy(void **state)
@@ -715,8 +715,8 @@ static void a_copy_of_what_filled_a_hole_is_a_copy(void **state)
 	lose_one();
 	data(1100, at_ms(400));
 	assert_int_equal(data(1100, at_us(400500)), SEGMENT_COPY);
-	assert_int_equal(client->recovered_segments, 1);
-	assert_int_equal(client->retransmitted_segments, 0);
+	assert_int_equal(client_rare->recovered_segments, 1);
+	assert_int_equal(client_rare->retransmitted_segments, 0);
 }
 
 static void a_copy_of_a_fin_closes_nothing_twice(void **state)
@@ -726,7 +726,7 @@ static void a_copy_of_a_fin_closes_nothing_twice(void **state)
 	send(CLIENT, seq(1000), ack(5000), flags(FIN_ACK), at_ms(100));
 	assert_int_equal(send(CLIENT, seq(1000), ack(5000), flags(FIN_ACK), at_us(100500)),
 			 SEGMENT_COPY);
-	assert_int_equal(client->fin_retrans, 0);
+	assert_int_equal(client_rare->fin_retrans, 0);
 }
 
 /* Older than the newest we saw, and nobody asked: the network held it up, TCP did not send it. */
@@ -739,7 +739,7 @@ static void a_slow_copy_is_one_after_many_others(void **state)
 	for (i = 0; i < 8; i++)
 		data(1000 + 100 * i, ts(100 + i, 1), at_ms(100 + i));
 	assert_int_equal(data(1000, ts(100, 1), at_ms(110)), SEGMENT_COPY);
-	assert_int_equal(client->retransmitted_segments, 0);
+	assert_int_equal(client_rare->retransmitted_segments, 0);
 }
 
 /* ---- a crowd of copies behind a crowd of segments */
@@ -766,8 +766,8 @@ static void copies_of_a_burst_that_come_behind_it_are_copies(void **state)
 	mirrored_burst(60, 0);
 	for (i = 0; i < 60; i++)
 		assert_int_equal(data(1000 + 100 * i, at_us(100100 + i)), SEGMENT_COPY);
-	assert_int_equal(client->copies, 61);
-	assert_int_equal(client->retransmitted_segments, 0);
+	assert_int_equal(client_rare->copies, 61);
+	assert_int_equal(client_rare->retransmitted_segments, 0);
 }
 
 static void a_crowd_of_copies_is_told_while_the_receiver_asks(void **state)
@@ -791,7 +791,7 @@ static void a_slow_repeat_of_what_is_remembered_is_retransmitted(void **state)
 	data(3000, ip_id(130), at_ms(101));
 	data(3100, ip_id(131), at_ms(102));
 	assert_int_equal(data(1000, ip_id(125), at_ms(103)), SEGMENT_RETRANSMITTED);
-	assert_int_equal(client->copies, 1);
+	assert_int_equal(client_rare->copies, 1);
 }
 
 /* Nobody asks, and it is no copy of what is remembered for longer than reordering takes. */
@@ -804,7 +804,7 @@ static void a_repeat_that_was_overtaken_is_no_copy(void **state)
 	for (i = 0; i < 80; i++)
 		data(2000 + 100 * i, ip_id((__u16)(110 + i)), at_us(101000 + 500 * i));
 	assert_int_equal(data(1000, ip_id(150), at_us(141000)), SEGMENT_RETRANSMITTED);
-	assert_int_equal(client->copies, 1);
+	assert_int_equal(client_rare->copies, 1);
 }
 
 static void sixty_four_segments_are_remembered_for_their_copies(void **state)
@@ -849,8 +849,8 @@ static void slower_than_reordering_makes_it_the_original_is_late(void **state)
 	for (i = 0; i < 8; i++)
 		data(1000 + 100 * i, ts(100 + i, 1), at_ms(100 + i));
 	assert_int_equal(data(1000, ts(100, 1), at_ms(150)), SEGMENT_LATE);
-	assert_int_equal(client->late, 1);
-	assert_int_equal(client->retransmitted_segments, 0);
+	assert_int_equal(client_rare->late, 1);
+	assert_int_equal(client_rare->retransmitted_segments, 0);
 }
 
 /* The other direction takes another road: what the receiver asked for is not known. */
@@ -905,9 +905,9 @@ static void the_original_behind_its_own_repeat_is_late(void **state)
 	data(1200, ts(140, 1), at_ms(140));
 	assert_int_equal(data(1100, ts(400, 1), at_ms(400)), SEGMENT_RECOVERED);
 	assert_int_equal(data(1100, ts(120, 1), at_ms(410)), SEGMENT_LATE);
-	assert_int_equal(client->late, 1);
-	assert_int_equal(client->retransmitted_segments, 0);
-	assert_int_equal(client->unique_bytes, 300);
+	assert_int_equal(client_rare->late, 1);
+	assert_int_equal(client_rare->retransmitted_segments, 0);
+	assert_int_equal(unique_bytes_of(CLIENT), 300);
 }
 
 static void the_original_is_told_by_its_ip_id_too(void **state)
@@ -967,7 +967,7 @@ static void a_second_repeat_behind_the_first_is_not_late(void **state)
 	data(1200, ts(140, 1), at_ms(140));
 	data(1100, ts(400, 1), at_ms(400));
 	assert_int_equal(data(1100, ts(900, 1), at_ms(900)), SEGMENT_RETRANSMITTED);
-	assert_int_equal(client->late, 0);
+	assert_int_equal(client_rare->late, 0);
 }
 
 static void an_original_that_comes_second_is_late_without_a_hole(void **state)
@@ -986,7 +986,7 @@ static void a_repeat_held_up_behind_newer_data_is_retransmitted(void **state)
 	data(1000, ts(100, 1), at_ms(100));
 	data(1100, ts(300, 1), at_ms(300));
 	assert_int_equal(data(1000, ts(200, 1), at_ms(350)), SEGMENT_RETRANSMITTED);
-	assert_int_equal(client->late, 0);
+	assert_int_equal(client_rare->late, 0);
 }
 
 static void a_synack_sent_again_behind_newer_segments_is_retransmitted(void **state)
@@ -1000,7 +1000,7 @@ static void a_synack_sent_again_behind_newer_segments_is_retransmitted(void **st
 	assert_int_equal(send(SERVER, seq(4999), ack(1000), flags(SYN_ACK), ts(1100, 1),
 			      at_ms(2060)),
 			 SEGMENT_RETRANSMITTED);
-	assert_int_equal(server->syn_retrans, 1);
+	assert_int_equal(server_rare->syn_retrans, 1);
 }
 
 /* ------------------------------------------------------------------ cause */
@@ -1024,8 +1024,8 @@ static void three_duplicate_acks_make_it_fast(void **state)
 		acks(1000, at_ms(130 + i));
 	assert_int_equal(data(1000, at_ms(145)), SEGMENT_RETRANSMITTED);
 	assert_int_equal(verdict.cause, CAUSE_FAST);
-	assert_int_equal(client->fast, 1);
-	assert_int_equal(client->rto + client->probe, 0);
+	assert_int_equal(client_rare->fast, 1);
+	assert_int_equal(client_rare->rto + client_rare->probe, 0);
 }
 
 static void sacked_data_above_makes_it_fast(void **state)
@@ -1043,7 +1043,7 @@ static void long_silence_is_the_timers(void **state)
 	send_three();
 	data(1000, at_ms(302));
 	assert_int_equal(verdict.cause, CAUSE_RTO);
-	assert_int_equal(client->rto, 1);
+	assert_int_equal(client_rare->rto, 1);
 }
 
 static void long_silence_is_the_timers_whoever_asked(void **state)
@@ -1065,7 +1065,7 @@ static void the_last_segment_alone_is_a_probe(void **state)
 	send_three();
 	assert_int_equal(data(1200, at_ms(182)), SEGMENT_RETRANSMITTED);
 	assert_int_equal(verdict.cause, CAUSE_PROBE);
-	assert_int_equal(client->probe, 1);
+	assert_int_equal(client_rare->probe, 1);
 }
 
 static void the_last_segment_after_a_duplicate_ack_is_no_probe(void **state)
@@ -1109,8 +1109,8 @@ static void causes_count_wire_segments(void **state)
 	connect_40_ms();
 	send(CLIENT, seq(1000), ack(5000), bytes(3000), segments(3), at_ms(100));
 	send(CLIENT, seq(1000), ack(5000), bytes(3000), segments(3), at_ms(400));
-	assert_int_equal(client->retransmitted_segments, 3);
-	assert_int_equal(client->rto, 3);
+	assert_int_equal(client_rare->retransmitted_segments, 3);
+	assert_int_equal(client_rare->rto, 3);
 }
 
 static void new_data_has_no_cause(void **state)
@@ -1118,7 +1118,7 @@ static void new_data_has_no_cause(void **state)
 	(void)state;
 	lose_one();
 	assert_int_equal(verdict.cause, CAUSE_NONE);
-	assert_int_equal(client->fast + client->rto + client->probe, 0);
+	assert_int_equal(client_rare->fast + client_rare->rto + client_rare->probe, 0);
 }
 
 /* ------------------------------------------------------------------ spurious */
@@ -1131,7 +1131,7 @@ static void what_was_acknowledged_was_sent_again_for_nothing(void **state)
 	acks(1100, at_ms(130));
 	assert_int_equal(data(1000, at_ms(400)), SEGMENT_RETRANSMITTED);
 	assert_true(verdict.spurious);
-	assert_int_equal(client->spurious, 1);
+	assert_int_equal(client_rare->spurious, 1);
 }
 
 static void what_was_acknowledged_in_part_was_needed(void **state)
@@ -1142,7 +1142,7 @@ static void what_was_acknowledged_in_part_was_needed(void **state)
 	acks(1099, at_ms(130));
 	data(1000, at_ms(400));
 	assert_false(verdict.spurious);
-	assert_int_equal(client->spurious, 0);
+	assert_int_equal(client_rare->spurious, 0);
 }
 
 static void a_dsack_later_says_that_it_was_for_nothing(void **state)
@@ -1151,10 +1151,10 @@ static void a_dsack_later_says_that_it_was_for_nothing(void **state)
 	connect_40_ms();
 	data(1000, at_ms(100));
 	data(1000, at_ms(400));
-	assert_int_equal(client->spurious, 0);
+	assert_int_equal(client_rare->spurious, 0);
 	acks(1100, sack(1000, 1100), at_ms(430));
-	assert_int_equal(server->dsacks, 1);
-	assert_int_equal(server->dsack_spurious, 1);
+	assert_int_equal(server_rare->dsacks, 1);
+	assert_int_equal(server_rare->dsack_spurious, 1);
 }
 
 static void a_dsack_of_what_was_never_sent_again_accuses_nobody(void **state)
@@ -1163,8 +1163,8 @@ static void a_dsack_of_what_was_never_sent_again_accuses_nobody(void **state)
 	connect_40_ms();
 	data(1000, at_ms(100));
 	acks(1100, sack(1000, 1100), at_ms(130));
-	assert_int_equal(server->dsacks, 1);
-	assert_int_equal(server->dsack_spurious, 0);
+	assert_int_equal(server_rare->dsacks, 1);
+	assert_int_equal(server_rare->dsack_spurious, 0);
 }
 
 static void a_dsack_of_a_copy_accuses_nobody(void **state)
@@ -1174,7 +1174,7 @@ static void a_dsack_of_a_copy_accuses_nobody(void **state)
 	data(1000, at_ms(100));
 	data(1000, at_us(100500));
 	acks(1100, sack(1000, 1100), at_ms(130));
-	assert_int_equal(server->dsack_spurious, 0);
+	assert_int_equal(server_rare->dsack_spurious, 0);
 }
 
 static void known_by_ack_and_by_dsack_it_counts_once(void **state)
@@ -1185,7 +1185,7 @@ static void known_by_ack_and_by_dsack_it_counts_once(void **state)
 	acks(1100, at_ms(130));
 	data(1000, at_ms(400));
 	acks(1100, sack(1000, 1100), at_ms(430));
-	assert_int_equal(client->spurious + server->dsack_spurious, 1);
+	assert_int_equal(client_rare->spurious + server_rare->dsack_spurious, 1);
 }
 
 /* RFC 2883, 4: a duplicate is reported once. The network has made two of that one ACK. */
@@ -1197,8 +1197,8 @@ static void a_dsack_that_comes_twice_counts_once(void **state)
 	data(1000, at_ms(400));
 	acks(1100, sack(1000, 1100), at_ms(430));
 	acks(1100, sack(1000, 1100), at_us(430100));
-	assert_int_equal(client->retransmitted_segments, 1);
-	assert_int_equal(server->dsack_spurious, 1);
+	assert_int_equal(client_rare->retransmitted_segments, 1);
+	assert_int_equal(server_rare->dsack_spurious, 1);
 }
 
 static void two_needless_repeats_count_twice(void **state)
@@ -1210,8 +1210,8 @@ static void two_needless_repeats_count_twice(void **state)
 	data(1000, at_ms(900));
 	acks(1100, sack(1000, 1100), at_ms(930));
 	acks(1100, sack(1000, 1100), at_ms(1400));
-	assert_int_equal(client->retransmitted_segments, 2);
-	assert_int_equal(server->dsack_spurious, 2);
+	assert_int_equal(client_rare->retransmitted_segments, 2);
+	assert_int_equal(server_rare->dsack_spurious, 2);
 }
 
 static void a_dsack_above_the_ack_counts_too(void **state)
@@ -1222,7 +1222,7 @@ static void a_dsack_above_the_ack_counts_too(void **state)
 	data(1100, at_ms(101));
 	data(1100, at_ms(400));
 	acks(1000, two_sacks(1100, 1200, 1100, 1200), at_ms(430));
-	assert_int_equal(server->dsack_spurious, 1);
+	assert_int_equal(server_rare->dsack_spurious, 1);
 }
 
 static void a_recovered_segment_can_be_spurious(void **state)

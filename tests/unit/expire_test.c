@@ -177,8 +177,8 @@ static void a_hole_across_zero_adds_up(void **state)
 static void samples_that_wait_count_in_the_last_record(void **state)
 {
 	struct histogram histogram = {0};
-	struct flow copy = {0};
-	struct side *side = &copy.side[0];
+	struct flow_whole copy = {0};
+	struct side *side = &copy.flow.side[0];
 	__u32 i;
 
 	(void)state;
@@ -197,11 +197,11 @@ static void samples_that_wait_count_in_the_last_record(void **state)
 static void samples_that_were_taken_do_not_count_twice(void **state)
 {
 	struct histogram histogram = {0};
-	struct flow copy = {0};
+	struct flow_whole copy = {0};
 
 	(void)state;
 	histogram_add(&histogram, 1 * MS);
-	copy.side[0] = (struct side){.rtt_samples = 40, .rtt_waiting = {1, 2, 3, 4}};
+	copy.flow.side[0] = (struct side){.rtt_samples = 40, .rtt_waiting = {1, 2, 3, 4}};
 	flow_settle(&copy, 0, NULL, &histogram);
 	assert_int_equal(histogram.total, 1);
 }
@@ -214,15 +214,15 @@ static void a_percentile_lies_between_the_least_and_the_most(void **state)
 	(void)state;
 	for (rtt_ns = 1000 * US; rtt_ns < 1040 * US; rtt_ns += 10 * US) {
 		struct histogram histogram = {0};
-		struct flow copy = {0};
+		struct flow_whole copy = {0};
 		__u32 i;
 
 		for (i = 0; i < 40; i++)
 			histogram_add(&histogram, rtt_ns);
-		copy.side[0] = (struct side){.rtt_samples = 40, .rtt_min_ns = rtt_ns, .rtt_max_ns = rtt_ns};
+		copy.flow.side[0] = (struct side){.rtt_samples = 40, .rtt_min_ns = rtt_ns, .rtt_max_ns = rtt_ns};
 		flow_settle(&copy, 0, NULL, &histogram);
-		assert_int_equal(copy.side[0].rtt_p50_ns, rtt_ns);
-		assert_int_equal(copy.side[0].rtt_p95_ns, rtt_ns);
+		assert_int_equal(copy.flow.side[0].rtt_p50_ns, rtt_ns);
+		assert_int_equal(copy.flow.side[0].rtt_p95_ns, rtt_ns);
 	}
 }
 

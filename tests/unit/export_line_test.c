@@ -163,7 +163,7 @@ static struct record random_record(void)
 	struct record record = {.wall_offset_ns = (int64_t)(1000 * S)};
 
 	fill_random(&record.key, sizeof(record.key));
-	fill_random(&record.flow, sizeof(record.flow));
+	fill_random(&record.whole, sizeof(record.whole));
 	return record;
 }
 
@@ -176,11 +176,11 @@ TEST(every_octet_of_a_flow_shows_where_it_is_read)
 
 	for (int i = 0; i < 2; i++) {
 		begin_all(&writer, formats[i]);
-		for (size_t at = 0; at < sizeof(struct flow); at++) {
+		for (size_t at = 0; at < sizeof(struct flow_whole); at++) {
 			struct record record = {0};
 
 			record.flow.opener = at & 1;
-			((uint8_t *)&record.flow)[at] ^= (uint8_t)(1 + at % 255);
+			((uint8_t *)&record.whole)[at] ^= (uint8_t)(1 + at % 255);
 			assert_line(&writer, &record);
 		}
 		end(&writer);
@@ -213,8 +213,8 @@ TEST(ends_are_quiet_one_by_one)
 			struct record record = established_record();
 
 			record.flow.opener = which & 1;
-			record.flow.side[which >> 1].late = 7;
-			record.flow.side[which >> 1].zero_window_since_ns = 11 * S;
+			record.rare[which >> 1].late = 7;
+			record.rare[which >> 1].zero_window_since_ns = 11 * S;
 			assert_line(&writer, &record);
 		}
 		end(&writer);
@@ -249,7 +249,7 @@ TEST(fields_come_in_the_order_they_are_named)
 
 		begin(&writer, formats[i], names, sizeof(names) / sizeof(*names));
 		assert_line(&writer, &record);
-		record.flow.side[0].rto = 3;
+		record.rare[0].rto = 3;
 		record.flow.vlan = 9;
 		assert_line(&writer, &record);
 		end(&writer);

@@ -243,7 +243,7 @@ TEST(table_reads_well)
 {
 	struct record record = established_record();
 
-	record.flow.side[0].retransmitted_segments = 1;
+	record.rare[0].retransmitted_segments = 1;
 	written(FORMAT_TABLE, true, NULL, 0, &record);
 	assert_string_equal(
 		text,
@@ -257,9 +257,9 @@ TEST(table_marks_the_worst)
 {
 	struct record record = established_record();
 
-	record.flow.side[1].retransmitted_segments = 3; /* of 200: 1.5% */
+	record.rare[1].retransmitted_segments = 3; /* of 200: 1.5% */
 	assert_int_equal(*written(FORMAT_TABLE, false, NULL, 0, &record), ' ');
-	record.flow.side[1].retransmitted_segments = 4;
+	record.rare[1].retransmitted_segments = 4;
 	assert_int_equal(*written(FORMAT_TABLE, false, NULL, 0, &record), '!');
 	record = unanswered_record();
 	assert_int_equal(*written(FORMAT_TABLE, false, NULL, 0, &record), '!');
@@ -349,12 +349,12 @@ TEST(notes_name_what_went_wrong)
 {
 	struct record record = established_record();
 
-	record.flow.side[0].syn_retrans = 2;
-	record.flow.side[1].zero_windows = 1;
-	record.flow.side[1].zero_window_ns = 1200 * US;
-	record.flow.side[1].unresolved = 5;
-	record.flow.side[0].gap_bytes = 3000;
-	record.flow.side[0].holes_dropped = 1;
+	record.rare[0].syn_retrans = 2;
+	record.rare[1].zero_windows = 1;
+	record.rare[1].zero_window_ns = 1200 * US;
+	record.rare[1].unresolved = 5;
+	record.rare[0].gap_bytes = 3000;
+	record.rare[0].holes_dropped = 1;
 	written(FORMAT_TABLE, false, NULL, 0, &record);
 	assert_non_null(strstr(text, "SYN x3, responder window shut 1.2ms, 5 out of order, "
 				     "3.0kB not captured, approximate\n"));

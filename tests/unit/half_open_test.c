@@ -10,7 +10,7 @@ static const struct monitor_config patient = {
 	.half_open_timeout_ns = ~0ull,
 	.closed_timeout_ns = ~0ull,
 };
-static struct flow plain; /* the same segments, tracked as they came */
+static struct half_open_work plain; /* the same segments, tracked as they came */
 static int kept;	  /* segments */
 static __u32 answered;	  /* by the short way */
 
@@ -33,7 +33,7 @@ static int keep_packet(const struct packet *given)
 	if (!kept) {
 		if (!half_open_begin(&work.entry, &pkt))
 			return 0;
-		track_open(&plain, &pkt);
+		track_open(&plain.flow, &pkt);
 	} else {
 		struct half_open short_way = work.entry;
 
@@ -54,7 +54,8 @@ static int keep_packet(const struct packet *given)
 	}
 	work.key = pkt.key;
 	pkt = *given;
-	track_segment(&plain, &pkt, NULL, NULL);
+	track_segment(&plain.flow, &pkt, NULL, NULL);
+	half_open_note(&plain, &pkt);
 	kept++;
 	return 1;
 }
@@ -89,14 +90,14 @@ static void forget_details(struct flow *flow, int repeats)
 
 static void assert_same(int repeats)
 {
-	const unsigned char *a = (const unsigned char *)&work.flow;
-	const unsigned char *b = (const unsigned char *)&plain;
+	const unsigned char *a = (const unsigned char *)&work.whole;
+	const unsigned char *b = (const unsigned char *)&plain.whole;
 	size_t i;
 
 	half_open_expand(&work);
 	forget_details(&work.flow, repeats);
-	forget_details(&plain, repeats);
-	for (i = 0; i < sizeof(plain); i++) {
+	forget_details(&plain.flow, repeats);
+	for (i = 0; i < sizeof(plain.whole); i++) {
 		if (a[i] != b[i])
 			fail_msg("byte %zu of the flow differs (side %zu, byte %zu)", i,
 				 i / sizeof(struct side), i % sizeof(struct side));
@@ -150,7 +151,7 @@ static void repeated_syns_fit_and_the_echo_names_the_first(void **state)
 	assert_same(1);
 	assert_int_equal(work.flow.responder_handshake_ns, 7100 * MS);
 	assert_int_equal(work.flow.syns, 4);
-	assert_int_equal(work.flow.side[CLIENT].syn_retrans, 3);
+	assert_int_equal(work.rare[CLIENT].syn_retrans, 3);
 }
 
 static void without_an_echo_nobody_knows_which_syn_was_answered(void **state)
@@ -201,7 +202,7 @@ static void a_scanner_that_resets_an_answer_fits(void **state)
 	keep(SERVER, seq(4999), ack(1000), flags(SYN_ACK), ip_id(9), mss(1460), at_ms(1));
 	assert_true(keep(CLIENT, seq(1000), flags(TCP_RST), ip_id(4), .ttl = 50, at_ms(2)));
 	assert_same(0);
-	assert_int_equal(work.flow.side[CLIENT].ttl_changes, 1);
+	assert_int_equal(work.rare[CLIENT].ttl_changes, 1);
 }
 
 static void a_lone_segment_and_its_reset_fit(void **state)
@@ -355,17 +356,17 @@ static void any_opening_comes_back_as_it_went_in(void **state)
 			continue;
 		now_ns = half_open_last_ns(&work.entry) + (1 + roll(40)) * 3 * S;
 		half_open_expand(&work);
-		assert_int_equal(half_open_last_ns(&work.entry), flow_last_ns(&plain));
+		assert_int_equal(half_open_last_ns(&work.entry), flow_last_ns(&plain.flow));
 		assert_int_equal(half_open_is_over(&work.entry, &config, now_ns),
-				 flow_is_over(&plain, &config, now_ns));
+				 flow_is_over(&plain.flow, &config, now_ns));
 		assert_same(1);
 		if (!half_open_is_simple(&work.entry))
 			continue;
 		simple++;
 		half_open_expand_simple(&work);
-		plain = work.flow; /* every octet of it: nothing is forgotten here */
+		plain.whole = work.whole; /* every octet of it: nothing is forgotten here */
 		half_open_expand_steps(&work);
-		assert_memory_equal(&work.flow, &plain, sizeof(plain));
+		assert_memory_equal(&work.whole, &plain.whole, sizeof(plain.whole));
 	}
 	assert_true(took > 250000);
 	assert_true(answered > 10000);

@@ -206,7 +206,7 @@ static void sixty_four_fit(void **state)
 	(void)state;
 	fill_the_list();
 	assert_int_equal(side.holes, 64);
-	assert_int_equal(side.holes_dropped, 0);
+	assert_int_equal(list.dropped, 0);
 	assert_int_equal(missing(), 6400);
 }
 
@@ -216,7 +216,7 @@ static void the_65th_takes_the_place_of_the_oldest(void **state)
 	fill_the_list();
 	pass_by(50000, 50100, 100);
 	assert_int_equal(side.holes, 64);
-	assert_int_equal(side.holes_dropped, 1);
+	assert_int_equal(list.dropped, 1);
 	assert_int_equal(fill(1000, 1100), 0);
 	assert_int_equal(fill(1200, 1300), 100);
 	assert_int_equal(fill(50000, 50100), 100);
@@ -242,8 +242,8 @@ static void an_acknowledged_hole_is_given_up_as_a_gap(void **state)
 	fill_the_list();
 	side.next = 50200;
 	holes_add(&list, &side, 1100, &hole); /* acknowledged up to the end of the first */
-	assert_int_equal(side.gap_bytes, 100);
-	assert_int_equal(side.holes_dropped, 0);
+	assert_int_equal(list.gap_bytes, 100);
+	assert_int_equal(list.dropped, 0);
 	assert_int_equal(side.holes, 64);
 }
 
@@ -255,8 +255,8 @@ static void a_hole_acknowledged_in_part_is_given_up_as_dropped(void **state)
 	fill_the_list();
 	side.next = 50200;
 	holes_add(&list, &side, 1099, &hole);
-	assert_int_equal(side.gap_bytes, 0);
-	assert_int_equal(side.holes_dropped, 1);
+	assert_int_equal(list.gap_bytes, 0);
+	assert_int_equal(list.dropped, 1);
 }
 
 static void a_split_in_a_full_list_gives_up_the_oldest(void **state)
@@ -265,7 +265,7 @@ static void a_split_in_a_full_list_gives_up_the_oldest(void **state)
 	fill_the_list();
 	assert_int_equal(fill(1240, 1260), 20); /* the second one */
 	assert_int_equal(side.holes, 64);
-	assert_int_equal(side.holes_dropped, 1);
+	assert_int_equal(list.dropped, 1);
 	assert_int_equal(fill(1000, 1100), 0);
 	assert_int_equal(fill(1200, 1300), 80);
 }
@@ -280,8 +280,8 @@ static void what_lies_a_window_behind_is_forgotten(void **state)
 	side.next = 1200 + SEQ_WINDOW_MAX;
 	holes_forget_old(&list, &side, 1000); /* neither is acknowledged, one is out of reach */
 	assert_int_equal(side.holes, 1);
-	assert_int_equal(side.holes_dropped, 1);
-	assert_int_equal(side.gap_bytes, 0);
+	assert_int_equal(list.dropped, 1);
+	assert_int_equal(list.gap_bytes, 0);
 	assert_int_equal(fill(1200, 1300), 100);
 }
 
@@ -292,8 +292,8 @@ static void what_was_acknowledged_is_forgotten_as_a_gap(void **state)
 	side.next = 1101 + SEQ_WINDOW_MAX;
 	holes_forget_old(&list, &side, 2000);
 	assert_int_equal(side.holes, 0);
-	assert_int_equal(side.holes_dropped, 0);
-	assert_int_equal(side.gap_bytes, 100);
+	assert_int_equal(list.dropped, 0);
+	assert_int_equal(list.gap_bytes, 100);
 }
 
 static void what_is_within_reach_stays(void **state)
@@ -303,7 +303,7 @@ static void what_is_within_reach_stays(void **state)
 	side.next = 1100 + SEQ_WINDOW_MAX;
 	holes_forget_old(&list, &side, 2000);
 	assert_int_equal(side.holes, 1);
-	assert_int_equal(side.gap_bytes, 0);
+	assert_int_equal(list.gap_bytes, 0);
 }
 
 static void fills_and_repeats_are_forgotten_with_them(void **state)

@@ -13,7 +13,8 @@ struct room_entry {
 	struct flow flow;	/* in the second */
 	struct holes holes[2];
 	struct histogram histograms[2];
-	int has_holes[2], has_histogram[2];
+	struct rare rares[2];
+	int has_holes[2], has_histogram[2], has_rare[2];
 };
 
 #define ROOM_MAX 8
@@ -22,12 +23,12 @@ static struct room_entry half_open[ROOM_MAX], proven[ROOM_MAX];
 static struct half_open_work work;
 static size_t half_open_room, proven_room; /* how many entries each takes */
 static int holes_room;			   /* how many hole lists there may be */
-static int histogram_room;
+static int histogram_room, rare_room;
 static int mail_is_full;
 
 static struct monitor_config config;
 static uint64_t counters[COUNTER_COUNT];
-static struct flow posted[ROOM_MAX];
+static struct flow_whole posted[ROOM_MAX];
 static int posted_count;
 static int notices[EVENT_ZERO_WINDOW + 1];
 
@@ -90,19 +91,23 @@ static enum room_answer host_enter_flow(const struct flow_key *key, const struct
 
 static int was_faster; /* another CPU, which takes what this one is about to */
 
-static struct flow *host_take_flow(__u8 door, const struct flow_key *key, struct flow *flow)
-{
-	(void)door;
-	(void)key;
-	return was_faster ? NULL : flow;
-}
-
-static void host_close_flow(const struct flow_key *key, struct flow *flow)
+static struct flow_whole *host_take_flow(__u8 door, const struct flow_key *key, struct flow *flow)
 {
 	struct room_entry *entry = entry_in(proven, key);
 
+	(void)door;
 	assert_ptr_equal(&entry->flow, flow);
+	work.whole = (struct flow_whole){*flow, {entry->rares[0], entry->rares[1]}};
+	return was_faster ? NULL : &work.whole;
+}
+
+static void host_close_flow(const struct flow_key *key, struct flow_whole *whole)
+{
+	struct room_entry *entry = entry_in(proven, key);
+
+	assert_ptr_equal(whole, &work.whole);
 	holes_room += entry->has_holes[0] + entry->has_holes[1];
+	rare_room += entry->has_rare[0] + entry->has_rare[1];
 	entry->is_used = 0;
 }
 
@@ -175,6 +180,26 @@ static struct holes *host_open_holes(const struct flow_key *key, const struct fl
 	holes_room--;
 	entry->has_holes[direction] = 1;
 	return &entry->holes[direction];
+}
+
+static struct rare *host_find_rare(const struct flow_key *key, const struct flow *flow, __u32 direction)
+{
+	struct room_entry *entry = entry_in(proven, key);
+
+	assert_ptr_equal(&entry->flow, flow);
+	return entry->has_rare[direction] ? &entry->rares[direction] : NULL;
+}
+
+static struct rare *host_open_rare(const struct flow_key *key, const struct flow *flow, __u32 direction)
+{
+	struct room_entry *entry = entry_in(proven, key);
+
+	assert_ptr_equal(&entry->flow, flow);
+	if (!rare_room)
+		return NULL;
+	rare_room--;
+	entry->has_rare[direction] = 1;
+	return &entry->rares[direction];
 }
 
 static struct histogram *host_find_histogram(const struct flow_key *key, const struct flow *flow,
@@ -260,12 +285,12 @@ static struct chunk *host_chunk(__u32 chunk)
 	return &pair_buckets[PAIR_OTHER][chunk - CHUNK_OTHER];
 }
 
-static int host_post_flow(const struct flow_key *key, const struct flow *flow)
+static int host_post_flow(const struct flow_key *key, const struct flow_whole *whole)
 {
 	(void)key;
 	if (mail_is_full)
 		return -1;
-	posted[posted_count++] = *flow;
+	posted[posted_count++] = *whole;
 	return 0;
 }
 
@@ -293,6 +318,7 @@ static int open_house(void **state)
 	half_open_room = proven_room = ROOM_MAX;
 	holes_room = ROOM_MAX;
 	histogram_room = 1;
+	rare_room = ROOM_MAX;
 	mail_is_full = was_faster = posted_count = 0;
 	memset(pair_counters, 0, sizeof(pair_counters));
 	memset(pair_buckets, 0, sizeof(pair_buckets));
@@ -344,6 +370,13 @@ static struct room_entry *in_room(struct room_entry *room, __u16 port)
 	return entry_in(room, &key);
 }
 
+static __u64 unique_bytes_in(struct room_entry *room, __u16 port, enum end from)
+{
+	const struct room_entry *entry = in_room(room, port);
+
+	return entry->flow.side[from].payload_bytes - entry->rares[from].again_bytes;
+}
+
 /* The flow that an entry of the first room stands for. */
 static const struct flow *half_open_flow(__u16 port)
 {
@@ -391,7 +424,7 @@ static void what_was_learned_moves_along(void **state)
 	connect_port(1, 10);
 	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(1));
 	assert_int_equal(in_room(proven, 1)->flow.responder_handshake_ns, 100 * US);
-	assert_int_equal(in_room(proven, 1)->flow.side[CLIENT].unique_bytes, 100);
+	assert_int_equal(unique_bytes_in(proven, 1, CLIENT), 100);
 }
 
 static void a_flood_of_syns_never_enters_the_flow_table(void **state)
@@ -424,8 +457,8 @@ static void a_full_flow_table_refuses_once_and_shows_the_opening(void **state)
 	assert_int_equal(counters[COUNTER_flows_refused], 1);
 	assert_int_equal(counters[COUNTER_flows_promoted], 0);
 	assert_int_equal(posted_count, 1);
-	assert_int_equal(posted[0].close, CLOSE_EVICTED);
-	assert_int_equal(posted[0].opener_handshake_ns, 50 * US);
+	assert_int_equal(posted[0].flow.close, CLOSE_EVICTED);
+	assert_int_equal(posted[0].flow.opener_handshake_ns, 50 * US);
 }
 
 static void frames_of_a_refused_flow_are_counted_and_open_nothing(void **state)
@@ -482,7 +515,7 @@ static void two_sack_blocks_are_a_flow_at_once(void **state)
 	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), two_sacks(6000, 6100, 7000, 7100),
 	     at_us(10));
 	assert_int_equal(counters[COUNTER_flows_early], 1);
-	assert_int_equal(in_room(proven, 1)->flow.side[CLIENT].sacks, 2);
+	assert_int_equal(in_room(proven, 1)->rares[CLIENT].sacks, 2);
 }
 
 static void what_fits_neither_room_is_refused_with_its_record(void **state)
@@ -493,7 +526,7 @@ static void what_fits_neither_room_is_refused_with_its_record(void **state)
 	     at_us(10));
 	assert_int_equal(counters[COUNTER_flows_refused], 1);
 	assert_int_equal(counters[FRAMES_TRACKED], 1);
-	assert_int_equal(posted[0].side[CLIENT].frames, 1);
+	assert_int_equal(posted[0].flow.side[CLIENT].frames, 1);
 }
 
 /* Opened is what is somewhere now: nothing is counted twice, nothing is lost. */
@@ -575,8 +608,8 @@ static void tuples_do_not_mix(void **state)
 	connect_port(1, 10);
 	connect_port(2, 20);
 	pass(CLIENT, .client_port = 2, seq(1000), ack(5000), bytes(100), at_ms(1));
-	assert_int_equal(in_room(proven, 1)->flow.side[CLIENT].unique_bytes, 0);
-	assert_int_equal(in_room(proven, 2)->flow.side[CLIENT].unique_bytes, 100);
+	assert_int_equal(unique_bytes_in(proven, 1, CLIENT), 0);
+	assert_int_equal(unique_bytes_in(proven, 2, CLIENT), 100);
 }
 
 /* ------------------------------------------------------------------ the end of flows */
@@ -589,7 +622,7 @@ static void another_syn_ends_the_flow_as_reused(void **state)
 	pass(SERVER, .client_port = 1, seq(5000), ack(1001), flags(FIN_ACK), at_ms(2));
 	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_ms(3));
 	assert_int_equal(posted_count, 1);
-	assert_int_equal(posted[0].close, CLOSE_REUSED);
+	assert_int_equal(posted[0].flow.close, CLOSE_REUSED);
 	assert_int_equal(counters[COUNTER_flows_ended], 1);
 	assert_int_equal(half_open_flow(1)->syn_ns, 3 * MS);
 }
@@ -604,8 +637,8 @@ static void a_forged_syn_does_not_cut_a_live_flow(void **state)
 	pass(SERVER, .client_port = 1, seq(5000), ack(1100), at_ms(3));
 	pass(CLIENT, .client_port = 1, seq(1100), ack(5000), bytes(100), at_ms(4));
 	assert_int_equal(posted_count, 0);
-	assert_int_equal(in_room(proven, 1)->flow.side[CLIENT].unique_bytes, 200);
-	assert_int_equal(in_room(proven, 1)->flow.side[CLIENT].suspects, 0);
+	assert_int_equal(unique_bytes_in(proven, 1, CLIENT), 200);
+	assert_int_equal(in_room(proven, 1)->rares[CLIENT].suspects, 0);
 	assert_int_equal(half_open_flow(1)->syn_ns, 2 * MS); /* it has a record of its own */
 }
 
@@ -618,11 +651,11 @@ static void its_syn_ack_cuts_a_live_flow(void **state)
 	assert_int_equal(posted_count, 0);
 	pass(SERVER, .client_port = 1, seq(90000), ack(70001), flags(SYN_ACK), at_ms(1003));
 	assert_int_equal(posted_count, 1);
-	assert_int_equal(posted[0].close, CLOSE_REUSED);
+	assert_int_equal(posted[0].flow.close, CLOSE_REUSED);
 	pass(CLIENT, .client_port = 1, seq(70001), ack(90001), at_ms(1004));
 	assert_int_equal(in_room(proven, 1)->flow.syn_ns, 2 * MS);
 	assert_int_equal(in_room(proven, 1)->flow.synack_ns, 1003 * MS);
-	assert_int_equal(in_room(proven, 1)->flow.side[CLIENT].syn_retrans, 1);
+	assert_int_equal(in_room(proven, 1)->rares[CLIENT].syn_retrans, 1);
 	assert_int_equal(in_room(proven, 1)->flow.is_established, 1);
 }
 
@@ -632,7 +665,7 @@ static void after_a_minute_of_silence_a_syn_is_believed(void **state)
 	connect_port(1, 10);
 	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_s(61));
 	assert_int_equal(posted_count, 1);
-	assert_int_equal(posted[0].close, CLOSE_REUSED);
+	assert_int_equal(posted[0].flow.close, CLOSE_REUSED);
 }
 
 static void a_frame_after_long_silence_opens_another_flow(void **state)
@@ -641,7 +674,7 @@ static void a_frame_after_long_silence_opens_another_flow(void **state)
 	connect_port(1, 10);
 	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_s(200));
 	assert_int_equal(posted_count, 1);
-	assert_int_equal(posted[0].close, CLOSE_IDLE);
+	assert_int_equal(posted[0].flow.close, CLOSE_IDLE);
 	assert_int_equal(half_open_flow(1)->role, ROLE_GUESSED);
 }
 
@@ -662,7 +695,7 @@ static void a_half_open_flow_that_ends_is_counted_as_half_open(void **state)
 	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_s(2));
 	assert_int_equal(counters[COUNTER_half_open_ended], 1);
 	assert_int_equal(counters[COUNTER_flows_ended], 0);
-	assert_int_equal(posted[0].close, CLOSE_REUSED);
+	assert_int_equal(posted[0].flow.close, CLOSE_REUSED);
 }
 
 static void what_another_cpu_ends_is_posted_there_alone(void **state)
@@ -742,6 +775,62 @@ static void a_window_that_closes_is_noticed(void **state)
 	assert_int_equal(notices[EVENT_ZERO_WINDOW], 1);
 }
 
+/* ------------------------------------------------------------------ what is rare */
+
+static void an_orderly_flow_owns_no_rare_counts(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(1));
+	pass(SERVER, .client_port = 1, seq(5000), ack(1100), bytes(100), at_ms(2));
+	pass(CLIENT, .client_port = 1, seq(1100), ack(5100), flags(FIN_ACK), at_ms(3));
+	assert_int_equal(rare_room, ROOM_MAX);
+}
+
+/* Kept in the first room, entered with the flow, added to in the table, and gone with its record. */
+static void rare_counts_go_with_their_flow(void **state)
+{
+	(void)state;
+	pass(CLIENT, .client_port = 1, seq(999), flags(TCP_SYN), at_ms(0));
+	pass(CLIENT, .client_port = 1, seq(999), flags(TCP_SYN), at_ms(1000));
+	pass(SERVER, .client_port = 1, seq(4999), ack(1000), flags(SYN_ACK), at_ms(1100));
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), at_ms(1101));
+	assert_true(in_room(proven, 1)->has_rare[CLIENT]);
+	assert_false(in_room(proven, 1)->has_rare[SERVER]);
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(1102));
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(1500));
+	assert_int_equal(in_room(proven, 1)->rares[CLIENT].retransmitted_segments, 2);
+	pass(CLIENT, .client_port = 1, seq(999999), flags(TCP_SYN), at_s(200));
+	assert_int_equal(posted[0].rare[CLIENT].retransmitted_segments, 2);
+	assert_int_equal(posted[0].rare[CLIENT].syn_retrans, 1);
+	assert_int_equal(rare_room, ROOM_MAX);
+}
+
+static void rare_counts_without_room_are_counted_and_the_flow_says_so(void **state)
+{
+	(void)state;
+	rare_room = 0;
+	connect_port(1, 10);
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(1));
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(300));
+	assert_int_equal(counters[COUNTER_rares_refused], 1);
+	assert_true(in_room(proven, 1)->flow.side[CLIENT].bits & SIDE_RARE_REFUSED);
+	assert_false(in_room(proven, 1)->flow.side[CLIENT].bits & SIDE_RARE);
+}
+
+static void rare_counts_that_find_no_room_as_the_flow_enters_are_counted_too(void **state)
+{
+	(void)state;
+	rare_room = 0;
+	pass(CLIENT, .client_port = 1, seq(999), flags(TCP_SYN), at_ms(0));
+	pass(CLIENT, .client_port = 1, seq(999), flags(TCP_SYN), at_ms(1000));
+	pass(SERVER, .client_port = 1, seq(4999), ack(1000), flags(SYN_ACK), at_ms(1100));
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), at_ms(1101));
+	assert_int_equal(counters[COUNTER_rares_refused], 1);
+	assert_true(in_room(proven, 1)->flow.side[CLIENT].bits & SIDE_RARE_REFUSED);
+	assert_false(in_room(proven, 1)->flow.side[CLIENT].bits & SIDE_RARE);
+}
+
 /* ------------------------------------------------------------------ holes */
 
 static void an_orderly_flow_owns_no_hole_list(void **state)
@@ -771,7 +860,7 @@ static void a_hole_list_without_room_is_counted_and_the_flow_says_so(void **stat
 	connect_port(1, 10);
 	pass(CLIENT, .client_port = 1, seq(1100), ack(5000), bytes(100), at_ms(1));
 	assert_int_equal(counters[COUNTER_holes_refused], 1);
-	assert_int_equal(in_room(proven, 1)->flow.side[CLIENT].holes_dropped, 1);
+	assert_int_equal(in_room(proven, 1)->rares[CLIENT].holes_dropped, 1);
 	assert_int_equal(counters[FRAMES_TRACKED], 4);
 }
 
@@ -1231,6 +1320,10 @@ int main(void)
 		hall_test(a_repeat_is_noticed),
 		hall_test(a_refusal_is_noticed),
 		hall_test(a_window_that_closes_is_noticed),
+		hall_test(an_orderly_flow_owns_no_rare_counts),
+		hall_test(rare_counts_go_with_their_flow),
+		hall_test(rare_counts_without_room_are_counted_and_the_flow_says_so),
+		hall_test(rare_counts_that_find_no_room_as_the_flow_enters_are_counted_too),
 		hall_test(an_orderly_flow_owns_no_hole_list),
 		hall_test(a_hole_opens_a_list_for_its_direction_only),
 		hall_test(a_hole_list_without_room_is_counted_and_the_flow_says_so),

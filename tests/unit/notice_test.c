@@ -13,6 +13,7 @@ static struct half_open porch;
 static int house_is_open, porch_is_open;
 static struct half_open_work work;
 static struct holes house_holes[2];
+static struct rare house_rares[2];
 static struct histogram house_histograms[2];
 static struct monitor_config config;
 static struct segment_event notices[NOTICES_MAX];
@@ -50,14 +51,15 @@ static enum room_answer host_enter_flow(const struct flow_key *key, const struct
 	return ROOM_TAKEN;
 }
 
-static struct flow *host_take_flow(__u8 door, const struct flow_key *key, struct flow *taken)
+static struct flow_whole *host_take_flow(__u8 door, const struct flow_key *key, struct flow *taken)
 {
 	(void)door;
 	(void)key;
-	return taken;
+	work.whole = (struct flow_whole){*taken, {house_rares[0], house_rares[1]}};
+	return &work.whole;
 }
 
-static void host_close_flow(const struct flow_key *key, struct flow *closed)
+static void host_close_flow(const struct flow_key *key, struct flow_whole *closed)
 {
 	(void)key;
 	(void)closed;
@@ -147,6 +149,18 @@ static struct holes *host_open_holes(const struct flow_key *key, const struct fl
 	return host_find_holes(key, of, direction);
 }
 
+static struct rare *host_find_rare(const struct flow_key *key, const struct flow *of, __u32 direction)
+{
+	(void)key;
+	(void)of;
+	return &house_rares[direction];
+}
+
+static struct rare *host_open_rare(const struct flow_key *key, const struct flow *of, __u32 direction)
+{
+	return host_find_rare(key, of, direction);
+}
+
 static struct histogram *host_find_histogram(const struct flow_key *key, const struct flow *of,
 					     __u32 direction)
 {
@@ -174,7 +188,7 @@ static int host_take_samples(const struct flow_key *key, struct flow *of, __u32 
 	return 1;
 }
 
-static int host_post_flow(const struct flow_key *key, const struct flow *of)
+static int host_post_flow(const struct flow_key *key, const struct flow_whole *of)
 {
 	(void)key;
 	(void)of;
@@ -197,6 +211,7 @@ static int open_house(void **state)
 	(void)state;
 	memset(&house, 0, sizeof(house));
 	memset(house_holes, 0, sizeof(house_holes));
+	memset(house_rares, 0, sizeof(house_rares));
 	memset(notices, 0, sizeof(notices));
 	house_is_open = porch_is_open = notice_count = mail_is_full = 0;
 	events_lost = 0;

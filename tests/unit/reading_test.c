@@ -32,7 +32,7 @@ static struct told {
 	} pause[PAUSES_MAX];
 } told;
 
-static void ignore_flow(void *context, const struct flow_key *key, const struct flow *flow)
+static void ignore_flow(void *context, const struct flow_key *key, const struct flow_whole *flow)
 {
 	(void)context;
 	(void)key;

@@ -192,23 +192,23 @@ TEST(classes_and_causes_are_zero_when_there_were_none)
 TEST(classes_causes_and_signs_come_from_their_counters)
 {
 	struct record record = established_record();
-	struct side *side = &record.flow.side[1];
+	struct rare *rare = &record.rare[1];
 
-	side->recovered_segments = 1;
-	side->recovered_bytes = 2;
-	side->reordered = 3;
-	side->late = 4;
-	side->unresolved = 5;
-	side->copies = 6;
-	side->fast = 7;
-	side->rto = 8;
-	side->probe = 9;
-	side->window_full = 10;
-	side->ecn_ce = 11;
-	side->ecn_ece = 12;
-	side->ecn_cwr = 13;
-	side->suspects = 14;
-	side->ttl_changes = 15;
+	rare->recovered_segments = 1;
+	rare->recovered_bytes = 2;
+	rare->reordered = 3;
+	rare->late = 4;
+	rare->unresolved = 5;
+	rare->copies = 6;
+	rare->fast = 7;
+	rare->rto = 8;
+	rare->probe = 9;
+	record.flow.side[1].window_full = 10;
+	rare->ecn_ce = 11;
+	rare->ecn_ece = 12;
+	rare->ecn_cwr = 13;
+	rare->suspects = 14;
+	rare->ttl_changes = 15;
 	assert_number(&record, "responder_recovered_segments", 1);
 	assert_number(&record, "responder_recovered_bytes", 2);
 	assert_number(&record, "responder_reordered", 3);
@@ -232,8 +232,8 @@ TEST(spurious_adds_what_the_other_end_called_needless)
 {
 	struct record record = established_record();
 
-	record.flow.side[0].spurious = 2;
-	record.flow.side[1].dsack_spurious = 3;
+	record.rare[0].spurious = 2;
+	record.rare[1].dsack_spurious = 3;
 	assert_number(&record, "opener_spurious", 5);
 	assert_number(&record, "responder_spurious", 0);
 	record.flow.opener = 1;
@@ -322,8 +322,8 @@ TEST(closed_window_counts_until_the_flow_is_over)
 {
 	struct record record = established_record();
 
-	record.flow.side[1].zero_window_ns = 5 * MS;
-	record.flow.side[1].zero_window_since_ns = 12 * S - 20 * MS;
+	record.rare[1].zero_window_ns = 5 * MS;
+	record.rare[1].zero_window_since_ns = 12 * S - 20 * MS;
 	assert_number(&record, "responder_zero_window_ns", 25 * MS);
 	record.flow.close = CLOSE_OPEN;
 	assert_number(&record, "responder_zero_window_ns", 5 * MS);
@@ -335,7 +335,7 @@ TEST(dropped_holes_make_a_record_approximate)
 
 	assert_int_equal(read_field(&record, "approximate").kind, VALUE_BOOL);
 	assert_int_equal(read_field(&record, "approximate").number, 0);
-	record.flow.side[1].holes_dropped = 1;
+	record.rare[1].holes_dropped = 1;
 	assert_int_equal(read_field(&record, "approximate").number, 1);
 }
 
@@ -343,8 +343,8 @@ TEST(repeats_of_syn_and_synack_belong_to_their_senders)
 {
 	struct record record = established_record();
 
-	record.flow.side[0].syn_retrans = 2;
-	record.flow.side[1].syn_retrans = 3;
+	record.rare[0].syn_retrans = 2;
+	record.rare[1].syn_retrans = 3;
 	assert_number(&record, "syn_retrans", 2);
 	assert_number(&record, "synack_retrans", 3);
 }

@@ -7,15 +7,15 @@
 #define SHOWN_MAX 32
 
 static struct replay *replay;
-static struct flow shown[SHOWN_MAX];
+static struct flow_whole shown[SHOWN_MAX];
 static struct flow_key shown_key[SHOWN_MAX];
 static int shown_count;
 
-static void show_flow(void *context, const struct flow_key *key, const struct flow *flow)
+static void show_flow(void *context, const struct flow_key *key, const struct flow_whole *whole)
 {
 	assert_ptr_equal(context, shown);
 	if (shown_count < SHOWN_MAX) {
-		shown[shown_count] = *flow;
+		shown[shown_count] = *whole;
 		shown_key[shown_count] = *key;
 	}
 	shown_count++;
@@ -77,8 +77,8 @@ static void an_open_flow_leaves_at_the_end_of_the_capture(void **state)
 	connect_port(1, 10);
 	replay_finish(replay);
 	assert_int_equal(shown_count, 1);
-	assert_int_equal(shown[0].close, CLOSE_END_OF_CAPTURE);
-	assert_true(shown[0].proven);
+	assert_int_equal(shown[0].flow.close, CLOSE_END_OF_CAPTURE);
+	assert_true(shown[0].flow.proven);
 }
 
 static void a_closed_flow_leaves_as_closed(void **state)
@@ -88,7 +88,7 @@ static void a_closed_flow_leaves_as_closed(void **state)
 	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), flags(FIN_ACK), at_ms(1));
 	pass(SERVER, .client_port = 1, seq(5000), ack(1001), flags(FIN_ACK), at_ms(2));
 	replay_finish(replay);
-	assert_int_equal(shown[0].close, CLOSE_FIN);
+	assert_int_equal(shown[0].flow.close, CLOSE_FIN);
 }
 
 static void a_reset_flow_leaves_as_reset(void **state)
@@ -97,7 +97,7 @@ static void a_reset_flow_leaves_as_reset(void **state)
 	connect_port(1, 10);
 	pass(SERVER, .client_port = 1, seq(5000), ack(1000), flags(RST_ACK), at_ms(1));
 	replay_finish(replay);
-	assert_int_equal(shown[0].close, CLOSE_RST);
+	assert_int_equal(shown[0].flow.close, CLOSE_RST);
 }
 
 static void an_unanswered_syn_gets_its_record_too(void **state)
@@ -106,7 +106,7 @@ static void an_unanswered_syn_gets_its_record_too(void **state)
 	pass(CLIENT, .client_port = 1, seq(999), flags(TCP_SYN), at_us(10));
 	replay_finish(replay);
 	assert_int_equal(shown_count, 1);
-	assert_false(shown[0].proven);
+	assert_false(shown[0].flow.proven);
 }
 
 static void flows_leave_by_start(void **state)
@@ -139,10 +139,10 @@ static void a_reused_tuple_gives_two_flows(void **state)
 	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), flags(RST_ACK), at_s(1));
 	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_s(2));
 	assert_int_equal(shown_count, 1);
-	assert_int_equal(shown[0].close, CLOSE_REUSED);
+	assert_int_equal(shown[0].flow.close, CLOSE_REUSED);
 	replay_finish(replay);
 	assert_int_equal(shown_count, 2);
-	assert_int_equal(shown[1].start_ns, 2 * S);
+	assert_int_equal(shown[1].flow.start_ns, 2 * S);
 }
 
 /* The second one carries data, which the first room does not keep: both get their record, and the connection lives. */
@@ -153,12 +153,12 @@ static void a_syn_that_waits_beside_a_live_connection_is_not_forgotten(void **st
 	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), at_ms(1));
 	pass(CLIENT, .client_port = 1, seq(70000), flags(TCP_SYN), bytes(10), at_ms(2));
 	assert_int_equal(shown_count, 1);
-	assert_int_equal(shown[0].close, CLOSE_REUSED);
-	assert_int_equal(shown[0].start_ns, 1 * MS);
+	assert_int_equal(shown[0].flow.close, CLOSE_REUSED);
+	assert_int_equal(shown[0].flow.start_ns, 1 * MS);
 	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_ms(3));
 	replay_finish(replay);
-	assert_int_equal(shown[1].close, CLOSE_END_OF_CAPTURE);
-	assert_true(shown[1].is_established);
+	assert_int_equal(shown[1].flow.close, CLOSE_END_OF_CAPTURE);
+	assert_true(shown[1].flow.is_established);
 	assert_int_equal(counted(COUNTER_flows_opened), shown_count);
 }
 
@@ -175,7 +175,7 @@ static void frames_may_wait_and_none_is_forgotten(void **state)
 	assert_int_equal(counted(FRAMES_SEEN), 60);
 	assert_int_equal(counted(FRAMES_TRACKED), 60);
 	for (port = 1; port <= 20; port++)
-		assert_true(shown[port - 1].is_established);
+		assert_true(shown[port - 1].flow.is_established);
 }
 
 static void a_silent_flow_leaves_by_the_sweep(void **state)
@@ -184,7 +184,7 @@ static void a_silent_flow_leaves_by_the_sweep(void **state)
 	connect_port(1, 10);
 	replay_sweep(replay, 200 * S);
 	assert_int_equal(shown_count, 1);
-	assert_int_equal(shown[0].close, CLOSE_IDLE);
+	assert_int_equal(shown[0].flow.close, CLOSE_IDLE);
 	replay_finish(replay);
 	assert_int_equal(shown_count, 1);
 }
@@ -203,7 +203,7 @@ static void an_interval_shows_open_flows_and_keeps_them(void **state)
 	connect_port(1, 10);
 	replay_interval(replay);
 	assert_int_equal(shown_count, 1);
-	assert_int_equal(shown[0].close, CLOSE_OPEN);
+	assert_int_equal(shown[0].flow.close, CLOSE_OPEN);
 	replay_finish(replay);
 	assert_int_equal(shown_count, 2);
 }
@@ -216,8 +216,8 @@ static void a_gap_is_shown_whenever_the_flow_is(void **state)
 	pass(SERVER, .client_port = 1, seq(5000), ack(1200), at_ms(2));
 	replay_interval(replay);
 	replay_finish(replay);
-	assert_int_equal(shown[0].side[CLIENT].gap_bytes, 100);
-	assert_int_equal(shown[1].side[CLIENT].gap_bytes, 100);
+	assert_int_equal(shown[0].rare[CLIENT].gap_bytes, 100);
+	assert_int_equal(shown[1].rare[CLIENT].gap_bytes, 100);
 }
 
 static void one_sided_traffic_has_no_gap(void **state)
@@ -226,7 +226,7 @@ static void one_sided_traffic_has_no_gap(void **state)
 	pass(CLIENT, seq(0xf0000000u), ack(5000), bytes(100), at_ms(1));
 	pass(CLIENT, seq(0xf0000200u), ack(5000), bytes(100), at_ms(2));
 	replay_finish(replay);
-	assert_int_equal(shown[0].side[CLIENT].gap_bytes, 0);
+	assert_int_equal(shown[0].rare[CLIENT].gap_bytes, 0);
 }
 
 static void a_moved_stream_left_no_gap(void **state)
@@ -241,7 +241,7 @@ static void a_moved_stream_left_no_gap(void **state)
 		pass(CLIENT, .client_port = 1, seq(moved), ack(5000), bytes(100), at_ms(10 + i));
 	pass(SERVER, .client_port = 1, seq(5000), ack(moved + 100), at_ms(20));
 	replay_finish(replay);
-	assert_int_equal(shown[0].side[CLIENT].gap_bytes, 0);
+	assert_int_equal(shown[0].rare[CLIENT].gap_bytes, 0);
 }
 
 static void a_frame_the_filter_refused_is_seen_and_filtered(void **state)
@@ -272,8 +272,8 @@ static void a_flow_that_left_can_come_again_without_its_holes(void **state)
 	connect_port(1, 300 * 1000000);
 	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(100), at_s(301));
 	replay_finish(replay);
-	assert_int_equal(shown[1].side[CLIENT].holes, 0);
-	assert_int_equal(shown[1].side[CLIENT].gap_bytes, 0);
+	assert_int_equal(shown[1].flow.side[CLIENT].holes, 0);
+	assert_int_equal(shown[1].rare[CLIENT].gap_bytes, 0);
 }
 
 static void two_replays_do_not_share_flows(void **state)

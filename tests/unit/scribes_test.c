@@ -84,7 +84,7 @@ static struct record numbered(uint32_t i)
 	struct record record = i % 5 ? established_record() : unanswered_record();
 
 	record.flow.side[0].payload_bytes = i;
-	record.flow.side[i % 2].retransmitted_segments = i / 7 % 3;
+	record.rare[i % 2].retransmitted_segments = i / 7 % 3;
 	return record;
 }
 

@@ -108,14 +108,16 @@ TEST(losses_are_said_only_when_there_are_any)
 				     "9 (record the output could not take)\n"));
 }
 
-TEST(refused_holes_and_histograms_are_said)
+TEST(refused_holes_histograms_and_rare_counts_are_said)
 {
 	struct summary summary = { .flows = 0 };
 
 	summary.doors[DOOR_XDP].value[COUNTER_holes_refused] = 1;
 	summary.doors[DOOR_TC_EGRESS].value[COUNTER_histograms_refused] = 2;
+	summary.doors[DOOR_TC_INGRESS].value[COUNTER_rares_refused] = 3;
 	print(&summary);
 	assert_non_null(strstr(said, "1 (hole list that found no room; the flow is approximate)"));
+	assert_non_null(strstr(said, "3 (rare counts that found no room; the flow is approximate)"));
 	assert_non_null(strstr(said, "2 (histogram that found no room; the flow has no "
 				     "percentiles)"));
 }
@@ -126,7 +128,7 @@ TEST(a_missing_record_is_a_loss_and_a_missing_detail_is_not)
 	struct summary summary = { .flows = 1 };
 	__u64 *counts = summary.doors[DOOR_XDP].value;
 
-	counts[COUNTER_holes_refused] = counts[COUNTER_histograms_refused] = 1;
+	counts[COUNTER_holes_refused] = counts[COUNTER_rares_refused] = counts[COUNTER_histograms_refused] = 1;
 	assert_false(summary_is_lossy(&summary));
 	counts[COUNTER_flows_refused] = 1;
 	assert_true(summary_is_lossy(&summary));
@@ -166,7 +168,7 @@ int main(void)
 		cmocka_unit_test(doors_are_told_apart_when_there_are_two),
 		cmocka_unit_test(reasons_are_summed_over_doors),
 		cmocka_unit_test(losses_are_said_only_when_there_are_any),
-		cmocka_unit_test(refused_holes_and_histograms_are_said),
+		cmocka_unit_test(refused_holes_histograms_and_rare_counts_are_said),
 		cmocka_unit_test(a_missing_record_is_a_loss_and_a_missing_detail_is_not),
 		cmocka_unit_test(every_counter_at_once_still_fits),
 		cmocka_unit_test(quiet_says_nothing),
