@@ -58,6 +58,16 @@ int belt_room(struct belt *belt)
 	return place;
 }
 
+bool belt_is_half_full(struct belt *belt)
+{
+	bool is;
+
+	pthread_mutex_lock(&belt->lock);
+	is = is_half_full(belt);
+	pthread_mutex_unlock(&belt->lock);
+	return is;
+}
+
 void belt_load(struct belt *belt)
 {
 	pthread_mutex_lock(&belt->lock);

@@ -33,6 +33,7 @@ void belt_clear(struct belt *belt); /* for the next two: as it was opened */
 
 /* The loader: the place to load, or -1 when nothing more is wanted; then it is loaded. At last belt_end(). */
 int belt_room(struct belt *belt);
+bool belt_is_half_full(struct belt *belt); /* the loader is far ahead */
 void belt_load(struct belt *belt);
 void belt_end(struct belt *belt);
 

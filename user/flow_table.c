@@ -8,10 +8,10 @@
 #include <string.h>
 
 #define SLAB_ENTRIES 1024u
+#define SLABS_AT_FIRST 64u
 #define SLOTS_AT_FIRST 1024u
 #define LINE_BYTES 64u
 #define SIDE_LINES 4u /* see struct side */
-#define NUMBER_FREE UINT32_MAX /* entry->number of an entry not in use */
 
 /* Three multiplications over five words; the upper halves carry the mixing down. */
 uint32_t flow_table_hash(const struct flow_key *key)
@@ -26,20 +26,38 @@ uint32_t flow_table_hash(const struct flow_key *key)
 	return (uint32_t)(hash >> 32);
 }
 
-static bool keys_equal(const struct flow_key *a, const struct flow_key *b)
-{
-	uint64_t x[5], y[5];
-
-	memcpy(x, a, sizeof(x));
-	memcpy(y, b, sizeof(y));
-	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
-}
-
 static struct table_entry *entry_at(const struct flow_table *table, uint32_t number)
 {
-	char *slab = table->slabs[number / SLAB_ENTRIES];
+	char *slab = table->slabs->at[number / SLAB_ENTRIES];
 
 	return (struct table_entry *)(slab + number % SLAB_ENTRIES * table->entry_bytes);
+}
+
+/* Slots, as both threads read them and one writes them. */
+
+static inline uint64_t slot_of(uint32_t hash, uint32_t number)
+{
+	return (uint64_t)hash << 32 | (number + 1);
+}
+
+static inline uint32_t slot_hash(uint64_t slot)
+{
+	return (uint32_t)(slot >> 32);
+}
+
+static inline uint32_t slot_number(uint64_t slot)
+{
+	return (uint32_t)slot - 1;
+}
+
+static inline uint64_t slot_read(const struct table_index *index, uint32_t i)
+{
+	return __atomic_load_n(&index->slots[i], __ATOMIC_RELAXED);
+}
+
+static inline void slot_write(struct table_index *index, uint32_t i, uint64_t slot)
+{
+	__atomic_store_n(&index->slots[i], slot, __ATOMIC_RELAXED);
 }
 
 /*
@@ -53,11 +71,34 @@ static size_t whole_lines(size_t bytes)
 	return (lines > 4 ? lines | 1 : lines) * LINE_BYTES;
 }
 
+static struct table_index *new_index(uint32_t size)
+{
+	struct table_index *index = calloc(1, sizeof(*index) + size * sizeof(*index->slots));
+
+	if (index)
+		index->mask = size - 1;
+	return index;
+}
+
+static void free_older(struct table_index *index)
+{
+	struct table_index *older = index->older;
+
+	index->older = NULL;
+	while (older) {
+		struct table_index *oldest = older->older;
+
+		free(older);
+		older = oldest;
+	}
+}
+
 int flow_table_open(struct flow_table *table, size_t entry_bytes)
 {
-	*table = (struct flow_table){.entry_bytes = whole_lines(entry_bytes), .mask = SLOTS_AT_FIRST - 1};
-	table->slots = calloc(SLOTS_AT_FIRST, sizeof(*table->slots));
-	if (table->slots)
+	*table = (struct flow_table){.entry_bytes = whole_lines(entry_bytes)};
+	table->index = new_index(SLOTS_AT_FIRST);
+	table->slabs = calloc(1, sizeof(*table->slabs)); /* room for none */
+	if (table->index && table->slabs)
 		return 0;
 	flow_table_close(table);
 	return -ENOMEM;
@@ -68,9 +109,16 @@ void flow_table_close(struct flow_table *table)
 	uint32_t i;
 
 	for (i = 0; i < table->slab_count; i++)
-		free(table->slabs[i]);
-	free(table->slabs);
-	free(table->slots);
+		free(table->slabs->at[i]);
+	while (table->slabs) {
+		struct table_slabs *shorter = table->slabs->shorter;
+
+		free(table->slabs);
+		table->slabs = shorter;
+	}
+	if (table->index)
+		free_older(table->index);
+	free(table->index);
 	free(table->free_numbers);
 	*table = (struct flow_table){0};
 }
@@ -79,12 +127,18 @@ void *flow_table_entry(const struct flow_table *table, uint32_t number)
 {
 	struct table_entry *entry = entry_at(table, number);
 
-	return entry->number == NUMBER_FREE ? NULL : entry;
+	return entry->number == TABLE_NUMBER_FREE ? NULL : entry;
 }
 
-void flow_table_expect(const struct flow_table *table, uint32_t hash)
+const struct table_index *flow_table_index(const struct flow_table *table)
 {
-	__builtin_prefetch(&table->slots[hash & table->mask]);
+	return __atomic_load_n(&table->index, __ATOMIC_ACQUIRE);
+}
+
+void flow_table_let_go(struct flow_table *table, const struct table_index *in_use)
+{
+	if (in_use == table->index && in_use->older)
+		free_older(table->index);
 }
 
 /* Inline: gcc takes a function that does nothing but this for one that does nothing, and leaves the call out. */
@@ -99,83 +153,104 @@ void flow_table_fetch_entry(const struct flow_table *table, uint32_t number)
 	fetch_lines(entry_at(table, number), table->entry_bytes / LINE_BYTES);
 }
 
-/* What most packets touch of a flow: its first two lines, and those in front of each side. */
-bool flow_table_fetch(const struct flow_table *table, uint32_t hash, bool all)
+/* For whoever fetches, with an index that may be old: NULL when it is not there yet, for this thread. */
+static void *entry_to_fetch(const struct flow_table *table, uint32_t number)
 {
-	uint32_t i = hash & table->mask;
-	const struct flow_entry *flow;
-	uint32_t number;
+	const struct table_slabs *slabs = __atomic_load_n(&table->slabs, __ATOMIC_ACQUIRE);
+	uint32_t slab = number / SLAB_ENTRIES;
+	char *at = slab < slabs->room ? __atomic_load_n(&slabs->at[slab], __ATOMIC_RELAXED) : NULL;
 
-	while (table->slots[i].place && table->slots[i].hash != hash)
-		i = (i + 1) & table->mask;
-	if (!table->slots[i].place)
-		return false;
-	number = table->slots[i].place - 1;
-	flow = (const struct flow_entry *)entry_at(table, number);
+	return at ? at + number % SLAB_ENTRIES * table->entry_bytes : NULL;
+}
+
+/* What most packets touch of a flow: its first two lines, and those in front of each side. */
+void *flow_table_fetch(const struct flow_table *table, const struct table_index *index, uint32_t hash, bool all)
+{
+	uint32_t i = hash & index->mask;
+	struct flow_entry *flow;
+	uint64_t slot;
+
+	while ((slot = slot_read(index, i)) && slot_hash(slot) != hash)
+		i = (i + 1) & index->mask;
+	flow = slot ? entry_to_fetch(table, slot_number(slot)) : NULL;
+	if (!flow)
+		return NULL;
 	if (all) {
 		fetch_lines(flow, table->entry_bytes / LINE_BYTES);
-		return true;
+		return flow;
 	}
 	fetch_lines(flow, 2);
 	fetch_lines(&flow->flow.side[0], SIDE_LINES);
 	fetch_lines(&flow->flow.side[1], SIDE_LINES);
-	return true;
+	return flow;
 }
 
 void *flow_table_find(const struct flow_table *table, const struct flow_key *key, uint32_t hash)
 {
+	const struct table_index *index = table->index;
+	uint64_t slot;
 	uint32_t i;
 
-	for (i = hash & table->mask; table->slots[i].place; i = (i + 1) & table->mask) {
+	for (i = hash & index->mask; (slot = slot_read(index, i)); i = (i + 1) & index->mask) {
 		struct table_entry *entry;
 
-		if (table->slots[i].hash != hash)
+		if (slot_hash(slot) != hash)
 			continue;
-		entry = entry_at(table, table->slots[i].place - 1);
-		if (keys_equal(&entry->key, key))
+		entry = entry_at(table, slot_number(slot));
+		if (table_keys_equal(&entry->key, key))
 			return entry;
 	}
 	return NULL;
 }
 
-static void put(struct table_slot *slots, uint32_t mask, struct table_slot slot)
+static void put(struct table_index *index, uint64_t slot)
 {
-	uint32_t i = slot.hash & mask;
+	uint32_t i = slot_hash(slot) & index->mask;
 
-	while (slots[i].place)
-		i = (i + 1) & mask;
-	slots[i] = slot;
+	while (slot_read(index, i))
+		i = (i + 1) & index->mask;
+	slot_write(index, i, slot);
 }
 
-static int grow_slots(struct flow_table *table)
+static int grow_index(struct flow_table *table)
 {
-	uint32_t size = (table->mask + 1) * 2, i;
-	struct table_slot *slots = calloc(size, sizeof(*slots));
+	struct table_index *index = new_index((table->index->mask + 1) * 2);
+	uint64_t slot;
 
-	if (!slots)
+	if (!index)
 		return -ENOMEM;
-	for (i = 0; i <= table->mask; i++) {
-		if (table->slots[i].place)
-			put(slots, size - 1, table->slots[i]);
-	}
-	free(table->slots);
-	table->slots = slots;
-	table->mask = size - 1;
+	for (uint32_t i = 0; i <= table->index->mask; i++)
+		if ((slot = slot_read(table->index, i)))
+			put(index, slot);
+	index->older = table->index;
+	__atomic_store_n(&table->index, index, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static int lengthen_slabs(struct flow_table *table)
+{
+	uint32_t room = table->slabs->room ? table->slabs->room * 2 : SLABS_AT_FIRST;
+	struct table_slabs *slabs = calloc(1, sizeof(*slabs) + room * sizeof(*slabs->at));
+
+	if (!slabs)
+		return -ENOMEM;
+	memcpy(slabs->at, table->slabs->at, table->slab_count * sizeof(*slabs->at));
+	slabs->room = room;
+	slabs->shorter = table->slabs;
+	__atomic_store_n(&table->slabs, slabs, __ATOMIC_RELEASE);
 	return 0;
 }
 
 static int grow_slabs(struct flow_table *table)
 {
-	char **slabs, *slab;
+	char *slab;
 
-	slabs = realloc(table->slabs, (table->slab_count + 1) * sizeof(*slabs));
-	if (!slabs)
+	if (table->slab_count == table->slabs->room && lengthen_slabs(table))
 		return -ENOMEM;
-	table->slabs = slabs;
 	slab = aligned_alloc(LINE_BYTES, SLAB_ENTRIES * table->entry_bytes);
 	if (!slab)
 		return -ENOMEM;
-	table->slabs[table->slab_count++] = slab;
+	__atomic_store_n(&table->slabs->at[table->slab_count++], slab, __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -198,7 +273,7 @@ void *flow_table_insert(struct flow_table *table, const struct flow_key *key, ui
 	uint32_t number;
 
 	/* At most two thirds full: probes stay short. */
-	if (table->count >= (table->mask + 1) / 3 * 2 && grow_slots(table))
+	if (table->count >= (table->index->mask + 1) / 3 * 2 && grow_index(table))
 		return NULL;
 	if (take_number(table, &number))
 		return NULL;
@@ -206,29 +281,31 @@ void *flow_table_insert(struct flow_table *table, const struct flow_key *key, ui
 	entry->key = *key;
 	entry->hash = hash;
 	entry->number = number;
-	put(table->slots, table->mask, (struct table_slot){number + 1, hash});
+	put(table->index, slot_of(hash, number));
 	table->count++;
 	return entry;
 }
 
 /* Backward-shift deletion: entries behind the gap move up unless that would pass their home slot. */
-static void unplace(struct flow_table *table, uint32_t gap)
+static void unplace(struct table_index *index, uint32_t gap)
 {
 	uint32_t i = gap;
 
 	for (;;) {
+		uint64_t slot;
 		uint32_t home;
 
-		i = (i + 1) & table->mask;
-		if (!table->slots[i].place)
+		i = (i + 1) & index->mask;
+		slot = slot_read(index, i);
+		if (!slot)
 			break;
-		home = table->slots[i].hash & table->mask;
-		if (((i - home) & table->mask) < ((i - gap) & table->mask))
+		home = slot_hash(slot) & index->mask;
+		if (((i - home) & index->mask) < ((i - gap) & index->mask))
 			continue;
-		table->slots[gap] = table->slots[i];
+		slot_write(index, gap, slot);
 		gap = i;
 	}
-	table->slots[gap].place = 0;
+	slot_write(index, gap, 0);
 }
 
 static void give_number(struct flow_table *table, uint32_t number)
@@ -248,12 +325,13 @@ static void give_number(struct flow_table *table, uint32_t number)
 void flow_table_remove(struct flow_table *table, void *removed)
 {
 	struct table_entry *entry = removed;
-	uint32_t i = entry->hash & table->mask, number = entry->number;
+	struct table_index *index = table->index;
+	uint32_t i = entry->hash & index->mask, number = entry->number;
 
-	while (table->slots[i].place != number + 1)
-		i = (i + 1) & table->mask;
-	unplace(table, i);
-	entry->number = NUMBER_FREE;
+	while (slot_read(index, i) != slot_of(entry->hash, number))
+		i = (i + 1) & index->mask;
+	unplace(index, i);
+	entry->number = TABLE_NUMBER_FREE;
 	table->count--;
 	give_number(table, number);
 }

@@ -6,10 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "abi/flow.h"
 #include "abi/half_open.h"
 #include "abi/key.h"
+
+#define TABLE_NUMBER_FREE UINT32_MAX /* of an entry not in use */
 
 struct table_entry { /* how every entry begins */
 	struct flow_key key;
@@ -35,21 +38,33 @@ struct flow_entry {
 
 _Static_assert(offsetof(struct flow_entry, flow.side) % 64 == 0, "a side begins a line of the cache");
 
-struct table_slot {
-	uint32_t place; /* number + 1 of the entry, 0: free */
-	uint32_t hash;  /* of the entry: most misses end here */
+/* Where entries are, by hash: open addressing. A table that grows gets another one; the older one is let go later. */
+struct table_index {
+	struct table_index *older; /* NULL: none, or it is gone */
+	uint32_t mask;
+	uint64_t slots[]; /* hash of the entry, so that most misses end here, and its number + 1; 0: free */
 };
 
+/* The slabs, which never move. A longer list gets all of a shorter one, which stays. */
+struct table_slabs {
+	struct table_slabs *shorter;
+	uint32_t room;
+	char *at[]; /* NULL: not there yet */
+};
+
+/*
+ * One thread owns a table. Another one may ask for memory to be fetched, and so it reads the index, the list of slabs and what
+ * these hold; the owner writes all of it in one step each. Entries are read by the owner alone.
+ */
 struct flow_table {
 	size_t entry_bytes;
-	struct table_slot *slots;
-	uint32_t mask;
+	struct table_index *index;
+	struct table_slabs *slabs;
 	uint32_t count;  /* entries in use */
 	uint32_t carved; /* entries ever handed out by the slabs */
 	uint32_t *free_numbers;
 	uint32_t free_count;
 	uint32_t free_size;
-	char **slabs;
 	uint32_t slab_count;
 };
 
@@ -65,11 +80,37 @@ void *flow_table_find(const struct flow_table *table, const struct flow_key *key
 /*
  * A large table lies outside the caches, and a look-up waits for memory twice. Whoever knows early
  * which flows come next says so twice, some frames apart: first the index is fetched, then the entry: as much
- * of it as most packets touch, or all. False: there seems to be none.
+ * of it as most packets touch, or all. NULL: there seems to be none; else probably the one, see flow_table_is().
  */
-void flow_table_expect(const struct flow_table *table, uint32_t hash);
-bool flow_table_fetch(const struct flow_table *table, uint32_t hash, bool all);
+static inline void flow_table_expect(const struct table_index *index, uint32_t hash)
+{
+	__builtin_prefetch(&index->slots[hash & index->mask]);
+}
+
+void *flow_table_fetch(const struct flow_table *table, const struct table_index *index, uint32_t hash, bool all);
 void flow_table_fetch_entry(const struct flow_table *table, uint32_t number); /* all of it */
+
+/*
+ * Any thread: the index as it is now, which stays readable until the owner has said that nobody
+ * uses one that was had before this one.
+ */
+const struct table_index *flow_table_index(const struct flow_table *table);
+void flow_table_let_go(struct flow_table *table, const struct table_index *in_use);
+
+static inline bool table_keys_equal(const struct flow_key *a, const struct flow_key *b)
+{
+	uint64_t x[5], y[5];
+
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
+}
+
+/* The owner: an entry that was fetched, and may have been removed since. */
+static inline bool flow_table_is(const struct table_entry *entry, const struct flow_key *key)
+{
+	return entry->number != TABLE_NUMBER_FREE && table_keys_equal(&entry->key, key);
+}
 
 /* The key must not be in the table. NULL: no memory. What is behind the head is not initialised. */
 void *flow_table_insert(struct flow_table *table, const struct flow_key *key, uint32_t hash);

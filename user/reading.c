@@ -84,12 +84,13 @@ static bool put_frame(struct reading *reading, struct reading_batch *batch)
 }
 
 /* False: nothing comes behind it. */
-static bool fill(struct reading *reading, struct reading_batch *batch)
+static bool fill(struct reading *reading, struct reading_batch *batch, bool is_far_ahead)
 {
 	bool is_full = false;
 
 	batch->frames = 0;
 	batch->due = DUE_NOTHING;
+	replay_batch_begin(reading->replay, batch->looked, is_far_ahead);
 	while (!is_full) {
 		if (!read_frame(reading))
 			return false;
@@ -107,9 +108,9 @@ static bool fill(struct reading *reading, struct reading_batch *batch)
 	return true;
 }
 
-static bool fill_and_note(struct reading *reading, struct reading_batch *batch)
+static bool fill_and_note(struct reading *reading, struct reading_batch *batch, bool is_far_ahead)
 {
-	bool more = fill(reading, batch);
+	bool more = fill(reading, batch, is_far_ahead);
 	uint64_t size;
 
 	pcap_source_position(reading->source, &batch->bytes, &size);
@@ -128,7 +129,8 @@ static void *read_ahead(void *context)
 
 		if (place < 0)
 			break;
-		more = fill_and_note(reading, &reading->batches[place]);
+		/* Whoever is far ahead has time to spare. */
+		more = fill_and_note(reading, &reading->batches[place], belt_is_half_full(&reading->belt));
 		belt_load(&reading->belt);
 	}
 	belt_end(&reading->belt);
@@ -173,7 +175,7 @@ struct reading_batch *reading_next(struct reading *reading)
 	if (reading->is_done)
 		return NULL;
 	if (!reading->has_thread) {
-		reading->is_done = !fill_and_note(reading, &reading->batches[0]);
+		reading->is_done = !fill_and_note(reading, &reading->batches[0], false);
 		return &reading->batches[0];
 	}
 	if (reading->has_taken)

@@ -22,6 +22,7 @@
  */
 #define INDEX_AHEAD 8u
 #define ENTRY_AHEAD 4u
+#define FAR_AHEAD 8u /* packets between both, when the thread that looks into frames does so */
 #define SHOWN_AHEAD 2u /* the same for flows on their way out, each of which is read whole */
 
 struct replay_batch {
@@ -29,6 +30,8 @@ struct replay_batch {
 	uint64_t frames;               /* those the filter selected */
 	uint64_t newest_ns;            /* of these */
 	uint32_t count;                /* packets to track */
+	bool fetches;                  /* who looks into frames asks for the memory of their flows */
+	const struct table_index *flows, *half_open; /* as they were when it was begun */
 	uint32_t hashes[BATCH_PACKETS]; /* of their keys */
 	struct {
 		_Alignas(64) struct packet pkt;
@@ -43,6 +46,8 @@ struct replay {
 	struct half_open_work work;
 	uint64_t opened; /* flows so far */
 	uint32_t hash;   /* of the key of the packet that is tracked */
+	void *expected[ENTRY_AHEAD]; /* entries of the next packets: of their flows, as it seemed; or NULL */
+	struct flow_entry *likely;   /* that of the packet that is tracked */
 	struct holes holes[2];     /* by direction: those of that packet's flow, unfolded */
 	struct flow_entry *unfolded; /* whose they are; NULL: nobody's */
 	struct flow_entry *taken;  /* the flow that leaves, from host_take_flow() to host_close_flow() */
@@ -91,8 +96,10 @@ static struct flow_entry *entry_of(const struct flow *flow)
 /* The hall asks for no other connection than the one of the packet it is given. */
 static struct flow *host_find_flow(const struct flow_key *key)
 {
-	struct flow_entry *entry = flow_table_find(&serving->flows, key, serving->hash);
+	struct flow_entry *entry = serving->likely;
 
+	if (!entry || !flow_table_is(&entry->head, key))
+		entry = flow_table_find(&serving->flows, key, serving->hash);
 	return entry ? &entry->flow : NULL;
 }
 
@@ -450,6 +457,35 @@ void replay_batch_clear(struct replay_batch *batch)
 		memset(batch, 0, offsetof(struct replay_batch, hashes));
 }
 
+void replay_batch_begin(const struct replay *replay, struct replay_batch *batch, bool fetches)
+{
+	batch->fetches = fetches;
+	batch->flows = flow_table_index(&replay->flows);
+	batch->half_open = flow_table_index(&replay->half_open);
+}
+
+/* What opens, closes or repairs touches more of a flow than what only goes on. NULL: no flow is there yet. */
+static void *fetch(const struct replay *replay, const struct replay_batch *batch,
+		   const struct table_index *flows, const struct table_index *half_open, uint32_t i)
+{
+	const struct packet *pkt = &batch->at[i].pkt;
+	bool all = (pkt->flags & ~TCP_PSH) != TCP_ACK || pkt->sack_count;
+	void *entry = flow_table_fetch(&replay->flows, flows, batch->hashes[i], all);
+
+	if (!entry)
+		flow_table_fetch(&replay->half_open, half_open, batch->hashes[i], true);
+	return entry;
+}
+
+/* Far ahead of tracking: into the caches that all CPUs share. */
+static void fetch_far_ahead(const struct replay *replay, const struct replay_batch *batch, uint32_t i)
+{
+	flow_table_expect(batch->flows, batch->hashes[i]);
+	flow_table_expect(batch->half_open, batch->hashes[i]);
+	if (i >= FAR_AHEAD)
+		fetch(replay, batch, batch->flows, batch->half_open, i - FAR_AHEAD);
+}
+
 bool replay_look(const struct replay *replay, struct replay_batch *batch, const struct frame *frame)
 {
 	struct packet *pkt = &batch->at[batch->count].pkt;
@@ -459,8 +495,12 @@ bool replay_look(const struct replay *replay, struct replay_batch *batch, const 
 	batch->frames++;
 	if (frame->time_ns > batch->newest_ns)
 		batch->newest_ns = frame->time_ns;
-	if (monitor_look(frame, pkt))
-		batch->hashes[batch->count++] = flow_table_hash(&pkt->key);
+	if (monitor_look(frame, pkt)) {
+		batch->hashes[batch->count] = flow_table_hash(&pkt->key);
+		if (batch->fetches)
+			fetch_far_ahead(replay, batch, batch->count);
+		batch->count++;
+	}
 	return batch->count == BATCH_PACKETS;
 }
 
@@ -473,18 +513,14 @@ bool replay_look_filtered(struct replay_batch *batch)
 
 static void expect(const struct replay *replay, uint32_t hash)
 {
-	flow_table_expect(&replay->flows, hash);
-	flow_table_expect(&replay->half_open, hash);
+	flow_table_expect(replay->flows.index, hash);
+	flow_table_expect(replay->half_open.index, hash);
 }
 
-/* What opens, closes or repairs touches more of a flow than what only goes on. */
-static void fetch(const struct replay *replay, const struct replay_batch *batch, uint32_t i)
+static void expect_entry(struct replay *replay, const struct replay_batch *batch, uint32_t i)
 {
-	const struct packet *pkt = &batch->at[i].pkt;
-	bool all = (pkt->flags & ~TCP_PSH) != TCP_ACK || pkt->sack_count;
-
-	if (!flow_table_fetch(&replay->flows, batch->hashes[i], all))
-		flow_table_fetch(&replay->half_open, batch->hashes[i], true);
+	replay->expected[i % ENTRY_AHEAD] =
+		i < batch->count ? fetch(replay, batch, replay->flows.index, replay->half_open.index, i) : NULL;
 }
 
 /* It may lie in the cache of the CPU that parsed it. */
@@ -494,14 +530,14 @@ static inline __attribute__((always_inline)) void fetch_packet(const struct pack
 		__builtin_prefetch((const char *)pkt + at, 1);
 }
 
-static void fetch_ahead(const struct replay *replay, const struct replay_batch *batch, uint32_t i)
+static void fetch_ahead(struct replay *replay, const struct replay_batch *batch, uint32_t i)
 {
+	replay->likely = replay->expected[i % ENTRY_AHEAD];
 	if (i + INDEX_AHEAD < batch->count) {
 		expect(replay, batch->hashes[i + INDEX_AHEAD]);
 		fetch_packet(&batch->at[i + INDEX_AHEAD].pkt);
 	}
-	if (i + ENTRY_AHEAD < batch->count)
-		fetch(replay, batch, i + ENTRY_AHEAD);
+	expect_entry(replay, batch, i + ENTRY_AHEAD);
 }
 
 void replay_track(struct replay *replay, struct replay_batch *batch)
@@ -512,12 +548,16 @@ void replay_track(struct replay *replay, struct replay_batch *batch)
 	saw_frame(replay, batch->frames, batch->newest_ns);
 	for (uint32_t i = 0; i < INDEX_AHEAD && i < batch->count; i++)
 		expect(replay, batch->hashes[i]);
-	for (uint32_t i = 0; i < ENTRY_AHEAD && i < batch->count; i++)
-		fetch(replay, batch, i);
+	for (uint32_t i = 0; i < ENTRY_AHEAD; i++)
+		expect_entry(replay, batch, i);
 	for (uint32_t i = 0; i < batch->count; i++) {
 		fetch_ahead(replay, batch, i);
 		track(replay, &batch->at[i].pkt, batch->hashes[i]);
 	}
+	replay->likely = NULL;
+	/* Batches come in order: whatever is looked into from now on has these, or newer ones. */
+	flow_table_let_go(&replay->flows, batch->flows);
+	flow_table_let_go(&replay->half_open, batch->half_open);
 	replay_batch_clear(batch);
 }
 

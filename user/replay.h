@@ -38,8 +38,9 @@ void replay_frame(struct replay *replay, const struct frame *frame);
 void replay_filtered(struct replay *replay); /* counts a frame the filter did not select */
 
 /*
- * Many, in two steps. Looking into frames takes nothing but the configuration of a replay, so another thread may do it
- * ahead of the one that tracks them, and while it does so with the next batch. All other calls are the
+ * Many, in two steps. Beginning a batch and looking into frames takes nothing of a replay but its configuration and where flows lie,
+ * so another thread may do it ahead of the one that tracks them, and while it does so with the next batch: one
+ * thread at a time, and batches are tracked in the order in which they were begun. All other calls are the
  * tracking thread's.
  */
 struct replay_batch;
@@ -47,6 +48,12 @@ struct replay_batch;
 /* 0 or -ENOMEM. */
 int replay_batch_open(struct replay_batch **ret_batch);
 void replay_batch_close(struct replay_batch *batch); /* accepts NULL */
+
+/*
+ * Before its first frame. fetches: memory is asked for what is known of its flows, so that the thread that tracks finds it in
+ * the caches that both CPUs share; by another thread, when it has time for that.
+ */
+void replay_batch_begin(const struct replay *replay, struct replay_batch *batch, bool fetches);
 
 /* Takes a frame in. True: the batch is full. */
 bool replay_look(const struct replay *replay, struct replay_batch *batch, const struct frame *frame);

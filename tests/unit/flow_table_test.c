@@ -186,6 +186,45 @@ static void walking_by_number_meets_each_entry_once(void **state)
 	assert_int_equal(met, 2000);
 }
 
+/* Who fetches ahead may still read the index of a table that has grown since. */
+static void an_older_index_stays_until_it_is_let_go(void **state)
+{
+	const struct table_index *before = flow_table_index(&table);
+	struct flow_key key = key_of(1);
+	uint32_t hash = flow_table_hash(&key);
+	struct flow_entry *entry = put(1);
+
+	(void)state;
+	for (uint32_t i = 2; i < MANY; i++)
+		put(i);
+	assert_ptr_not_equal(flow_table_index(&table), before);
+	flow_table_let_go(&table, before); /* in use, so it stays */
+	assert_ptr_equal(flow_table_fetch(&table, before, hash, false), entry);
+	assert_ptr_equal(flow_table_fetch(&table, flow_table_index(&table), hash, true), entry);
+	assert_non_null(table.index->older);
+	flow_table_let_go(&table, flow_table_index(&table));
+	assert_null(table.index->older);
+	assert_ptr_equal(find(1), entry);
+}
+
+static void what_was_fetched_may_have_gone_since(void **state)
+{
+	struct flow_key key = key_of(7), other = key_of(8);
+	uint32_t hash = flow_table_hash(&key);
+	struct table_entry *entry;
+
+	(void)state;
+	put(7);
+	entry = flow_table_fetch(&table, flow_table_index(&table), hash, true);
+	assert_true(flow_table_is(entry, &key));
+	flow_table_remove(&table, entry);
+	assert_null(flow_table_fetch(&table, flow_table_index(&table), hash, true));
+	assert_false(flow_table_is(entry, &key));
+	assert_ptr_equal(put(8), entry); /* its place is taken */
+	assert_false(flow_table_is(entry, &key));
+	assert_true(flow_table_is(entry, &other));
+}
+
 static void a_closed_table_can_be_closed_again(void **state)
 {
 	(void)state;
@@ -208,6 +247,8 @@ int main(void)
 		table_test(removing_every_other_one_keeps_the_rest),
 		table_test(a_random_life_agrees_with_an_array),
 		table_test(walking_by_number_meets_each_entry_once),
+		table_test(an_older_index_stays_until_it_is_let_go),
+		table_test(what_was_fetched_may_have_gone_since),
 		table_test(a_closed_table_can_be_closed_again),
 	};
 
