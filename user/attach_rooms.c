@@ -41,7 +41,7 @@ static uint64_t room_bytes(const struct bpf_map *map)
 	return entries * entry_bytes(map) + power_of_two(entries) * BUCKET_BYTES;
 }
 
-/* 131,072 from 6.1 GB of memory on, half of that from 3.1 GB on, and so on. */
+/* 131,072 from 5.6 GB of memory on, half of that from 2.8 GB on, and so on. */
 static uint32_t usual_flows(const struct bpf_map *map)
 {
 	uint32_t flows = bpf_map__max_entries(map);

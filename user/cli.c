@@ -64,7 +64,7 @@ static const char help_text[] =
 	"                    from a MaxMind database; twice for both\n"
 	"\n"
 	"How much to remember\n"
-	"  --flows N         connections at a time (131072, or a 64th of memory), 730 bytes each\n"
+	"  --flows N         connections at a time (131072, or a 64th of memory), 660 bytes each\n"
 	"  --half-open N     connections that only open (65536), 170 bytes each\n"
 	"  --holes N         directions that lose or repeat (16384), 4 kB each, as they come\n"
 	"  --histograms N    directions with percentiles (16384), 2 kB each, as they come\n"

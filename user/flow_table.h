@@ -32,11 +32,11 @@ struct flow_entry {
 	struct folded_holes *holes[2]; /* by direction, NULL until needed; owned */
 	struct folded_histogram *histograms[2]; /* the same */
 	struct rare *rares[2];           /* the same */
-	uint64_t reserved[7];            /* so that a side begins a line of the cache */
+	uint64_t reserved;               /* so that the first side begins a line of the cache */
 	struct flow flow;
 };
 
-_Static_assert(offsetof(struct flow_entry, flow.side) % 64 == 0, "a side begins a line of the cache");
+_Static_assert(offsetof(struct flow_entry, flow.side) % 64 == 0, "the first side begins a line of the cache");
 
 /* Where entries are, by hash: open addressing. A table that grows gets another one; the older one is let go later. */
 struct table_index {

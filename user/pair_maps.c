@@ -328,7 +328,7 @@ static uint32_t group_of(const struct pair_maps *maps, const struct flow_key *ke
 {
 	struct owner_key owner = {.group = group_of_address(maps, key, end)};
 	uint64_t hash = owner_hash(key, end);
-	uint32_t cgroup = flow->cgroup[end], group;
+	uint32_t cgroup = flow->side[end & 1].cgroup, group;
 
 	if (!maps->marks)
 		return owner.group;

@@ -643,7 +643,7 @@ static void read_external(const struct record_end *end, struct value *ret_value)
 	QUIET_FIELD(end, "dup_acks", SIDE_NUMBER(dup_acks)),                            \
 	QUIET_FIELD(end, "sacks", RARE_NUMBER(sacks)),                                  \
 	QUIET_FIELD(end, "dsacks", RARE_NUMBER(dsacks)),                                \
-	QUIET_FIELD(end, "window_full", SIDE_NUMBER(window_full)),                      \
+	QUIET_FIELD(end, "window_full", RARE_NUMBER(window_full)),                      \
 	QUIET_FIELD(end, "ecn_ce", RARE_NUMBER(ecn_ce)),                                \
 	QUIET_FIELD(end, "ecn_ece", RARE_NUMBER(ecn_ece)),                              \
 	QUIET_FIELD(end, "ecn_cwr", RARE_NUMBER(ecn_cwr)),                              \
@@ -729,7 +729,7 @@ static bool end_is_quiet(const struct record *record, uint32_t index)
 {
 	uint64_t words[sizeof(struct rare) / sizeof(uint64_t)];
 	const struct side *side = &record->flow.side[index];
-	uint64_t any = side->dup_acks | side->window_full | record->rare[!index].dsack_spurious;
+	uint64_t any = side->dup_acks | record->rare[!index].dsack_spurious;
 
 	_Static_assert(sizeof(struct rare) == sizeof(words), "struct rare is whole words");
 	memcpy(words, &record->rare[index], sizeof(words));

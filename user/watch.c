@@ -101,9 +101,9 @@ static const char *also_names(struct watcher *watcher, const struct flow_key *ke
 static void find_owners(struct watcher *watcher, struct record *record)
 {
 	for (int i = 0; watcher->cgroups && i < 4; i++)
-		record->cgroup[i & 1] = record->flow.cgroup[i & 1]
+		record->cgroup[i & 1] = record->flow.side[i & 1].cgroup
 						? cgroups_path(watcher->cgroups,
-							       record->flow.cgroup[i & 1])
+							       record->flow.side[i & 1].cgroup)
 						: NULL;
 }
 

@@ -97,7 +97,7 @@ enum side_bits {
  * What most frames touch comes first; what few need is in struct rare.
  */
 struct side {
-	/* Every frame. */
+	/* Every frame; the other end's frames read here, too. */
 	__u64 last_ns;
 	__u64 wire_bytes;    /* frames as they were on the wire, link header included */
 	__u64 payload_bytes; /* by the IP length */
@@ -106,35 +106,40 @@ struct side {
 	__u32 segments;
 	__u32 next;       /* highest sequence end seen */
 	__u32 ack;        /* highest acknowledgment sent */
-	__u32 raw_window; /* window field of the last segment that set it, unscaled */
 	__u32 bits;       /* enum side_bits */
-
-	/* Round trips: what this end sent and waits for, and what its answers told about the other's. */
-	__u32 tsval;       /* newest TSval sent; valid with SIDE_TSVAL */
-	__u32 first_seq;
-	__u32 probes;      /* ever started; the next goes to probes % RTT_PROBES */
-	__u32 probes_void; /* those before it no longer count by sequence number: Karn */
-	__u32 probes_done; /* how many of the *other* end's were answered or passed by */
-	__u32 rtt_samples;
-	__u64 rtt_sum_ns;
-	__u64 rtt_min_ns;
-	__u64 rtt_max_ns;
-	__u32 rtt_smoothed_ns; /* RFC 6298, 2; 4.3 s stand for anything longer */
-	__u16 holes;      /* open holes in this direction; their list is in struct holes */
-	__u16 ip_id;      /* newest; valid with SIDE_IP_ID */
-	__u16 ip_ids;        /* IPv4 segments whose IP-ID was compared with the one before ... */
-	__u16 ip_ids_upward; /* ... and lay a little above it */
+	__u16 raw_window; /* window field of the last segment that set it, unscaled */
 	__u16 mss;
 	__u8 flags; /* TCP flags ever seen */
 	__u8 ttl;   /* last TTL or hop limit */
-
 	__u8 wscale; /* RFC 7323, 2.2 */
+	__u8 dup_run;     /* duplicate ACKs since the acknowledgment moved, counted up to 255 */
+	__u8 orderly;     /* plain segments inside the window, counted up to 2: they prove a flow */
 	__u8 suspect_run;
-	__u8 orderly;      /* plain segments inside the window, counted up to 2: they prove a flow */
-	__u8 dup_run;      /* duplicate ACKs since the acknowledgment moved, counted up to 255 */
-	__u8 recent_next;  /* where the next one goes in recent */
+	__u8 recent_next; /* where the next one goes in recent */
+
+	/* Round trips: what this end sent and waits for, and what its answers told about the other's. */
+	__u8 probes;       /* ever started, modulo 256; the next goes to probes % RTT_PROBES */
+	__u8 probes_done;  /* how many of the *other* end's were answered or passed by, the same way */
 	__u8 probes_by_ts; /* bit i: probe i waits for the echo of a TSval */
-	__u16 reserved;
+	__u8 probes_void;  /* bit i: probe i no longer counts by sequence number: Karn */
+	__u8 reserved;
+	__u16 ip_id;         /* newest; valid with SIDE_IP_ID */
+	__u16 ip_ids;        /* IPv4 segments whose IP-ID was compared with the one before ... */
+	__u16 ip_ids_upward; /* ... and lay a little above it */
+	__u16 holes;         /* open holes in this direction; their list is in struct holes */
+	__u32 tsval;         /* newest TSval sent; valid with SIDE_TSVAL */
+	__u32 first_seq;
+	__u32 rtt_samples;
+	__u32 rtt_smoothed_ns; /* RFC 6298, 2; 4.3 s stand for anything longer */
+	__u32 probe_id[RTT_PROBES]; /* a TSval at its first sight, or a segment's end in sequence space */
+	/*
+	 * Low half of the number of its socket's cgroup, which no other has at that time; 0: the socket is not of
+	 * this host. Written as the flow is counted, too.
+	 */
+	__u32 cgroup;
+	__u64 rtt_sum_ns;
+	__u64 rtt_min_ns;
+	__u64 rtt_max_ns;
 	union {
 		__u64 probe_sent_ns[RTT_PROBES];
 		struct {
@@ -142,21 +147,17 @@ struct side {
 			__u64 rtt_p95_ns;
 		};
 	};
-	__u32 probe_id[RTT_PROBES]; /* a TSval at its first sight, or a segment's end in sequence space */
 	/* Buckets of the last rtt_samples % RTT_WAITING samples, on their way to the histogram. */
 	__u16 rtt_waiting[RTT_WAITING];
 
 	/* Which repeat is what: see core/evidence.h. */
 	struct recent recent[RECENT_SEGMENTS]; /* the last segments that took sequence space */
+	__u32 dup_acks;      /* RFC 5681, 2 */
 	__u32 sack_high;     /* highest SACKed sequence end this end reported; valid with SIDE_SACK */
 	__u32 holes_checked; /* next when the holes were last looked through for old ones */
-	__u32 dup_acks;      /* RFC 5681, 2 */
-
-	__u32 window_full; /* segments that ended where the window of the other end did */
-	__u32 synack_ack;  /* acknowledgment of the SYN-ACK this end sent last; valid with SIDE_SYNACK */
-	__u32 reserved_too;
+	__u32 synack_ack; /* acknowledgment of the SYN-ACK this end sent last; valid with SIDE_SYNACK */
 };
-_Static_assert(sizeof(struct side) == 256, "side has no hidden padding");
+_Static_assert(sizeof(struct side) == 240, "side has no hidden padding");
 
 
 enum counted_bits { /* what a pair of labels already has of the flow */
@@ -177,47 +178,51 @@ enum counted_bits { /* what a pair of labels already has of the flow */
 struct flow {
 	__u64 start_ns; /* first frame */
 	__u32 counted; /* enum counted_bits, and above them the generation of the labels `pair` is of; atomic */
-	__u16 pair;    /* of labels, that it is counted in */
-	__u16 vlan;    /* outermost VLAN id, 0: none */
-	__u8 tunnel;   /* enum tunnel; two: the outer one in the high half */
-	__u8 icmp;     /* responder, or a router before it: enum flow_icmp, why the SYN had no answer */
-	__u8 has_syn;    /* opener */
+	__u8 proven; /* both ends, or one of them twice, have shown that they mean it */
+	__u8 secondary; /* another interface claimed the connection first: this flow counts in no total */
 	__u8 has_synack; /* responder */
 	__u8 is_established; /* opener */
-	__u8 has_responder_handshake;
-	__u8 has_opener_handshake;
-	__u8 syn_has_ts;
-	__u8 synack_has_ts;
+	struct side side[2];   /* in key order: side[0] is key.addr[0] */
+	__u16 pair;    /* of labels, that it is counted in */
 	__u8 opener; /* index into side */
 	__u8 role;   /* enum flow_role */
 	__u8 close;  /* enum flow_close, set when the record leaves */
-	__u8 proven; /* both ends, or one of them twice, have shown that they mean it */
-	__u8 secondary; /* another interface claimed the connection first: this flow counts in no total */
-	__u8 simultaneous; /* SYNs crossed (RFC 9293, 3.5) */
 	__u8 has_response; /* responder */
-	struct side side[2];   /* in key order: side[0] is key.addr[0] */
+	__u8 has_responder_handshake;
+	__u8 has_opener_handshake;
+	__u8 has_syn;    /* opener */
+	__u8 syn_has_ts;
+	__u8 synack_has_ts;
+	__u8 simultaneous; /* SYNs crossed (RFC 9293, 3.5) */
+	__u8 tunnel;   /* enum tunnel; two: the outer one in the high half */
+	__u8 icmp;     /* responder, or a router before it: enum flow_icmp, why the SYN had no answer */
+	__u16 vlan;    /* outermost VLAN id, 0: none */
 	__u64 syn_ns;          /* opener: first SYN; valid with has_syn */
-	__u64 syn_last_ns;     /* opener: last SYN before the SYN-ACK */
 	__u64 synack_ns;       /* responder: first SYN-ACK that answers the SYN; valid with has_synack */
-	__u64 synack_last_ns;  /* responder: last one before it was acknowledged */
-	__u64 responder_handshake_ns; /* responder; valid when has_responder_handshake */
-	__u64 opener_handshake_ns;    /* opener; valid when has_opener_handshake */
-	__u64 request_ns;  /* opener: its first payload, unless the responder spoke first; 0: none */
-	__u64 response_ns; /* responder: from there to its first payload; valid with has_response */
-	__u32 syn_tsval;   /* of syn_ns, syn_last_ns, synack_ns, synack_last_ns */
-	__u32 syn_last_tsval;
-	__u32 synack_tsval;
+	union {
+		__u64 syn_last_ns;            /* opener: last SYN; until has_synack */
+		__u64 responder_handshake_ns; /* responder, from then on; valid with has_responder_handshake */
+	};
+	union {
+		__u64 synack_last_ns;      /* responder: last SYN-ACK; until is_established */
+		__u64 opener_handshake_ns; /* opener, from then on; valid with has_opener_handshake */
+	};
+	union {
+		__u64 request_ns;  /* opener: its first payload, unless the responder spoke first; 0: none */
+		__u64 response_ns; /* responder: from there to its first payload; valid with has_response */
+	};
+	__u32 syn_tsval; /* of syn_ns, and of the others: */
+	union {
+		__u32 syn_last_tsval;
+		__u32 synack_tsval;
+	};
 	__u32 synack_last_tsval;
 	__u32 tunnel_id; /* VNI, key, TEID or session of the frame that opened the flow; 0: none */
 	__u16 syns;      /* opener: SYNs before the answer, counted up to 65,535 */
 	__u16 synacks;   /* responder: SYN-ACKs before they were acknowledged, the same */
-	/*
-	 * By side: low half of the number of its socket's cgroup, which no other has at that time; 0: the
-	 * socket is not of this host. Written by its own frames, and as the flow is counted.
-	 */
-	__u32 cgroup[2];
+	__u32 reserved;
 };
-_Static_assert(sizeof(struct flow) == 640, "flow has no hidden padding");
+_Static_assert(sizeof(struct flow) == 576, "flow has no hidden padding");
 
 /*
  * What few segments say, counted by direction: an entry of its own, which only directions with such segments have. Each
@@ -247,6 +252,7 @@ struct rare {
 	__u32 keepalives;
 	__u32 window_probes;
 	__u32 zero_windows;
+	__u32 window_full; /* segments that ended where the window of the other end did */
 	__u32 sacks;
 	__u32 dsacks;
 	__u32 ecn_ce;
@@ -254,15 +260,16 @@ struct rare {
 	__u32 ecn_cwr;
 	__u32 ttl_changes;
 	__u32 suspects;
+	__u32 reserved;
 };
-_Static_assert(sizeof(struct rare) == 144, "rare has no hidden padding");
+_Static_assert(sizeof(struct rare) == 152, "rare has no hidden padding");
 
 /* All there is to tell of a flow: what leaves, and what is shown. */
 struct flow_whole {
 	struct flow flow;
 	struct rare rare[2]; /* by side; zeros where there was no entry */
 };
-_Static_assert(sizeof(struct flow_whole) == sizeof(struct flow) + 288, "flow_whole has no hidden padding");
+_Static_assert(sizeof(struct flow_whole) == sizeof(struct flow) + 304, "flow_whole has no hidden padding");
 
 
 #define HOLES_MAX 64

@@ -303,13 +303,14 @@ core_inline void half_open_keep_syn(struct half_open *entry, const struct side *
 	pair->syn_ip_ids_upward = side->ip_ids_upward;
 }
 
+/* Where nobody can tell, one SYN or two at once, it is the last. */
 core_inline __u32 half_open_leg(const struct flow *flow)
 {
 	if (!flow->has_responder_handshake)
 		return HALF_OPEN_LEG_NONE;
-	return flow->responder_handshake_ns == flow->synack_ns - flow->syn_last_ns
-		       ? HALF_OPEN_LEG_LAST
-		       : HALF_OPEN_LEG_FIRST;
+	return flow->syns > 1 && flow->responder_handshake_ns == flow->synack_ns - flow->syn_ns
+		       ? HALF_OPEN_LEG_FIRST
+		       : HALF_OPEN_LEG_LAST;
 }
 
 /* What does not change when it is repeated, and what does. */
@@ -661,12 +662,15 @@ core_inline void half_open_count_between(struct half_open_work *work, __u32 betw
 /* Which SYN the answer named by its echo was found out when it came. */
 core_inline void half_open_set_leg(const struct half_open *entry, struct flow *flow)
 {
+	/* SYNs that were repeated before the answer: late ones came behind it. */
+	__u64 last_after_ns = entry->pair.syn_frames > 1 && !entry->late ? entry->last_after_ns : 0;
+
 	flow->has_responder_handshake = entry->leg != HALF_OPEN_LEG_NONE;
 	flow->responder_handshake_ns = 0;
 	if (entry->leg == HALF_OPEN_LEG_FIRST)
-		flow->responder_handshake_ns = flow->synack_ns - flow->syn_ns;
+		flow->responder_handshake_ns = entry->pair.answer_after_ns;
 	else if (entry->leg == HALF_OPEN_LEG_LAST)
-		flow->responder_handshake_ns = flow->synack_ns - flow->syn_last_ns;
+		flow->responder_handshake_ns = entry->pair.answer_after_ns - last_after_ns;
 }
 
 core_inline void half_open_set_ip_ids(const struct half_open *entry, struct flow *flow)
@@ -788,7 +792,7 @@ core_apart int half_open_expand_simple(struct half_open_work *work)
 	flow = &work->flow;
 	after_ns = pair->answer_after_ns;
 	half_open_clear(work);
-	flow->start_ns = flow->syn_ns = flow->syn_last_ns = entry->start_ns;
+	flow->start_ns = flow->syn_ns = entry->start_ns;
 	flow->synack_ns = flow->synack_last_ns = entry->start_ns + after_ns;
 	flow->vlan = entry->vlan;
 	flow->secondary = entry->secondary;
@@ -797,7 +801,7 @@ core_apart int half_open_expand_simple(struct half_open_work *work)
 	flow->role = ROLE_SEEN;
 	flow->has_syn = flow->has_synack = 1;
 	flow->syns = flow->synacks = 1;
-	flow->syn_tsval = flow->syn_last_tsval = pair->tsval[0];
+	flow->syn_tsval = pair->tsval[0];
 	flow->synack_tsval = flow->synack_last_tsval = pair->tsval[1];
 	flow->syn_has_ts = !!(pair->syn_said & HALF_OPEN_TS);
 	flow->synack_has_ts = !!(pair->answer_said & HALF_OPEN_TS);

@@ -161,15 +161,18 @@ core_inline void handshake_synack(struct flow *flow, const struct side *peer,
 	if (!handshake_answers(flow, peer, pkt))
 		return;
 	if (!flow->has_synack) {
-		flow->has_synack = 1;
-		flow->synack_ns = pkt->now_ns;
-		flow->synack_tsval = pkt->tsval;
-		flow->synack_has_ts = pkt->has_ts;
+		/* The leg, and then the TSval, take the place of what is known of the last SYN. */
 		if (flow->has_syn)
 			flow->has_responder_handshake = (__u8)handshake_leg(
 				flow->syns, flow->syn_ns, flow->syn_last_ns, flow->syn_tsval,
 				flow->syn_last_tsval, flow->syn_has_ts, pkt,
 				&flow->responder_handshake_ns);
+		if (!flow->has_responder_handshake)
+			flow->responder_handshake_ns = 0;
+		flow->has_synack = 1;
+		flow->synack_ns = pkt->now_ns;
+		flow->synack_tsval = pkt->tsval;
+		flow->synack_has_ts = pkt->has_ts;
 	}
 	if (flow->is_established)
 		return;
@@ -190,6 +193,8 @@ core_inline void handshake_ack(struct flow *flow, const struct side *peer, const
 	flow->has_opener_handshake = (__u8)handshake_leg(
 		flow->synacks, flow->synack_ns, flow->synack_last_ns, flow->synack_tsval,
 		flow->synack_last_tsval, flow->synack_has_ts, pkt, &flow->opener_handshake_ns);
+	if (!flow->has_opener_handshake)
+		flow->opener_handshake_ns = 0;
 }
 
 core_inline void handshake_note(struct flow *flow, const struct packet *pkt)

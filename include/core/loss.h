@@ -94,7 +94,7 @@ core_cut_inline int core_body(loss_gap)(struct side *side, const struct side *pe
 	if (holes)
 		holes_add(holes, side, loss_acked(side, peer), &hole);
 	else
-		pkt->verdict.unlisted++;
+		pkt->verdict.marks |= MARK_UNLISTED;
 	return 0;
 }
 

@@ -152,18 +152,18 @@ core_inline void monitor_post_flow(__u8 door, const struct flow_key *key, struct
 
 core_apart int monitor_end_flow(struct flow *found, const struct packet *pkt, __u32 door, __u32 close)
 {
+	struct half_open_work *work = host_half_open_work((__u8)door);
 	struct flow_whole *whole;
-	struct flow_key key;
 
-	if (!found || !pkt)
+	if (!found || !pkt || !work)
 		return 0;
-	key = pkt->key; /* 6.1 takes no key that lies in an argument of a function apart */
-	whole = host_take_flow((__u8)door, &key, found);
+	work->key = pkt->key; /* 6.1 takes no key that lies in an argument of a function apart */
+	whole = host_take_flow((__u8)door, &work->key, found);
 	if (!whole)
 		return 0;
 	host_count((__u8)door, COUNTER_flows_ended);
-	monitor_post_flow((__u8)door, &key, whole, (__u8)close);
-	host_close_flow(&key, whole);
+	monitor_post_flow((__u8)door, &work->key, whole, (__u8)close);
+	host_close_flow(&work->key, whole);
 	return 0;
 }
 

@@ -35,6 +35,8 @@ enum verdict_marks {
 	MARK_SACKS = 1 << 5,      /* its SACK blocks count */
 	MARK_DSACK = 1 << 6,      /* the first of them is one */
 	MARK_FIN_AGAIN = 1 << 7,  /* its FIN was sent before */
+	MARK_FULL = 1 << 8,       /* it ends where the window of the other end does */
+	MARK_UNLISTED = 1 << 9,   /* it made a hole, for which there was no list */
 };
 
 struct verdict {
@@ -46,10 +48,9 @@ struct verdict {
 	__u64 rtt_ns;   /* round trip to its sender that it closed; valid with has_rtt */
 	__u64 zero_window_ns; /* the sender's window opens again, after so long */
 	__u32 again_bytes;    /* of its payload: no news */
+	__u16 marks;          /* enum verdict_marks */
 	__u8 has_rtt;
 	__u8 dsack_spurious; /* it calls a repeat of the other end needless */
-	__u8 marks;          /* enum verdict_marks */
-	__u8 unlisted;       /* holes it made, for which there was no list */
 };
 
 /* Between two hops, see parse.h; valid only while a frame goes by hops. */

@@ -19,7 +19,7 @@ core_apart int rare_add(struct rare *rare, const struct rare *before);
 core_inline int rare_has_news(const struct packet *pkt)
 {
 	const struct verdict *verdict = &pkt->verdict;
-	__u32 any = verdict->again_bytes | verdict->marks | verdict->unlisted;
+	__u32 any = verdict->again_bytes | verdict->marks;
 
 	/* On a SYN they only negotiate (RFC 3168, 6.1.1). */
 	if (!(pkt->flags & TCP_SYN))
@@ -108,7 +108,8 @@ core_apart int rare_note(struct rare *rare, struct packet *pkt)
 	rare_note_window(rare, pkt);
 	rare->again_bytes += pkt->verdict.again_bytes;
 	rare->again_bytes -= !!(marks & MARK_PROBE_SEEN);
-	rare->holes_dropped += pkt->verdict.unlisted;
+	rare->holes_dropped += !!(marks & MARK_UNLISTED);
+	rare->window_full += !!(marks & MARK_FULL);
 	rare->suspects += !!(marks & MARK_OUTSIDE);
 	rare->ttl_changes += !!(marks & MARK_TTL);
 	rare->sacks += marks & MARK_SACKS ? pkt->sack_count : 0;
@@ -150,6 +151,7 @@ core_apart int rare_add(struct rare *rare, const struct rare *before)
 	rare->keepalives += before->keepalives;
 	rare->window_probes += before->window_probes;
 	rare->zero_windows += before->zero_windows;
+	rare->window_full += before->window_full;
 	rare->sacks += before->sacks;
 	rare->dsacks += before->dsacks;
 	rare->ecn_ce += before->ecn_ce;

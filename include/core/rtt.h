@@ -26,7 +26,7 @@ core_inline void rtt_answer(struct side *side, const struct side *peer, struct p
  */
 core_inline int rtt_has_room(const struct side *side, const struct side *peer)
 {
-	return side->probes - READ_ONCE(peer->probes_done) < RTT_PROBES;
+	return (__u8)(side->probes - READ_ONCE(peer->probes_done)) < RTT_PROBES;
 }
 
 /* The first sight of a TSval, on whatever segment. */
@@ -41,6 +41,8 @@ core_inline int rtt_tsval_is_new(struct side *side, const struct packet *pkt)
 	return 1;
 }
 
+#define RTT_PROBES_ALL ((1u << RTT_PROBES) - 1)
+
 core_inline void rtt_start(struct side *side, const struct packet *pkt, __u32 by_ts)
 {
 	__u32 i = side->probes % RTT_PROBES;
@@ -48,8 +50,9 @@ core_inline void rtt_start(struct side *side, const struct packet *pkt, __u32 by
 	side->probe_sent_ns[i] = pkt->now_ns;
 	side->probe_id[i] = by_ts ? pkt->tsval : pkt->seq + packet_seq_len(pkt);
 	side->probes_by_ts = (__u8)((side->probes_by_ts & ~(1u << i)) | by_ts << i);
+	side->probes_void = (__u8)(side->probes_void & ~(1u << i));
 	/* The reader looks at a probe only once it is counted. */
-	WRITE_ONCE(side->probes, side->probes + 1);
+	WRITE_ONCE(side->probes, (__u8)(side->probes + 1));
 }
 
 /* Its octets passed before: an ACK may answer the one or the other. */
@@ -64,7 +67,7 @@ core_inline void rtt_stamp(struct side *side, const struct side *peer, const str
 	int by_ts = tsval_is_new && (side->bits & peer->bits & SIDE_TIMESTAMPS);
 
 	if (rtt_is_repeat(pkt->verdict.class))
-		WRITE_ONCE(side->probes_void, side->probes);
+		WRITE_ONCE(side->probes_void, RTT_PROBES_ALL);
 	if (pkt->verdict.class != SEGMENT_NEW || !rtt_has_room(side, peer))
 		return;
 	if (by_ts || !side->holes)
@@ -108,13 +111,13 @@ core_inline void rtt_answer(struct side *side, const struct side *peer, struct p
 
 	if (!(pkt->flags & TCP_ACK) || (pkt->flags & TCP_RST) || started == first)
 		return;
-	for (i = 0; i < RTT_PROBES && first + i != started; i++) {
+	for (i = 0; i < RTT_PROBES && (__u8)(first + i) != started; i++) {
 		__u32 at = (first + i) % RTT_PROBES;
 		int by_ts = READ_ONCE(peer->probes_by_ts) >> at & 1, exact;
 
 		if (!rtt_reaches(peer->probe_id[at], by_ts, pkt, &exact))
 			break;
-		if (!by_ts && (__s32)(first + i - READ_ONCE(peer->probes_void)) < 0)
+		if (!by_ts && READ_ONCE(peer->probes_void) >> at & 1)
 			exact = 0;
 		if (exact) {
 			sent_ns = peer->probe_sent_ns[at];
@@ -122,7 +125,7 @@ core_inline void rtt_answer(struct side *side, const struct side *peer, struct p
 		}
 	}
 	/* Done with these: their places are free again, so nothing of them is read from here on. */
-	WRITE_ONCE(side->probes_done, first + i);
+	WRITE_ONCE(side->probes_done, (__u8)(first + i));
 	if (found && pkt->now_ns >= sent_ns)
 		rtt_sample(side, pkt, pkt->now_ns - sent_ns);
 }

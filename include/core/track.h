@@ -79,7 +79,8 @@ core_inline int track_is_common(const struct flow *flow, const struct side *side
 	       pkt->window && side->raw_window && !pkt->sack_count &&
 	       (pkt->payload_bytes != 1 || !loss_peer_window_is_zero(peer)) && /* or else a window probe */
 	       pkt->ttl == side->ttl && pkt->ecn != 3 &&
-	       (flow->is_established || !flow->has_synack) && !loss_holes_are_old(side);
+	       (flow->is_established || !flow->has_synack) && !loss_holes_are_old(side) &&
+	       !window_is_full(side, peer, pkt);
 }
 
 core_inline void track_common_octets(struct side *side, const struct packet *pkt)
@@ -118,7 +119,7 @@ core_apart int track_common(struct flow *flow, struct packet *pkt)
 		side->last_ns = pkt->now_ns;
 	if (pkt->has_ts)
 		side->bits |= SIDE_TIMESTAMPS;
-	pkt->verdict.segments = loss_segments(side, peer, pkt);
+	pkt->verdict.segments = verifier_joins(&pkt->joint, loss_segments(side, peer, pkt));
 	side->frames++;
 	side->segments += pkt->verdict.segments;
 	side->wire_bytes += pkt->wire_bytes;
@@ -130,8 +131,6 @@ core_apart int track_common(struct flow *flow, struct packet *pkt)
 	}
 	rtt_answer(side, peer, pkt);
 	rtt_stamp(side, peer, pkt);
-	if (window_is_full(side, peer, pkt))
-		side->window_full++;
 	if (window_is_dup_ack(side, peer, pkt)) {
 		side->dup_acks++;
 		side->dup_run += side->dup_run < 255;
@@ -214,7 +213,7 @@ core_cut_inline int core_body(track_place)(struct flow *flow, struct packet *pkt
 	if (pkt->now_ns < flow->start_ns)
 		flow->start_ns = pkt->now_ns;
 	track_options(side, pkt);
-	pkt->verdict = (struct verdict){.segments = loss_segments(side, peer, pkt)};
+	pkt->verdict = (struct verdict){.segments = verifier_joins(&pkt->joint, loss_segments(side, peer, pkt))};
 	track_count(side, pkt);
 	track_loss(flow, pkt, holes);
 	return 0;

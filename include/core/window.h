@@ -137,7 +137,8 @@ core_inline int window_is_full(const struct side *side, const struct side *peer,
 core_inline void window_note(struct side *side, const struct side *peer, struct packet *pkt,
 			     struct holes *peer_holes)
 {
-	side->window_full += (__u32)window_is_full(side, peer, pkt);
+	if (window_is_full(side, peer, pkt))
+		pkt->verdict.marks |= MARK_FULL;
 	if (!(pkt->flags & TCP_ACK) || (pkt->flags & TCP_RST))
 		return;
 	if (window_is_dup_ack(side, peer, pkt)) {

@@ -133,18 +133,21 @@ core_inline int host_claim(const struct packet *pkt)
 	return config.several ? host_claim_apart(pkt) : 0;
 }
 
-/* The entries beside a flow, where it owns any. */
-core_inline void host_close_side(const struct flow_key *key, const struct flow *flow,
-				 __u32 direction)
+/* The entries beside a side of a flow, where its bits say that it owns any. */
+core_apart int host_close_side(const struct flow_key *key, __u32 bits, __u32 direction)
 {
-	struct holes_key holes_key = {.flow = *key, .direction = direction};
+	struct holes_key holes_key = {.direction = direction};
 
-	if (flow->side[direction].bits & SIDE_HOLES)
+	if (!key)
+		return 0;
+	holes_key.flow = *key;
+	if (bits & SIDE_HOLES)
 		bpf_map_delete_elem(&holes, &holes_key);
-	if (flow->side[direction].bits & SIDE_HISTOGRAM)
+	if (bits & SIDE_HISTOGRAM)
 		bpf_map_delete_elem(&histograms, &holes_key);
-	if (flow->side[direction].bits & SIDE_RARE)
+	if (bits & SIDE_RARE)
 		bpf_map_delete_elem(&rares, &holes_key);
+	return 0;
 }
 
 core_inline struct rare *host_find_rare(const struct flow_key *key, const struct flow *flow,
@@ -205,8 +208,8 @@ core_inline struct flow_whole *host_take_flow(__u8 door, const struct flow_key *
 
 core_inline void host_close_flow(const struct flow_key *key, struct flow_whole *whole)
 {
-	host_close_side(key, &whole->flow, 0);
-	host_close_side(key, &whole->flow, 1);
+	host_close_side(key, whole->flow.side[0].bits, 0);
+	host_close_side(key, whole->flow.side[1].bits, 1);
 }
 
 core_inline struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,
@@ -424,9 +427,9 @@ core_inline __u32 host_group(const struct flow_key *key, struct flow *flow, __u3
 
 	if (!config.owners)
 		return group;
-	if (!flow->cgroup[end & 1])
-		flow->cgroup[end & 1] = host_waiting_owner(key, end);
-	return flow->cgroup[end & 1] ? host_owned_group(flow->cgroup[end & 1], group) : group;
+	if (!flow->side[end & 1].cgroup)
+		flow->side[end & 1].cgroup = host_waiting_owner(key, end);
+	return flow->side[end & 1].cgroup ? host_owned_group(flow->side[end & 1].cgroup, group) : group;
 }
 
 /* A flow that was counted without its owner is looked up again: what it had so far stays where it is. */
@@ -455,9 +458,9 @@ core_apart int host_note_owner(const struct packet *pkt, __u64 cgroup_id)
 	key = pkt->key; /* 6.1 takes no key that lies in an argument of a function apart */
 	flow = bpf_map_lookup_elem(&flows, &key);
 	if (flow) {
-		if (config.aggregate && cgroup_id && !flow->cgroup[pkt->direction & 1])
+		if (config.aggregate && cgroup_id && !flow->side[pkt->direction & 1].cgroup)
 			host_count_late_owner(flow);
-		flow->cgroup[pkt->direction & 1] = (__u32)cgroup_id;
+		flow->side[pkt->direction & 1].cgroup = (__u32)cgroup_id;
 		flow->side[pkt->direction & 1].bits |= SIDE_OWNER;
 		return 0;
 	}

@@ -76,7 +76,7 @@ static void make_trouble(struct record *record, uint32_t index)
 	rare->recovered_bytes = 1460;
 	side->dup_acks = 7;
 	rare->sacks = 5;
-	side->window_full = 3;
+	rare->window_full = 3;
 }
 
 /* Times are after this one. */

@@ -85,7 +85,7 @@ static void forget_details(struct flow *flow, int repeats)
 			flow->side[i].recent_next = 0;
 	}
 	if (flow->has_synack)
-		flow->syn_tsval = flow->syn_last_tsval = 0;
+		flow->syn_tsval = 0;
 }
 
 static void assert_same(int repeats)

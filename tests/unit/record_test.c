@@ -203,7 +203,7 @@ TEST(classes_causes_and_signs_come_from_their_counters)
 	rare->fast = 7;
 	rare->rto = 8;
 	rare->probe = 9;
-	record.flow.side[1].window_full = 10;
+	rare->window_full = 10;
 	rare->ecn_ce = 11;
 	rare->ecn_ece = 12;
 	rare->ecn_cwr = 13;

@@ -105,6 +105,39 @@ static void after_a_repeat_new_data_is_measured_again(void **state)
 	assert_int_equal(server->rtt_sum_ns, 300 * US);
 }
 
+/* The ring counts modulo 256. */
+static void the_thousandth_segment_is_measured_like_the_first(void **state)
+{
+	__u32 i;
+
+	(void)state;
+	connect_and_count_anew();
+	for (i = 0; i < 1000; i++) {
+		send(CLIENT, seq(1000 + 100 * i), ack(5000), bytes(100), at_us(1000 + 1000 * i));
+		send(SERVER, seq(5000), ack(1100 + 100 * i), at_us(1250 + 1000 * i));
+	}
+	assert_int_equal(server->rtt_samples, 1000);
+	assert_int_equal(server->rtt_sum_ns, 1000 * 250 * US);
+}
+
+/* ... and what was void stays so as long as it waits, and no longer. */
+static void a_repeat_voids_what_waits_wherever_the_ring_is(void **state)
+{
+	__u32 i, at = 1000;
+
+	(void)state;
+	connect_and_count_anew();
+	for (i = 0; i < 300; i++, at += 200) {
+		send(CLIENT, seq(at), ack(5000), bytes(100), at_us(at * 10));
+		send(CLIENT, seq(at), ack(5000), bytes(100), at_us(at * 10 + 500)); /* both unmeasured */
+		send(SERVER, seq(5000), ack(at + 100), at_us(at * 10 + 600));
+		send(CLIENT, seq(at + 100), ack(5000), bytes(100), at_us(at * 10 + 1000));
+		send(SERVER, seq(5000), ack(at + 200), at_us(at * 10 + 1300));
+	}
+	assert_int_equal(server->rtt_samples, 300);
+	assert_int_equal(server->rtt_sum_ns, 300 * 300 * US);
+}
+
 static void a_repeated_syn_gives_no_round_trip(void **state)
 {
 	(void)state;
@@ -353,6 +386,8 @@ int main(void)
 		core_test(a_pure_ack_starts_nothing),
 		core_test(an_ack_of_retransmitted_octets_says_nothing),
 		core_test(after_a_repeat_new_data_is_measured_again),
+		core_test(the_thousandth_segment_is_measured_like_the_first),
+		core_test(a_repeat_voids_what_waits_wherever_the_ring_is),
 		core_test(a_repeated_syn_gives_no_round_trip),
 		core_test(a_keepalive_gives_no_round_trip),
 		core_test(a_reset_answers_nothing),
