@@ -6,9 +6,14 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#ifndef SLAB_ENTRIES /* one in a test: what is used when it is gone is found then */
 #define SLAB_ENTRIES 1024u
+#endif
 #define SLABS_AT_FIRST 64u
+#define UNUSED_KEPT 4u /* slabs, and one of so many: */
+#define UNUSED_SHARE 8u
 #define SLOTS_AT_FIRST 1024u
 #define LINE_BYTES 64u
 #define SIDE_LINES 4u /* see struct side */
@@ -71,6 +76,21 @@ static size_t whole_lines(size_t bytes)
 	return (lines > 4 ? lines | 1 : lines) * LINE_BYTES;
 }
 
+/* Mapped apart: what is let go goes back to the system. */
+static char *new_slab(const struct flow_table *table)
+{
+	void *memory = mmap(NULL, SLAB_ENTRIES * table->entry_bytes, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void free_slab(char *slab, const struct flow_table *table)
+{
+	if (slab)
+		munmap(slab, SLAB_ENTRIES * table->entry_bytes);
+}
+
 static struct table_index *new_index(uint32_t size)
 {
 	struct table_index *index = calloc(1, sizeof(*index) + size * sizeof(*index->slots));
@@ -109,7 +129,7 @@ void flow_table_close(struct flow_table *table)
 	uint32_t i;
 
 	for (i = 0; i < table->slab_count; i++)
-		free(table->slabs->at[i]);
+		free_slab(table->slabs->at[i], table);
 	while (table->slabs) {
 		struct table_slabs *shorter = table->slabs->shorter;
 
@@ -119,15 +139,19 @@ void flow_table_close(struct flow_table *table)
 	if (table->index)
 		free_older(table->index);
 	free(table->index);
+	free(table->used);
 	free(table->free_numbers);
 	*table = (struct flow_table){0};
 }
 
 void *flow_table_entry(const struct flow_table *table, uint32_t number)
 {
-	struct table_entry *entry = entry_at(table, number);
+	struct table_entry *entry;
 
-	return entry->number == TABLE_NUMBER_FREE ? NULL : entry;
+	if (!table->slabs->at[number / SLAB_ENTRIES])
+		return NULL;
+	entry = entry_at(table, number);
+	return entry->place ? entry : NULL;
 }
 
 const struct table_index *flow_table_index(const struct flow_table *table)
@@ -231,9 +255,13 @@ static int lengthen_slabs(struct flow_table *table)
 {
 	uint32_t room = table->slabs->room ? table->slabs->room * 2 : SLABS_AT_FIRST;
 	struct table_slabs *slabs = calloc(1, sizeof(*slabs) + room * sizeof(*slabs->at));
+	uint32_t *used = slabs ? reallocarray(table->used, room, sizeof(*used)) : NULL;
 
-	if (!slabs)
+	if (!used) {
+		free(slabs);
 		return -ENOMEM;
+	}
+	table->used = used;
 	memcpy(slabs->at, table->slabs->at, table->slab_count * sizeof(*slabs->at));
 	slabs->room = room;
 	slabs->shorter = table->slabs;
@@ -241,16 +269,54 @@ static int lengthen_slabs(struct flow_table *table)
 	return 0;
 }
 
+static void set_slab(struct flow_table *table, uint32_t slab, char *memory)
+{
+	__atomic_store_n(&table->slabs->at[slab], memory, __ATOMIC_RELAXED);
+}
+
+/* All zeros: none of its entries is in use. */
+static int come_slab(struct flow_table *table, uint32_t slab)
+{
+	char *memory = new_slab(table);
+
+	if (!memory)
+		return -ENOMEM;
+	set_slab(table, slab, memory);
+	table->slabs_there++;
+	table->slabs_unused++;
+	return 0;
+}
+
 static int grow_slabs(struct flow_table *table)
 {
-	char *slab;
-
 	if (table->slab_count == table->slabs->room && lengthen_slabs(table))
 		return -ENOMEM;
-	slab = aligned_alloc(LINE_BYTES, SLAB_ENTRIES * table->entry_bytes);
-	if (!slab)
+	table->used[table->slab_count] = 0;
+	if (come_slab(table, table->slab_count))
 		return -ENOMEM;
-	__atomic_store_n(&table->slabs->at[table->slab_count++], slab, __ATOMIC_RELAXED);
+	table->slab_count++;
+	return 0;
+}
+
+/* A part of the unused ones stays, so that a table of many comings and goings does not give and take. */
+static void leave_slab(struct flow_table *table, uint32_t slab)
+{
+	table->slabs_unused++;
+	if (table->slabs_unused <= UNUSED_KEPT + table->slabs_there / UNUSED_SHARE)
+		return;
+	free_slab(table->slabs->at[slab], table);
+	set_slab(table, slab, NULL);
+	table->slabs_there--;
+	table->slabs_unused--;
+}
+
+static int use_number(struct flow_table *table, uint32_t number)
+{
+	uint32_t slab = number / SLAB_ENTRIES;
+
+	if (!table->slabs->at[slab] && come_slab(table, slab))
+		return -ENOMEM;
+	table->slabs_unused -= !table->used[slab]++;
 	return 0;
 }
 
@@ -258,13 +324,16 @@ static int grow_slabs(struct flow_table *table)
 static int take_number(struct flow_table *table, uint32_t *ret_number)
 {
 	if (table->free_count) {
-		*ret_number = table->free_numbers[--table->free_count];
+		*ret_number = table->free_numbers[table->free_count - 1];
+		if (use_number(table, *ret_number))
+			return -ENOMEM;
+		table->free_count--;
 		return 0;
 	}
 	if (table->carved == table->slab_count * SLAB_ENTRIES && grow_slabs(table))
 		return -ENOMEM;
 	*ret_number = table->carved++;
-	return 0;
+	return use_number(table, *ret_number);
 }
 
 void *flow_table_insert(struct flow_table *table, const struct flow_key *key, uint32_t hash)
@@ -280,7 +349,7 @@ void *flow_table_insert(struct flow_table *table, const struct flow_key *key, ui
 	entry = entry_at(table, number);
 	entry->key = *key;
 	entry->hash = hash;
-	entry->number = number;
+	entry->place = number + 1;
 	put(table->index, slot_of(hash, number));
 	table->count++;
 	return entry;
@@ -326,12 +395,14 @@ void flow_table_remove(struct flow_table *table, void *removed)
 {
 	struct table_entry *entry = removed;
 	struct table_index *index = table->index;
-	uint32_t i = entry->hash & index->mask, number = entry->number;
+	uint32_t i = entry->hash & index->mask, number = entry->place - 1;
 
 	while (slot_read(index, i) != slot_of(entry->hash, number))
 		i = (i + 1) & index->mask;
 	unplace(index, i);
-	entry->number = TABLE_NUMBER_FREE;
+	entry->place = 0;
 	table->count--;
 	give_number(table, number);
+	if (!--table->used[number / SLAB_ENTRIES])
+		leave_slab(table, number / SLAB_ENTRIES);
 }

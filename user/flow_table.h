@@ -12,12 +12,10 @@
 #include "abi/half_open.h"
 #include "abi/key.h"
 
-#define TABLE_NUMBER_FREE UINT32_MAX /* of an entry not in use */
-
 struct table_entry { /* how every entry begins */
 	struct flow_key key;
 	uint32_t hash;
-	uint32_t number; /* position in the slabs */
+	uint32_t place; /* in the slabs: its number + 1; 0: not in use */
 };
 
 struct half_open_entry {
@@ -42,14 +40,17 @@ _Static_assert(offsetof(struct flow_entry, flow.side) % 64 == 0, "the first side
 struct table_index {
 	struct table_index *older; /* NULL: none, or it is gone */
 	uint32_t mask;
-	uint64_t slots[]; /* hash of the entry, so that most misses end here, and its number + 1; 0: free */
+	uint64_t slots[]; /* hash of the entry, so that most misses end here, and its place; 0: free */
 };
 
-/* The slabs, which never move. A longer list gets all of a shorter one, which stays. */
+/*
+ * The slabs, which never move; one whose entries are all free may go, and comes back when one of its
+ * numbers is used again. A longer list gets all of a shorter one, which stays.
+ */
 struct table_slabs {
 	struct table_slabs *shorter;
 	uint32_t room;
-	char *at[]; /* NULL: not there yet */
+	char *at[]; /* NULL: not there */
 };
 
 /*
@@ -65,7 +66,10 @@ struct flow_table {
 	uint32_t *free_numbers;
 	uint32_t free_count;
 	uint32_t free_size;
+	uint32_t *used; /* entries of each slab, as many as slabs have room */
 	uint32_t slab_count;
+	uint32_t slabs_there;
+	uint32_t slabs_unused; /* of these, without an entry in use */
 };
 
 /* For entries of one kind, that many bytes each: 0 or -ENOMEM. */
@@ -106,15 +110,16 @@ static inline bool table_keys_equal(const struct flow_key *a, const struct flow_
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
 }
 
-/* The owner: an entry that was fetched, and may have been removed since. */
+/* The owner: an entry that was fetched. Not for one that may have been removed since. */
 static inline bool flow_table_is(const struct table_entry *entry, const struct flow_key *key)
 {
-	return entry->number != TABLE_NUMBER_FREE && table_keys_equal(&entry->key, key);
+	return entry->place && table_keys_equal(&entry->key, key);
 }
 
 /* The key must not be in the table. NULL: no memory. What is behind the head is not initialised. */
 void *flow_table_insert(struct flow_table *table, const struct flow_key *key, uint32_t hash);
 
+/* Its memory may be gone then, and that of others which are not in use. */
 void flow_table_remove(struct flow_table *table, void *entry);
 
 /* The entry with this number, or NULL when it is not in use; numbers run up to table->carved. */

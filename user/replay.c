@@ -155,6 +155,9 @@ static void remove_flow(struct flow_entry *entry)
 {
 	free_beside(entry);
 	flow_table_remove(&serving->flows, entry);
+	/* Whoever is expected may be this one, or in the memory that went with it. */
+	memset(serving->expected, 0, sizeof(serving->expected));
+	serving->likely = NULL;
 }
 
 static void host_close_flow(const struct flow_key *key, struct flow_whole *whole)
