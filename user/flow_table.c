@@ -12,9 +12,13 @@
 #define SLAB_ENTRIES 1024u
 #endif
 #define SLABS_AT_FIRST 64u
+#define SLABS_AHEAD_FROM 16u
 #define UNUSED_KEPT 4u /* slabs, and one of so many: */
 #define UNUSED_SHARE 8u
 #define SLOTS_AT_FIRST 1024u
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14; an older one refuses it */
+#endif
 #define LINE_BYTES 64u
 #define SIDE_LINES 4u /* see struct side */
 
@@ -130,6 +134,7 @@ void flow_table_close(struct flow_table *table)
 
 	for (i = 0; i < table->slab_count; i++)
 		free_slab(table->slabs->at[i], table);
+	free_slab(table->next_slab, table);
 	while (table->slabs) {
 		struct table_slabs *shorter = table->slabs->shorter;
 
@@ -274,13 +279,33 @@ static void set_slab(struct flow_table *table, uint32_t slab, char *memory)
 	__atomic_store_n(&table->slabs->at[slab], memory, __ATOMIC_RELAXED);
 }
 
+/* Without memory for the next one there is none, yet. */
+static void map_next_slab(struct flow_table *table)
+{
+	table->next_slab = table->slabs_there < SLABS_AHEAD_FROM ? NULL : new_slab(table);
+	__atomic_store_n(&table->unready, table->next_slab, __ATOMIC_RELEASE);
+}
+
+/* The owner may use it already, or have let it go: what is there does not change by that. */
+void flow_table_make_ready(struct flow_table *table)
+{
+	char *slab;
+
+	if (!__atomic_load_n(&table->unready, __ATOMIC_RELAXED))
+		return;
+	slab = __atomic_exchange_n(&table->unready, NULL, __ATOMIC_ACQUIRE);
+	if (slab)
+		madvise(slab, SLAB_ENTRIES * table->entry_bytes, MADV_POPULATE_WRITE);
+}
+
 /* All zeros: none of its entries is in use. */
 static int come_slab(struct flow_table *table, uint32_t slab)
 {
-	char *memory = new_slab(table);
+	char *memory = table->next_slab ? table->next_slab : new_slab(table);
 
 	if (!memory)
 		return -ENOMEM;
+	map_next_slab(table);
 	set_slab(table, slab, memory);
 	table->slabs_there++;
 	table->slabs_unused++;

@@ -68,6 +68,8 @@ struct flow_table {
 	uint32_t free_size;
 	uint32_t *used; /* entries of each slab, as many as slabs have room */
 	uint32_t slab_count;
+	char *next_slab; /* mapped for a large table before it is needed; NULL: none */
+	char *unready;   /* the same, until somebody has taken it to make it ready */
 	uint32_t slabs_there;
 	uint32_t slabs_unused; /* of these, without an entry in use */
 };
@@ -109,6 +111,12 @@ static inline bool table_keys_equal(const struct flow_key *a, const struct flow_
 	memcpy(y, b, sizeof(y));
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
 }
+
+/*
+ * Any thread that has time: memory that is used for the first time is cleared by the kernel, page by page, which is a
+ * quarter of what opening a flow takes. The next slab has that behind it then.
+ */
+void flow_table_make_ready(struct flow_table *table);
 
 /* The owner: an entry that was fetched. Not for one that may have been removed since. */
 static inline bool flow_table_is(const struct table_entry *entry, const struct flow_key *key)

@@ -19,7 +19,7 @@ static uint64_t thread_bytes(void)
 	return threads_were_told() ? 0 : THREAD_BYTES;
 }
 
-int reading_open(struct reading *reading, const struct replay *replay, uint64_t interval_ns,
+int reading_open(struct reading *reading, struct replay *replay, uint64_t interval_ns,
 		 uint64_t frame_limit)
 {
 	*reading = (struct reading){

@@ -34,7 +34,7 @@ struct reading_batch {
 
 struct reading {
 	/* For all captures. */
-	const struct replay *replay;
+	struct replay *replay;
 	uint64_t interval_ns; /* 0: no intervals */
 	uint64_t interval_end_ns;
 	uint64_t frame_limit; /* 0: none */
@@ -58,8 +58,8 @@ struct reading {
 	bool is_done; /* no batch comes any more */
 };
 
-/* 0 or -ENOMEM. replay was opened, and is asked for nothing but its configuration. */
-int reading_open(struct reading *reading, const struct replay *replay, uint64_t interval_ns,
+/* 0 or -ENOMEM. replay was opened, and is asked for what another thread may ask. */
+int reading_open(struct reading *reading, struct replay *replay, uint64_t interval_ns,
 		 uint64_t frame_limit);
 void reading_close(struct reading *reading); /* accepts one of zeros */
 

@@ -460,11 +460,15 @@ void replay_batch_clear(struct replay_batch *batch)
 		memset(batch, 0, offsetof(struct replay_batch, hashes));
 }
 
-void replay_batch_begin(const struct replay *replay, struct replay_batch *batch, bool fetches)
+void replay_batch_begin(struct replay *replay, struct replay_batch *batch, bool fetches)
 {
 	batch->fetches = fetches;
 	batch->flows = flow_table_index(&replay->flows);
 	batch->half_open = flow_table_index(&replay->half_open);
+	if (!fetches)
+		return;
+	flow_table_make_ready(&replay->flows);
+	flow_table_make_ready(&replay->half_open);
 }
 
 /* What opens, closes or repairs touches more of a flow than what only goes on. NULL: no flow is there yet. */

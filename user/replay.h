@@ -51,9 +51,9 @@ void replay_batch_close(struct replay_batch *batch); /* accepts NULL */
 
 /*
  * Before its first frame. fetches: memory is asked for what is known of its flows, so that the thread that tracks finds it in
- * the caches that both CPUs share; by another thread, when it has time for that.
+ * the caches that both CPUs share, and made ready for flows that open; by another thread, when it has time for that.
  */
-void replay_batch_begin(const struct replay *replay, struct replay_batch *batch, bool fetches);
+void replay_batch_begin(struct replay *replay, struct replay_batch *batch, bool fetches);
 
 /* Takes a frame in. True: the batch is full. */
 bool replay_look(const struct replay *replay, struct replay_batch *batch, const struct frame *frame);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -245,6 +246,32 @@ static void memory_of_many_that_left_is_given_back(void **state)
 		assert_non_null(find(i));
 }
 
+/* What is ready is there without having been written to; kernels before 5.14 do not know how. */
+static void the_next_slab_of_a_large_table_is_made_ready(void **state)
+{
+	unsigned char is_there = 0;
+
+	(void)state;
+	put(0);
+	assert_null(table.next_slab); /* not of a small one */
+	for (uint32_t i = 1; i < 4 * MANY; i++)
+		put(i);
+	assert_non_null(table.next_slab);
+	assert_ptr_equal(table.unready, table.next_slab);
+	assert_int_equal(mincore(table.next_slab, 1, &is_there), 0);
+	assert_false(is_there & 1);
+	flow_table_make_ready(&table);
+	assert_null(table.unready);
+	assert_int_equal(mincore(table.next_slab, 1, &is_there), 0);
+	if (!madvise(table.next_slab, 1, 23 /* MADV_POPULATE_WRITE */))
+		assert_true(is_there & 1);
+	flow_table_make_ready(&table); /* it is: nothing to do */
+	for (uint32_t i = 4 * MANY; i < 5 * MANY; i++)
+		put(i);
+	for (uint32_t i = 0; i < 5 * MANY; i++)
+		assert_non_null(find(i));
+}
+
 static void a_closed_table_can_be_closed_again(void **state)
 {
 	(void)state;
@@ -270,6 +297,7 @@ int main(void)
 		table_test(an_older_index_stays_until_it_is_let_go),
 		table_test(what_was_fetched_is_asked_for_its_key),
 		table_test(memory_of_many_that_left_is_given_back),
+		table_test(the_next_slab_of_a_large_table_is_made_ready),
 		table_test(a_closed_table_can_be_closed_again),
 	};
 
