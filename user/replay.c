@@ -33,6 +33,7 @@ struct replay_batch {
 	bool fetches;                  /* who looks into frames asks for the memory of their flows */
 	const struct table_index *flows, *half_open; /* as they were when it was begun */
 	uint32_t hashes[BATCH_PACKETS]; /* of their keys */
+	bool is_unusual[BATCH_PACKETS]; /* opens, closes or repairs: more of a flow is touched than by what only goes on */
 	struct {
 		_Alignas(64) struct packet pkt;
 	} at[BATCH_PACKETS];
@@ -462,6 +463,8 @@ void replay_batch_clear(struct replay_batch *batch)
 
 void replay_batch_begin(struct replay *replay, struct replay_batch *batch, bool fetches)
 {
+	configured = &replay->config;
+	counting = &batch->counters;
 	batch->fetches = fetches;
 	batch->flows = flow_table_index(&replay->flows);
 	batch->half_open = flow_table_index(&replay->half_open);
@@ -471,13 +474,11 @@ void replay_batch_begin(struct replay *replay, struct replay_batch *batch, bool 
 	flow_table_make_ready(&replay->half_open);
 }
 
-/* What opens, closes or repairs touches more of a flow than what only goes on. NULL: no flow is there yet. */
-static void *fetch(const struct replay *replay, const struct replay_batch *batch,
+/* NULL: no flow is there yet. */
+static inline __attribute__((always_inline)) void *fetch(const struct replay *replay, const struct replay_batch *batch,
 		   const struct table_index *flows, const struct table_index *half_open, uint32_t i)
 {
-	const struct packet *pkt = &batch->at[i].pkt;
-	bool all = (pkt->flags & ~TCP_PSH) != TCP_ACK || pkt->sack_count;
-	void *entry = flow_table_fetch(&replay->flows, flows, batch->hashes[i], all);
+	void *entry = flow_table_fetch(&replay->flows, flows, batch->hashes[i], batch->is_unusual[i]);
 
 	if (!entry)
 		flow_table_fetch(&replay->half_open, half_open, batch->hashes[i], true);
@@ -497,13 +498,12 @@ bool replay_look(const struct replay *replay, struct replay_batch *batch, const 
 {
 	struct packet *pkt = &batch->at[batch->count].pkt;
 
-	configured = &replay->config;
-	counting = &batch->counters;
 	batch->frames++;
 	if (frame->time_ns > batch->newest_ns)
 		batch->newest_ns = frame->time_ns;
 	if (monitor_look(frame, pkt)) {
 		batch->hashes[batch->count] = flow_table_hash(&pkt->key);
+		batch->is_unusual[batch->count] = (pkt->flags & ~TCP_PSH) != TCP_ACK || pkt->sack_count;
 		if (batch->fetches)
 			fetch_far_ahead(replay, batch, batch->count);
 		batch->count++;
