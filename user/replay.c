@@ -23,6 +23,7 @@
 #define INDEX_AHEAD 8u
 #define ENTRY_AHEAD 4u
 #define FAR_AHEAD 8u /* packets between both, when the thread that looks into frames does so */
+#define FEW_LISTED 12u
 #define SHOWN_AHEAD 2u /* the same for flows on their way out, each of which is read whole */
 
 struct replay_batch {
@@ -658,13 +659,49 @@ static uint64_t listed_serial(const struct replay *replay, uint32_t place)
 				      : listed_half_open(replay, place)->serial;
 }
 
-static int by_start(const void *a, const void *b, void *replay)
+static inline bool starts_before(const struct replay *replay, const struct listed *x, const struct listed *y)
 {
-	const struct listed *x = a, *y = b;
-
 	if (x->start_ns != y->start_ns)
-		return x->start_ns < y->start_ns ? -1 : 1;
-	return listed_serial(replay, x->place) < listed_serial(replay, y->place) ? -1 : 1;
+		return x->start_ns < y->start_ns;
+	return listed_serial(replay, x->place) < listed_serial(replay, y->place);
+}
+
+static void sort_few(const struct replay *replay, struct listed *at, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		struct listed listed = at[i];
+		size_t j = i;
+
+		for (; j && starts_before(replay, &listed, &at[j - 1]); j--)
+			at[j] = at[j - 1];
+		at[j] = listed;
+	}
+}
+
+/* The first `half` of them are in order, and those behind them; room is for the first ones. */
+static void merge(const struct replay *replay, struct listed *at, size_t half, size_t count, struct listed *room)
+{
+	const struct listed *x = room, *x_end = room + half, *y = at + half, *y_end = at + count;
+
+	memcpy(room, at, half * sizeof(*at));
+	while (x < x_end && y < y_end)
+		*at++ = starts_before(replay, y, x) ? *y++ : *x++;
+	memcpy(at, x, (size_t)(x_end - x) * sizeof(*at));
+}
+
+/* By halves. Numbers of entries are nearly in the order of starts already, so that most halves need no merging. */
+static void sort_by_start(const struct replay *replay, struct listed *at, size_t count, struct listed *room)
+{
+	size_t half = count / 2;
+
+	if (count <= FEW_LISTED) {
+		sort_few(replay, at, count);
+		return;
+	}
+	sort_by_start(replay, at, half, room);
+	sort_by_start(replay, at + half, count - half, room);
+	if (starts_before(replay, &at[half], &at[half - 1]))
+		merge(replay, at, half, count, room);
 }
 
 static void show_listed(struct replay *replay, uint32_t place,
@@ -718,7 +755,7 @@ static void show_all(struct replay *replay,
 		     __u8 (*close)(const struct replay *replay, const struct flow *flow))
 {
 	size_t room = (size_t)replay->flows.count + replay->half_open.count + 1;
-	struct listed *listing = malloc(room * sizeof(*listing)), listed;
+	struct listed *listing = reallocarray(NULL, room + room / 2, sizeof(*listing)), listed;
 	size_t count = 0;
 
 	for (uint32_t i = 0; i < replay->flows.carved + replay->half_open.carved; i++) {
@@ -731,7 +768,7 @@ static void show_all(struct replay *replay,
 	}
 	if (!listing)
 		return;
-	qsort_r(listing, count, sizeof(*listing), by_start, replay);
+	sort_by_start(replay, listing, count, listing + room);
 	for (size_t i = 0; i < count; i++) {
 		if (i + SHOWN_AHEAD < count)
 			fetch_listed(replay, listing[i + SHOWN_AHEAD].place);

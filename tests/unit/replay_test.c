@@ -132,6 +132,29 @@ static void flows_that_start_together_leave_as_they_came(void **state)
 	assert_int_equal(shown_port(1), 1);
 }
 
+/* Some starts are the same, and a third of them never prove themselves. */
+static void many_leave_by_start_in_whatever_order_they_came(void **state)
+{
+	(void)state;
+	for (__u16 i = 0; i < SHOWN_MAX; i++) {
+		__u16 port = (__u16)(1 + i * 7 % SHOWN_MAX);
+
+		if (i % 3)
+			connect_port(port, 10u * (port / 2));
+		else
+			pass(CLIENT, .client_port = port, seq(999), flags(TCP_SYN), at_us(10u * (port / 2)));
+	}
+	replay_finish(replay);
+	assert_int_equal(shown_count, SHOWN_MAX);
+	for (int i = 1; i < SHOWN_MAX; i++)
+		assert_true(shown[i - 1].flow.start_ns <= shown[i].flow.start_ns);
+	/* Ports 6 and 7 start together; 7 came as the 11th, 6 as the 20th. */
+	assert_int_equal(shown[5].flow.start_ns, shown[6].flow.start_ns);
+	for (int i = 0; i < SHOWN_MAX; i++)
+		if (shown_port(i) == 6)
+			assert_int_equal(shown_port(i - 1), 7);
+}
+
 static void a_reused_tuple_gives_two_flows(void **state)
 {
 	(void)state;
@@ -307,6 +330,7 @@ int main(void)
 		replay_test(an_unanswered_syn_gets_its_record_too),
 		replay_test(flows_leave_by_start),
 		replay_test(flows_that_start_together_leave_as_they_came),
+		replay_test(many_leave_by_start_in_whatever_order_they_came),
 		replay_test(a_reused_tuple_gives_two_flows),
 		replay_test(a_syn_that_waits_beside_a_live_connection_is_not_forgotten),
 		replay_test(frames_may_wait_and_none_is_forgotten),
