@@ -26,7 +26,7 @@
 /* A sweep may cost this part of the time between two of them. */
 #define SWEEP_SHARE 20
 
-/* How often holes without an owner are looked for. */
+/* How often entries without an owner are looked for, unless that costs more than a sweep may. */
 #define ORPHANS_EVERY_NS (30 * 1000000000ull)
 
 /* The kernel's own "not supported", which errno.h does not know. */
@@ -81,7 +81,8 @@ struct reader {
 	bool takes_in_one; /* LOOKUP_AND_DELETE of hash maps: Linux 5.14 and newer */
 	uint64_t swept_ns; /* when the last sweep ended, and what it cost */
 	uint64_t sweep_cost_ns;
-	uint64_t orphans_dropped_ns; /* when this was last looked after */
+	uint64_t orphans_dropped_ns; /* when this was last looked after, and what it cost */
+	uint64_t orphans_cost_ns;
 	uint64_t lines;      /* shown since the last delivery; intervals apart */
 	uint64_t secondaries; /* left meanwhile, and count at another interface */
 	uint64_t ring_flows; /* of them flows that the ring buffer told of */
@@ -536,6 +537,18 @@ static void drop_orphans(struct reader *reader, int map_fd)
 		bpf_map_delete_elem(map_fd, &key);
 }
 
+static void drop_all_orphans(struct reader *reader, uint64_t now_ns)
+{
+	uint64_t since_ns = now_ns - reader->orphans_dropped_ns, begin_ns = clock_monotonic_ns();
+
+	if (since_ns <= ORPHANS_EVERY_NS || since_ns < SWEEP_SHARE * reader->orphans_cost_ns)
+		return;
+	drop_orphans(reader, reader->holes_fd);
+	drop_orphans(reader, reader->rares_fd);
+	reader->orphans_dropped_ns = now_ns;
+	reader->orphans_cost_ns = clock_monotonic_ns() - begin_ns;
+}
+
 int reader_sweep(struct reader *reader, uint64_t now_ns)
 {
 	if (reader->only_looks)
@@ -560,11 +573,7 @@ int reader_sweep_now(struct reader *reader, uint64_t now_ns)
 		err = deliver(reader);
 	reader->swept_ns = clock_monotonic_ns();
 	reader->sweep_cost_ns = reader->swept_ns - begin_ns;
-	if (now_ns - reader->orphans_dropped_ns > ORPHANS_EVERY_NS) {
-		drop_orphans(reader, reader->holes_fd);
-		drop_orphans(reader, reader->rares_fd);
-		reader->orphans_dropped_ns = now_ns;
-	}
+	drop_all_orphans(reader, now_ns);
 	return err;
 }
 
