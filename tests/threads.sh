@@ -65,7 +65,7 @@ for test in belt_test reading_test scribes_test; do
 done
 if [ $# = 0 ]; then
 	$CC -std=gnu11 -O2 -D_GNU_SOURCE tests/bench/generate.c -o $out/generate &&
-		$out/generate -s 1 -n 300000 -f 3000 $out/large.pcap 2>/dev/null
+		$out/generate -s 1 -n 300000 -f 30000 $out/large.pcap 2>/dev/null
 	head -c 20000000 $out/large.pcap >$out/cut.pcap
 	set -- pcaps/*.pcap pcaps/*.pcapng pcaps/*.gz $out/large.pcap $out/cut.pcap
 fi
