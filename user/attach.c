@@ -21,6 +21,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "privileges.h"
+#include "table.h"
 
 /* Drivers that pay for native XDP by giving something up; `auto` leaves them as they are. */
 static const struct costly_driver {
@@ -233,6 +234,9 @@ int attach_load(struct attach *attach, char *ret_error, size_t error_size)
 				   "the kernel refuses the BPF programs: %s; Linux 5.10 or newer "
 				   "is needed, and -v shows what it said",
 				   strerror(-err));
+	err = table_begin(attach->skel->obj);
+	if (err)
+		return attach_fail(ret_error, error_size, err, "tables of connections: %s", strerror(-err));
 	if (attach->config.aggregate)
 		err = begin_pairs(attach->skel);
 	if (err)

@@ -88,6 +88,9 @@ int attach_status(const struct options *options);
  */
 struct bpf_map *attach_map(const struct attach *attach, const char *name);
 
+struct bpf_object;
+struct bpf_object *attach_object(const struct attach *attach);
+
 /* How an interface is watched, told between processes. */
 struct attach_ways {
 	uint8_t xdp;   /* enum attach_xdp_way */

@@ -78,7 +78,6 @@ int attach_new(struct attach **ret_attach, const struct monitor_config *config);
 /* Before they are loaded. */
 void attach_configure(struct attach *attach, const struct monitor_config *config);
 
-struct bpf_object *attach_object(const struct attach *attach);
 void attach_leave(struct place *place);
 
 /* The descriptor of a program loaded for all interfaces of the place's namespace; or -errno. */

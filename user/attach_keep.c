@@ -13,6 +13,7 @@
 
 #include "abi/counters.h"
 #include "abi/outbox.h"
+#include "abi/table.h"
 #include "attach_internal.h"
 #include "attach_pins.h"
 #include "clock.h"
@@ -64,6 +65,9 @@ static bool is_of_pairs(const struct bpf_map *map)
 /* These speak of each other: all of them fit, or none does. */
 static bool is_of_flows(const struct bpf_map *map)
 {
+	static const char *const arrays[] = {"tables", "flows", "flow_tags", "half_open", "half_open_tags",
+					     "outbox"};
+
 	if (is_of_pairs(map))
 		return false;
 	switch (bpf_map__type(map)) {
@@ -72,7 +76,10 @@ static bool is_of_flows(const struct bpf_map *map)
 	case BPF_MAP_TYPE_RINGBUF:
 		return true;
 	default:
-		return !strcmp(bpf_map__name(map), "outbox");
+		for (size_t i = 0; i < sizeof(arrays) / sizeof(*arrays); i++)
+			if (!strcmp(bpf_map__name(map), arrays[i]))
+				return true;
+		return false;
 	}
 }
 
@@ -131,6 +138,22 @@ static uint64_t count_entries(int map_fd, uint32_t key_bytes)
 	return count;
 }
 
+static uint64_t count_tags(int map_fd, const struct bpf_map_info *info)
+{
+	struct table_bucket bucket;
+	uint64_t count = 0;
+
+	if (info->value_size != sizeof(bucket))
+		return 0;
+	for (uint32_t number = 0; number < info->max_entries; number++) {
+		if (bpf_map_lookup_elem(map_fd, &number, &bucket))
+			continue;
+		for (uint32_t way = 0; way < TABLE_WAYS; way++)
+			count += !!bucket.tag[way];
+	}
+	return count;
+}
+
 /* Frames seen stand first among the counters, in every layout there was. */
 static uint64_t count_frames(int map_fd, const struct bpf_map_info *info)
 {
@@ -160,8 +183,10 @@ static void count_left(const char *path, const char *name, struct left *left)
 		return;
 	left->is_any = true;
 	if (!bpf_obj_get_info_by_fd(fd, &info, &len)) {
-		if (!strcmp(name, "flows") || !strcmp(name, "half_open"))
-			left->flows += count_entries(fd, info.key_size);
+		if (!strcmp(name, "flow_tags") || !strcmp(name, "half_open_tags"))
+			left->flows += count_tags(fd, &info);
+		else if ((!strcmp(name, "flows") || !strcmp(name, "half_open")) && info.type != BPF_MAP_TYPE_ARRAY)
+			left->flows += count_entries(fd, info.key_size); /* until version 0.9 */
 		else if (!strcmp(name, "counters") && info.value_size >= sizeof(uint64_t))
 			left->frames += count_frames(fd, &info);
 	}
@@ -1292,10 +1317,10 @@ static void say_unread(const struct pins *pins)
 	struct left left = {};
 	char path[PINS_PATH_MAX];
 
-	map_path(pins, "flows", path);
-	count_left(path, "flows", &left);
-	map_path(pins, "half_open", path);
-	count_left(path, "half_open", &left);
+	map_path(pins, "flow_tags", path);
+	count_left(path, "flow_tags", &left);
+	map_path(pins, "half_open_tags", path);
+	count_left(path, "half_open_tags", &left);
 	if (left.flows)
 		log_info("%llu connections were still in the tables and nobody will read them; "
 			 "ackmon -i IFACE reads before detaching",

@@ -8,10 +8,14 @@
 
 #include "attach.h"
 #include "format.h"
+#include "table.h"
 
 /* The kernel's head of a hash entry and of a bucket. */
 #define HEAD_BYTES 48u
 #define BUCKET_BYTES 16u
+
+#define FLOWS_USUAL 131072u
+#define HALF_OPEN_USUAL 65536u
 
 /* When nobody says how many: flows take no more than this part of the machine's memory. */
 #define MEMORY_SHARE 64u
@@ -25,31 +29,26 @@ static uint64_t power_of_two(uint64_t at_least)
 	return power;
 }
 
-/* Entries that come on demand are rounded up to powers of two; the others lie side by side. */
-static uint64_t entry_bytes(const struct bpf_map *map)
-{
-	uint64_t bytes = HEAD_BYTES + (bpf_map__key_size(map) + 7) / 8 * 8 +
-			 (bpf_map__value_size(map) + 7) / 8 * 8;
-
-	return bpf_map__map_flags(map) & BPF_F_NO_PREALLOC ? power_of_two(bytes) : bytes;
-}
-
+/* Entries that come on demand are rounded up to powers of two. */
 static uint64_t room_bytes(const struct bpf_map *map)
 {
 	uint64_t entries = bpf_map__max_entries(map);
+	uint64_t entry_bytes = power_of_two(HEAD_BYTES + (bpf_map__key_size(map) + 7) / 8 * 8 +
+					    (bpf_map__value_size(map) + 7) / 8 * 8);
 
-	return entries * entry_bytes(map) + power_of_two(entries) * BUCKET_BYTES;
+	return entries * entry_bytes + power_of_two(entries) * BUCKET_BYTES;
 }
 
-/* 131,072 from 5.6 GB of memory on, half of that from 2.8 GB on, and so on. */
-static uint32_t usual_flows(const struct bpf_map *map)
+/* 131,072 connections where memory is no question, half of that where it is, and so on. */
+static uint32_t usual_flows(const struct attach *attach)
 {
-	uint32_t flows = bpf_map__max_entries(map);
+	uint32_t flows = FLOWS_USUAL;
 	struct sysinfo machine;
 
 	if (sysinfo(&machine))
 		return flows;
-	while (flows > 1 && flows * entry_bytes(map) > (uint64_t)machine.totalram * machine.mem_unit / MEMORY_SHARE)
+	while (flows > 1 && table_bytes_for(attach_object(attach), "flows", flows) >
+				    (uint64_t)machine.totalram * machine.mem_unit / MEMORY_SHARE)
 		flows /= 2;
 	return flows;
 }
@@ -64,32 +63,31 @@ static void resize(struct attach *attach, const char *name, uint32_t entries)
 
 void attach_resize(struct attach *attach, const struct room_sizes *rooms)
 {
-	const struct bpf_map *flows = attach_map(attach, "flows");
+	struct bpf_object *object = attach_object(attach);
 
-	resize(attach, "flows", rooms->flows || !flows ? rooms->flows : usual_flows(flows));
-	resize(attach, "half_open", rooms->half_open);
+	table_resize(object, "flows", rooms->flows ? rooms->flows : usual_flows(attach));
+	table_resize(object, "half_open", rooms->half_open ? rooms->half_open : HALF_OPEN_USUAL);
 	resize(attach, "holes", rooms->holes);
-	if (flows) /* enough, though each has two sides: few own one */
-		resize(attach, "rares", bpf_map__max_entries(flows));
+	/* Enough, though each has two sides: few own one. */
+	resize(attach, "rares", table_room(object, "flows"));
 	resize(attach, "histograms", rooms->histograms);
 }
 
 void attach_describe_rooms(const struct attach *attach, char *ret_text, size_t text_size)
 {
-	const struct bpf_map *flows = attach_map(attach, "flows");
-	const struct bpf_map *half_open = attach_map(attach, "half_open");
+	const struct bpf_object *object = attach_object(attach);
 	const struct bpf_map *holes = attach_map(attach, "holes");
 	const struct bpf_map *histograms = attach_map(attach, "histograms");
 	const struct bpf_map *rares = attach_map(attach, "rares");
 	char flow_count[FORMAT_NUMBER_MAX], half_open_count[FORMAT_NUMBER_MAX];
 	uint64_t beside = room_bytes(holes) + room_bytes(histograms) + room_bytes(rares);
 
-	*format_grouped(flow_count, bpf_map__max_entries(flows)) = '\0';
-	*format_grouped(half_open_count, bpf_map__max_entries(half_open)) = '\0';
+	*format_grouped(flow_count, table_room(object, "flows")) = '\0';
+	*format_grouped(half_open_count, table_room(object, "half_open")) = '\0';
 	snprintf(ret_text, text_size,
 		 "room for %s connections (%" PRIu64 " MB, and up to %" PRIu64
 		 " MB for their losses and percentiles, as they come) and %s that only open (%" PRIu64
 		 " MB); --flows, --half-open, --holes and --histograms change it",
-		 flow_count, room_bytes(flows) / 1000000, beside / 1000000, half_open_count,
-		 room_bytes(half_open) / 1000000);
+		 flow_count, table_bytes(object, "flows") / 1000000, beside / 1000000, half_open_count,
+		 table_bytes(object, "half_open") / 1000000);
 }

@@ -19,9 +19,9 @@
 #include "format.h"
 #include "log.h"
 #include "outbox.h"
+#include "table.h"
 
 #define PROGRAMS_MAX 64
-#define BATCH_ENTRIES 4096
 
 enum ours { OUR_XDP, OUR_INGRESS, OUR_EGRESS, OUR_COUNT };
 
@@ -159,20 +159,23 @@ static uint32_t any_program(const struct row *row)
 
 /* What the maps of a program say */
 
+/* No program of ours, of any version, has more. */
+#define PROGRAM_MAPS_MAX 64
+
 /* The descriptor of the program's map of this name, or -errno. */
 static int program_map(uint32_t prog_id, const char *name, struct bpf_map_info *ret_info)
 {
 	struct bpf_prog_info program = {};
-	__u32 ids[PINS_MAPS_MAX] = {}, len = sizeof(program);
+	__u32 ids[PROGRAM_MAPS_MAX] = {}, len = sizeof(program);
 	int fd = bpf_prog_get_fd_by_id(prog_id), err;
 
 	if (fd < 0)
 		return fd;
-	program.nr_map_ids = PINS_MAPS_MAX;
+	program.nr_map_ids = PROGRAM_MAPS_MAX;
 	program.map_ids = (uint64_t)(uintptr_t)ids;
 	err = bpf_obj_get_info_by_fd(fd, &program, &len);
 	close(fd);
-	for (__u32 i = 0; !err && i < program.nr_map_ids && i < PINS_MAPS_MAX; i++) {
+	for (__u32 i = 0; !err && i < program.nr_map_ids && i < PROGRAM_MAPS_MAX; i++) {
 		fd = bpf_map_get_fd_by_id(ids[i]);
 		if (fd < 0)
 			continue;
@@ -206,6 +209,12 @@ static int open_map(const struct pins *pins, const struct row *row, const char *
 	return err ? err : fd;
 }
 
+static void close_map(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 static void read_counters(const struct pins *pins, const struct row *row, struct totals *totals)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -235,42 +244,40 @@ static void read_counters(const struct pins *pins, const struct row *row, struct
 	close(fd);
 }
 
-static uint64_t count_in_batches(int fd, const struct bpf_map_info *info, uint32_t ifindex)
-{
-	struct flow_key *keys = malloc(BATCH_ENTRIES * sizeof(*keys));
-	char *values = malloc((size_t)BATCH_ENTRIES * info->value_size);
-	uint64_t flows = 0;
-	__u32 position, count;
-	bool is_first = true;
-	int err = keys && values ? 0 : -ENOMEM;
+struct counting {
+	uint32_t ifindex;
+	uint64_t flows;
+};
 
-	while (!err) {
-		count = BATCH_ENTRIES;
-		err = bpf_map_lookup_batch(fd, is_first ? NULL : &position, &position, keys, values,
-					   &count, NULL);
-		is_first = false;
-		if (err && err != -ENOENT)
-			break;
-		for (__u32 i = 0; i < count; i++)
-			flows += keys[i].ifindex == ifindex;
-	}
-	free(keys);
-	free(values);
-	return flows;
+static int count_here(void *context, const struct table_head *head, bool is_closed)
+{
+	struct counting *counting = context;
+
+	(void)is_closed;
+	counting->flows += head->key.ifindex == counting->ifindex;
+	return 0;
 }
 
-static uint64_t count_flows(const struct pins *pins, const struct row *row, const char *name)
+static uint64_t count_flows(const struct pins *pins, const struct row *row, const char *name, const char *tags_name,
+			    bool is_flows)
 {
-	struct bpf_map_info info;
-	int fd = open_map(pins, row, name, &info);
-	uint64_t flows = 0;
+	struct counting counting = {.ifindex = row->ifindex};
+	struct bpf_map_info info, places_info;
+	int tags_fd = open_map(pins, row, tags_name, &info);
+	int places_fd = open_map(pins, row, name, &places_info);
+	int about_fd = open_map(pins, row, "tables", &info);
+	struct table table = {};
 
-	if (fd < 0)
-		return 0;
-	if (info.key_size == sizeof(struct flow_key))
-		flows = count_in_batches(fd, &info, row->ifindex);
-	close(fd);
-	return flows;
+	/* Another version may keep them in another way. */
+	if (tags_fd >= 0 && places_fd >= 0 && about_fd >= 0 &&
+	    !table_open_fds(&table, tags_fd, places_fd, about_fd, is_flows, false) &&
+	    places_info.value_size == table.place_bytes)
+		table_walk(&table, 0, table.buckets, count_here, &counting);
+	table_close(&table);
+	close_map(tags_fd);
+	close_map(places_fd);
+	close_map(about_fd);
+	return counting.flows;
 }
 
 static void read_outbox(const struct pins *pins, struct totals *totals)
@@ -365,7 +372,8 @@ static void fill_row(const struct pins *pins, struct row *row)
 	if (!prog_id && !row->is_kept)
 		return;
 	read_counters(pins, row, &row->totals);
-	row->flows = count_flows(pins, row, "flows") + count_flows(pins, row, "half_open");
+	row->flows = count_flows(pins, row, "flows", "flow_tags", true) +
+		     count_flows(pins, row, "half_open", "half_open_tags", false);
 }
 
 static void owner_words(const struct row *row, char *ret_words, size_t size)

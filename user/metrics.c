@@ -262,7 +262,7 @@ static void write_flows(struct metrics_writer *writer)
 	put_value(writer, "state", "half_open", (double)metrics->half_open);
 	writer->end(writer);
 	begin(writer, &evicted);
-	put_value(writer, "reason", "half_open", (double)metrics->summary->half_open_forgotten);
+	put_value(writer, "reason", "half_open", (double)summary_count(metrics->summary, COUNTER_half_open_forgotten));
 	put_value(writer, "reason", "table_full",
 		  (double)counter_sum(metrics, COUNTER_flows_refused));
 	put_value(writer, "reason", "layout", (double)metrics->summary->flows_let_go);

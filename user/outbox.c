@@ -49,15 +49,6 @@ void outbox_slot_is(struct outbox_slot *slot, enum slot_state state)
 	__atomic_store_n(&slot->state, (uint32_t)state, __ATOMIC_RELEASE);
 }
 
-uint64_t outbox_half_open(const struct outbox *outbox)
-{
-	uint64_t count = 0;
-
-	for (size_t i = 0; i < OUTBOX_SLOTS; i++)
-		count += outbox->slot[i].state >= SLOT_TAKEN && outbox->slot[i].is_half_open;
-	return count;
-}
-
 static uint64_t taken_slots(const struct outbox *outbox)
 {
 	uint64_t count = 0;
@@ -76,7 +67,6 @@ struct outbox_totals outbox_next(const struct outbox *outbox, uint64_t lines, ui
 
 	next.lines += lines;
 	next.flows += ring_flows + taken_slots(outbox);
-	next.half_open_taken += outbox_half_open(outbox);
 	next.ring_position = ring_position;
 	return next;
 }

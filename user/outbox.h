@@ -16,9 +16,6 @@ void outbox_unmap(struct outbox *outbox);
 struct outbox_slot *outbox_slot(struct outbox *outbox);
 void outbox_slot_is(struct outbox_slot *slot, enum slot_state state);
 
-/* Slots of flows from the half-open room that are not in `now.half_open_taken` yet. */
-uint64_t outbox_half_open(const struct outbox *outbox);
-
 /*
  * Delivering lines: begin, write them, written, let the ring buffer go, end. What is true afterwards
  * stands in `next` from the beginning: a reader killed in between leaves the rest to the next one.

@@ -18,19 +18,20 @@
 #include "core/half_open.h"
 #include "outbox.h"
 #include "ring.h"
+#include "table.h"
 
-/* Entries a batch starts with; it grows when one hash bucket holds more. */
-#define BATCH_ENTRIES 1024u
-#define BATCH_ENTRIES_MAX 65536u
+/* Entries a listing starts with. */
+#define LISTED_ENTRIES 1024u
 
-/* A sweep may cost this part of the time between two of them. */
-#define SWEEP_SHARE 20
+/*
+ * A sweep looks at all that is marked as closed, and at so many of the others, some 25 ms: the silent ones of a
+ * larger table are found in turn.
+ */
+#define LOOKS_A_SWEEP (1u << 20)
 
-/* How often entries without an owner are looked for, unless that costs more than a sweep may. */
+/* How often entries without an owner are looked for; less often where that took more than a part of the time. */
 #define ORPHANS_EVERY_NS (30 * 1000000000ull)
-
-/* The kernel's own "not supported", which errno.h does not know. */
-#define KERNEL_ENOTSUPP 524
+#define ORPHANS_SHARE 20
 
 /*
  * Who deletes: a frame that finds its flow over, or this reader. A flow is taken out here only when it
@@ -39,18 +40,11 @@
  */
 #define GRACE_NS 1000000000ull
 
-struct batch {
-	struct flow_key *keys;
-	char *values;
-	uint32_t value_bytes;
-	uint32_t room;
-	uint32_t count;
-};
-
 /* What a listing keeps of a connection until its turn comes. */
 struct listed {
 	uint64_t start_ns;
 	struct flow_key key;
+	uint32_t place;
 	bool is_half_open;
 	bool is_shown;
 };
@@ -64,8 +58,8 @@ struct list {
 struct reader {
 	struct ring *events;
 	struct outbox *outbox;
-	int flows_fd;
-	int half_open_fd;
+	struct table flows;
+	struct table half_open;
 	int holes_fd;
 	int histograms_fd;
 	int rares_fd;
@@ -75,19 +69,15 @@ struct reader {
 	int outbox_fd;
 	struct monitor_config config;
 	struct reader_output output;
-	struct batch flows;
-	struct batch half_open;
 	struct half_open_work work;
-	bool takes_in_one; /* LOOKUP_AND_DELETE of hash maps: Linux 5.14 and newer */
-	uint64_t swept_ns; /* when the last sweep ended, and what it cost */
-	uint64_t sweep_cost_ns;
+	uint32_t flows_next; /* bucket where the next sweep goes on with what is not marked */
+	uint32_t half_open_next;
 	uint64_t orphans_dropped_ns; /* when this was last looked after, and what it cost */
 	uint64_t orphans_cost_ns;
 	uint64_t lines;      /* shown since the last delivery; intervals apart */
 	uint64_t secondaries; /* left meanwhile, and count at another interface */
 	uint64_t ring_flows; /* of them flows that the ring buffer told of */
 	uint64_t lines_rescued; /* of them taken by a reader that was killed */
-	uint64_t half_open_forgotten;
 	const struct attach *attach;
 	bool is_kept; /* the maps outlive this reader */
 	bool only_looks; /* another one reads them */
@@ -98,96 +88,7 @@ struct reader {
 	bool has_begun; /* what a killed reader left has been looked after */
 };
 
-/* value is a struct flow or a struct half_open, as the map has it. 0, or -errno to stop the walk. */
-typedef int (*walk_fn)(struct reader *reader, const struct flow_key *key, const void *value,
-		       void *context);
-
 static int begin(struct reader *reader);
-
-/* Batches */
-
-static int batch_resize(struct batch *batch, uint32_t room)
-{
-	struct flow_key *keys = reallocarray(batch->keys, room, sizeof(*keys));
-	char *values;
-
-	if (!keys)
-		return -ENOMEM;
-	batch->keys = keys;
-	values = reallocarray(batch->values, room, batch->value_bytes);
-	if (!values)
-		return -ENOMEM;
-	batch->values = values;
-	batch->room = room;
-	return 0;
-}
-
-static void batch_free(struct batch *batch)
-{
-	free(batch->keys);
-	free(batch->values);
-}
-
-/*
- * Fills the batch from where `position` says, in the kernel's order: whole hash buckets, each copied
- * under its lock, and a bucket that does not fit comes first in the next batch. An entry never moves to
- * another bucket, so what is there all the time comes exactly once, whatever happens around it. 1: more
- * follow; 0: these are the last; -errno. Every kernel with a ring buffer has batch lookups.
- */
-static int batch_fill(struct batch *batch, int map_fd, uint32_t *position, bool is_first)
-{
-	for (;;) {
-		uint32_t next = 0;
-		int err;
-
-		batch->count = batch->room;
-		err = bpf_map_lookup_batch(map_fd, is_first ? NULL : position, &next, batch->keys,
-					   batch->values, &batch->count, NULL);
-		if (!err) {
-			*position = next;
-			return 1;
-		}
-		if (err == -ENOENT)
-			return 0;
-		if (err != -ENOSPC || batch->room >= BATCH_ENTRIES_MAX)
-			return err;
-		err = batch_resize(batch, batch->room * 2);
-		if (err)
-			return err;
-	}
-}
-
-static int walk_map(struct reader *reader, int map_fd, struct batch *batch, walk_fn visit,
-		    void *context)
-{
-	uint32_t position = 0;
-	bool is_first = true;
-	int more, err;
-
-	do {
-		more = batch_fill(batch, map_fd, &position, is_first);
-		if (more < 0)
-			return more;
-		is_first = false;
-		for (uint32_t i = 0; i < batch->count; i++) {
-			err = visit(reader, &batch->keys[i],
-				    batch->values + (size_t)i * batch->value_bytes, context);
-			if (err)
-				return err;
-		}
-	} while (more);
-	return 0;
-}
-
-static int walk_flows(struct reader *reader, walk_fn visit, void *context)
-{
-	return walk_map(reader, reader->flows_fd, &reader->flows, visit, context);
-}
-
-static int walk_half_open(struct reader *reader, walk_fn visit, void *context)
-{
-	return walk_map(reader, reader->half_open_fd, &reader->half_open, visit, context);
-}
 
 /* Single flows */
 
@@ -290,21 +191,6 @@ size_t reader_also(const struct reader *reader, const struct flow_key *key, cons
 	return count + claim.also_dropped;
 }
 
-/* Takes the value out as it is at the very end. -ENOENT: the kernel side was faster. */
-static int take(struct reader *reader, int map_fd, const struct flow_key *key, void *ret_value)
-{
-	int err;
-
-	if (reader->takes_in_one) {
-		err = bpf_map_lookup_and_delete_elem(map_fd, key, ret_value);
-		if (err != -EINVAL && err != -EOPNOTSUPP && err != -KERNEL_ENOTSUPP)
-			return err;
-		reader->takes_in_one = false;
-	}
-	err = bpf_map_lookup_elem(map_fd, key, ret_value);
-	return err ? err : bpf_map_delete_elem(map_fd, key);
-}
-
 /* Delivering: see abi/outbox.h. Flows stay in their slots until their lines are written. */
 
 /* What is on its way now, and where to. */
@@ -372,7 +258,7 @@ static void show_slot(struct reader *reader, struct outbox_slot *slot)
 }
 
 /* NULL and *ret_err: every place is taken, and what is there cannot be delivered. */
-static struct outbox_slot *open_slot(struct reader *reader, const struct flow_key *key,
+static struct outbox_slot *open_slot(struct reader *reader, const struct table_head *head,
 				     bool is_half_open, int *ret_err)
 {
 	struct outbox_slot *slot = outbox_slot(reader->outbox);
@@ -387,9 +273,8 @@ static struct outbox_slot *open_slot(struct reader *reader, const struct flow_ke
 	slot->is_half_open = is_half_open;
 	slot->is_shown = 0;
 	slot->is_counted = 0;
-	slot->key = *key;
-	slot->taken.flow.start_ns = 0;
-	slot->entry.start_ns = 0;
+	slot->key = head->key;
+	slot->place = head->place;
 	outbox_slot_is(slot, SLOT_TAKING);
 	return slot;
 }
@@ -407,32 +292,10 @@ static void count_slot(struct reader *reader, struct outbox_slot *slot)
 	__atomic_store_n(&slot->is_counted, 1, __ATOMIC_RELEASE);
 }
 
-static void show_taken(struct reader *reader, struct outbox_slot *slot,
-		       uint8_t (*close)(const struct flow *flow))
+/* Out of the table into the slot. It stays where it is until the slot is safe. */
+static void copy_flow(struct outbox_slot *slot, const struct table_head *head)
 {
-	slot->close = close(&slot->taken.flow);
-	outbox_slot_is(slot, SLOT_TAKEN);
-	count_slot(reader, slot);
-	settle_slot(reader, slot);
-	show_slot(reader, slot);
-}
-
-static int end_flow(struct reader *reader, const struct flow_key *key,
-		    uint8_t (*close)(const struct flow *flow))
-{
-	struct outbox_slot *slot;
-	int err;
-
-	slot = open_slot(reader, key, false, &err);
-	if (!slot)
-		return err;
-	err = take(reader, reader->flows_fd, key, &slot->taken.flow);
-	if (err) {
-		outbox_slot_is(slot, SLOT_FREE);
-		return err == -ENOENT ? 0 : err;
-	}
-	show_taken(reader, slot, close);
-	return 0;
+	slot->taken.flow = ((const struct flow_place *)head)->flow;
 }
 
 static const struct flow_whole *expand(struct reader *reader, const struct flow_key *key)
@@ -442,29 +305,63 @@ static const struct flow_whole *expand(struct reader *reader, const struct flow_
 	return &reader->work.whole;
 }
 
-static void expand_slot(struct reader *reader, struct outbox_slot *slot)
+static void copy_half_open(struct reader *reader, struct outbox_slot *slot, const struct table_head *head)
 {
+	slot->entry = ((const struct half_open_place *)head)->entry;
 	reader->work.entry = slot->entry;
 	slot->taken = *expand(reader, &slot->key);
 }
 
+static void take_into_slot(struct reader *reader, struct outbox_slot *slot, struct table *table,
+			   const struct table_head *head, uint8_t (*close)(const struct flow *flow))
+{
+	slot->close = close(&slot->taken.flow);
+	outbox_slot_is(slot, SLOT_TAKEN);
+	table_release(table, head);
+	count_slot(reader, slot);
+	settle_slot(reader, slot);
+	show_slot(reader, slot);
+}
+
+static int end_flow(struct reader *reader, const struct table_head *head,
+		    uint8_t (*close)(const struct flow *flow))
+{
+	struct outbox_slot *slot;
+	int err;
+
+	slot = open_slot(reader, head, false, &err);
+	if (!slot)
+		return err;
+	if (!table_take(&reader->flows, head)) { /* the kernel side was faster */
+		outbox_slot_is(slot, SLOT_FREE);
+		return 0;
+	}
+	copy_flow(slot, head);
+	take_into_slot(reader, slot, &reader->flows, head, close);
+	return 0;
+}
+
 /* The record of a refused flow left when it was refused. */
-static int end_half_open(struct reader *reader, const struct flow_key *key,
+static int end_half_open(struct reader *reader, const struct table_head *head,
 			 uint8_t (*close)(const struct flow *flow))
 {
 	struct outbox_slot *slot;
 	int err;
 
-	slot = open_slot(reader, key, true, &err);
+	slot = open_slot(reader, head, true, &err);
 	if (!slot)
 		return err;
-	err = take(reader, reader->half_open_fd, key, &slot->entry);
-	if (err || slot->entry.kind == HALF_OPEN_REFUSED) {
+	if (!table_take(&reader->half_open, head)) {
 		outbox_slot_is(slot, SLOT_FREE);
-		return err == -ENOENT ? 0 : err;
+		return 0;
 	}
-	expand_slot(reader, slot);
-	show_taken(reader, slot, close);
+	copy_half_open(reader, slot, head);
+	if (slot->entry.kind == HALF_OPEN_REFUSED) {
+		outbox_slot_is(slot, SLOT_FREE);
+		table_release(&reader->half_open, head);
+		return 0;
+	}
+	take_into_slot(reader, slot, &reader->half_open, head, close);
 	return 0;
 }
 
@@ -481,41 +378,69 @@ static uint8_t close_finish(const struct flow *flow)
 
 /* Sweeps */
 
-static int end_flow_if_over(struct reader *reader, const struct flow_key *key, const void *value,
-			    void *context)
-{
-	uint64_t now_ns = *(const uint64_t *)context;
-	struct flow current;
+/* A walk through one of the tables. */
+struct sweep {
+	struct reader *reader;
+	uint64_t now_ns;
+	uint32_t looks; /* left */
+	bool is_tired;
+	uint32_t tired_at; /* bucket */
+};
 
-	if (!flow_is_over(value, &reader->config, now_ns))
-		return 0;
-	/* The batch is some milliseconds old: it may have woken up, or another have taken its
-	 * place. */
-	if (bpf_map_lookup_elem(reader->flows_fd, key, &current) ||
-	    !flow_is_over(&current, &reader->config, now_ns))
-		return 0;
-	return end_flow(reader, key, close_over);
+static bool looks(struct sweep *sweep, const struct table_head *head, bool is_closed)
+{
+	if (is_closed)
+		return true;
+	if (sweep->looks) {
+		sweep->looks--;
+		return true;
+	}
+	if (!sweep->is_tired)
+		sweep->tired_at = head->place / TABLE_WAYS;
+	sweep->is_tired = true;
+	return false;
 }
 
-static int end_half_open_if_over(struct reader *reader, const struct flow_key *key,
-				 const void *value, void *context)
+static int end_flow_if_over(void *context, const struct table_head *head, bool is_closed)
 {
-	uint64_t now_ns = *(const uint64_t *)context;
-	struct half_open current;
+	const struct flow *flow = &((const struct flow_place *)head)->flow;
+	struct sweep *sweep = context;
 
-	if (!half_open_is_over(value, &reader->config, now_ns))
+	if (!looks(sweep, head, is_closed) || !table_is_live(head) ||
+	    !flow_is_over(flow, &sweep->reader->config, sweep->now_ns))
 		return 0;
-	if (bpf_map_lookup_elem(reader->half_open_fd, key, &current) ||
-	    !half_open_is_over(&current, &reader->config, now_ns))
-		return 0;
-	return end_half_open(reader, key, close_over);
+	return end_flow(sweep->reader, head, close_over);
 }
 
-static int sweep(struct reader *reader, uint64_t now_ns)
+static int end_half_open_if_over(void *context, const struct table_head *head, bool is_closed)
 {
-	int err = walk_half_open(reader, end_half_open_if_over, &now_ns);
+	const struct half_open *entry = &((const struct half_open_place *)head)->entry;
+	struct sweep *sweep = context;
 
-	return err ? err : walk_flows(reader, end_flow_if_over, &now_ns);
+	if (!looks(sweep, head, is_closed) || !table_is_live(head) ||
+	    !half_open_is_over(entry, &sweep->reader->config, sweep->now_ns))
+		return 0;
+	return end_half_open(sweep->reader, head, close_over);
+}
+
+/* All of the table, from where the last one was tired. */
+static int sweep_table(struct sweep sweep, struct table *table, table_visit visit, uint32_t *next)
+{
+	int err = table_walk(table, *next, table->buckets, visit, &sweep);
+
+	if (!err)
+		err = table_walk(table, 0, *next, visit, &sweep);
+	if (sweep.is_tired)
+		*next = sweep.tired_at;
+	return err;
+}
+
+static int sweep(struct reader *reader, uint64_t now_ns, uint32_t looks)
+{
+	struct sweep sweep = {.reader = reader, .now_ns = now_ns, .looks = looks};
+	int err = sweep_table(sweep, &reader->half_open, end_half_open_if_over, &reader->half_open_next);
+
+	return err ? err : sweep_table(sweep, &reader->flows, end_flow_if_over, &reader->flows_next);
 }
 
 /* Two CPUs that end and open a flow at once may leave entries beside it behind: they go when nobody owns them. */
@@ -523,13 +448,13 @@ static void drop_orphans(struct reader *reader, int map_fd)
 {
 	struct holes_key key, next;
 	bool has_key = false, is_orphan = false;
-	struct flow flow;
+	struct flow_place place;
 
 	/* Deleted one step late: from a key that is gone the walk would begin anew. */
 	while (!bpf_map_get_next_key(map_fd, has_key ? &key : NULL, &next)) {
 		if (is_orphan)
 			bpf_map_delete_elem(map_fd, &key);
-		is_orphan = bpf_map_lookup_elem(reader->flows_fd, &next.flow, &flow) != 0;
+		is_orphan = !table_find(&reader->flows, &next.flow, &place);
 		key = next;
 		has_key = true;
 	}
@@ -541,7 +466,7 @@ static void drop_all_orphans(struct reader *reader, uint64_t now_ns)
 {
 	uint64_t since_ns = now_ns - reader->orphans_dropped_ns, begin_ns = clock_monotonic_ns();
 
-	if (since_ns <= ORPHANS_EVERY_NS || since_ns < SWEEP_SHARE * reader->orphans_cost_ns)
+	if (since_ns <= ORPHANS_EVERY_NS || since_ns < ORPHANS_SHARE * reader->orphans_cost_ns)
 		return;
 	drop_orphans(reader, reader->holes_fd);
 	drop_orphans(reader, reader->rares_fd);
@@ -549,32 +474,32 @@ static void drop_all_orphans(struct reader *reader, uint64_t now_ns)
 	reader->orphans_cost_ns = clock_monotonic_ns() - begin_ns;
 }
 
-int reader_sweep(struct reader *reader, uint64_t now_ns)
+static int sweep_with(struct reader *reader, uint64_t now_ns, uint32_t looks)
 {
-	if (reader->only_looks)
-		return 0;
-	if (clock_monotonic_ns() - reader->swept_ns < SWEEP_SHARE * reader->sweep_cost_ns)
-		return begin(reader);
-	return reader_sweep_now(reader, now_ns);
-}
-
-int reader_sweep_now(struct reader *reader, uint64_t now_ns)
-{
-	uint64_t begin_ns = clock_monotonic_ns();
 	int err;
 
+	if (reader->only_looks)
+		return 0;
 	err = begin(reader);
 	if (!err)
 		err = catch_up(reader);
 	if (err)
 		return err;
-	err = sweep(reader, now_ns - GRACE_NS);
+	err = sweep(reader, now_ns - GRACE_NS, looks);
 	if (!err)
 		err = deliver(reader);
-	reader->swept_ns = clock_monotonic_ns();
-	reader->sweep_cost_ns = reader->swept_ns - begin_ns;
 	drop_all_orphans(reader, now_ns);
 	return err;
+}
+
+int reader_sweep(struct reader *reader, uint64_t now_ns)
+{
+	return sweep_with(reader, now_ns, LOOKS_A_SWEEP);
+}
+
+int reader_sweep_now(struct reader *reader, uint64_t now_ns)
+{
+	return sweep_with(reader, now_ns, UINT32_MAX);
 }
 
 /*
@@ -583,11 +508,11 @@ int reader_sweep_now(struct reader *reader, uint64_t now_ns)
  * left on it is still half-open, or moved behind the walk's back, or has ended and shown its record.
  */
 
-static int list_add(struct list *list, const struct flow_key *key, uint64_t start_ns,
+static int list_add(struct list *list, const struct flow_key *key, uint64_t start_ns, uint32_t place,
 		    bool is_half_open)
 {
 	if (list->count == list->room) {
-		size_t room = list->room ? list->room * 2 : BATCH_ENTRIES;
+		size_t room = list->room ? list->room * 2 : LISTED_ENTRIES;
 		struct listed *entries = reallocarray(list->entries, room, sizeof(*entries));
 
 		if (!entries)
@@ -598,20 +523,27 @@ static int list_add(struct list *list, const struct flow_key *key, uint64_t star
 	list->entries[list->count++] = (struct listed){
 		.start_ns = start_ns,
 		.key = *key,
+		.place = place,
 		.is_half_open = is_half_open,
 	};
 	return 0;
 }
 
-static int list_half_open(struct reader *reader, const struct flow_key *key, const void *value,
-			  void *context)
-{
-	const struct half_open *entry = value;
+/* A walk that makes a list, or strikes from one what it meets. */
+struct listing {
+	struct reader *reader;
+	struct list *list;
+};
 
-	(void)reader;
-	if (entry->kind == HALF_OPEN_REFUSED)
+static int list_half_open(void *context, const struct table_head *head, bool is_closed)
+{
+	struct listing *listing = context;
+	struct half_open_place place;
+
+	(void)is_closed;
+	if (!table_copy(&listing->reader->half_open, head, &place) || place.entry.kind == HALF_OPEN_REFUSED)
 		return 0;
-	return list_add(context, key, entry->start_ns, true);
+	return list_add(listing->list, &place.head.key, place.entry.start_ns, place.head.place, true);
 }
 
 static int by_key(const void *a, const void *b)
@@ -630,53 +562,69 @@ static int by_start(const void *a, const void *b)
 	return by_key(a, b);
 }
 
-static int show_open_flow(struct reader *reader, const struct flow_key *key, const void *value,
-			  void *context)
+static void show_place(struct reader *reader, const struct flow_place *place, uint8_t close)
 {
-	struct list *half_open = context;
-	struct listed wanted = {.key = *key}, *listed = NULL;
-	struct flow_whole whole;
+	struct flow_whole whole = {.flow = place->flow};
 
+	load_rares(reader, &place->head.key, &whole);
+	settle(reader, &place->head.key, &whole);
+	show_flow(reader, &place->head.key, &whole, close);
+}
+
+static int show_open_flow(void *context, const struct table_head *head, bool is_closed)
+{
+	struct listing *listing = context;
+	struct list *half_open = listing->list;
+	struct listed wanted, *listed = NULL;
+	struct flow_place place;
+
+	(void)is_closed;
+	if (!table_copy(&listing->reader->flows, head, &place))
+		return 0;
+	wanted.key = place.head.key;
 	if (half_open->count)
 		listed = bsearch(&wanted, half_open->entries, half_open->count,
 				 sizeof(*half_open->entries), by_key);
 	if (listed)
 		listed->is_shown = true;
-	whole.flow = *(const struct flow *)value;
-	load_rares(reader, key, &whole);
-	settle(reader, key, &whole);
-	show_flow(reader, key, &whole, CLOSE_OPEN);
+	show_place(listing->reader, &place, CLOSE_OPEN);
 	return 0;
 }
 
 static void show_open_half_open(struct reader *reader, const struct flow_key *key)
 {
-	struct flow_whole whole;
+	struct half_open_place place;
+	struct flow_place flow_place;
 
-	if (!bpf_map_lookup_elem(reader->half_open_fd, key, &reader->work.entry)) {
-		if (reader->work.entry.kind == HALF_OPEN_REFUSED)
+	if (table_find(&reader->half_open, key, &place)) {
+		if (place.entry.kind == HALF_OPEN_REFUSED)
 			return;
+		reader->work.entry = place.entry;
 		expand(reader, key);
 		show_flow(reader, key, &reader->work.whole, CLOSE_OPEN);
-	} else if (!bpf_map_lookup_elem(reader->flows_fd, key, &whole.flow)) {
-		load_rares(reader, key, &whole);
-		settle(reader, key, &whole);
-		show_flow(reader, key, &whole, CLOSE_OPEN);
+	} else if (table_find(&reader->flows, key, &flow_place)) {
+		show_place(reader, &flow_place, CLOSE_OPEN);
 	}
+}
+
+static int walk_all(struct table *table, table_visit visit, void *context)
+{
+	return table_walk(table, 0, table->buckets, visit, context);
 }
 
 int reader_interval(struct reader *reader)
 {
 	struct list half_open = {};
+	struct listing listing = {reader, &half_open};
 	int err = reader->only_looks ? 0 : catch_up(reader);
 
 	if (err)
 		return err;
-	err = walk_half_open(reader, list_half_open, &half_open);
+	err = walk_all(&reader->half_open, list_half_open, &listing);
 	if (!err && half_open.count)
 		qsort(half_open.entries, half_open.count, sizeof(*half_open.entries), by_key);
 	if (!err)
-		err = walk_flows(reader, show_open_flow, &half_open);
+		err = walk_all(&reader->flows, show_open_flow, &listing);
 	for (size_t i = 0; i < half_open.count && !err; i++) {
 		if (!half_open.entries[i].is_shown)
 			show_open_half_open(reader, &half_open.entries[i].key);
@@ -689,6 +637,7 @@ int reader_interval(struct reader *reader)
 }
 
 struct gone {
+	struct reader *reader;
 	const uint32_t *ifindexes; /* sorted */
 	size_t count;
 };
@@ -707,18 +656,20 @@ static bool is_gone(const struct gone *gone, const struct flow_key *key)
 	return bsearch(&ifindex, gone->ifindexes, gone->count, sizeof(ifindex), by_number);
 }
 
-static int end_flow_if_gone(struct reader *reader, const struct flow_key *key, const void *value,
-			    void *context)
+static int end_flow_if_gone(void *context, const struct table_head *head, bool is_closed)
 {
-	(void)value;
-	return is_gone(context, key) ? end_flow(reader, key, close_finish) : 0;
+	const struct gone *gone = context;
+
+	(void)is_closed;
+	return is_gone(gone, &head->key) ? end_flow(gone->reader, head, close_finish) : 0;
 }
 
-static int end_half_open_if_gone(struct reader *reader, const struct flow_key *key,
-				 const void *value, void *context)
+static int end_half_open_if_gone(void *context, const struct table_head *head, bool is_closed)
 {
-	(void)value;
-	return is_gone(context, key) ? end_half_open(reader, key, close_finish) : 0;
+	const struct gone *gone = context;
+
+	(void)is_closed;
+	return is_gone(gone, &head->key) ? end_half_open(gone->reader, head, close_finish) : 0;
 }
 
 int reader_leave(struct reader *reader, const uint32_t *ifindexes, size_t count)
@@ -736,9 +687,9 @@ int reader_leave(struct reader *reader, const uint32_t *ifindexes, size_t count)
 		return -ENOMEM;
 	memcpy(sorted, ifindexes, count * sizeof(*sorted));
 	qsort(sorted, count, sizeof(*sorted), by_number);
-	err = walk_half_open(reader, end_half_open_if_gone, &(struct gone){sorted, count});
+	err = walk_all(&reader->half_open, end_half_open_if_gone, &(struct gone){reader, sorted, count});
 	if (!err)
-		err = walk_flows(reader, end_flow_if_gone, &(struct gone){sorted, count});
+		err = walk_all(&reader->flows, end_flow_if_gone, &(struct gone){reader, sorted, count});
 	free(sorted);
 	return err ? err : deliver(reader);
 }
@@ -759,41 +710,52 @@ uint64_t reader_left(const struct reader *reader)
 	return reader->left;
 }
 
-static int list_flow(struct reader *reader, const struct flow_key *key, const void *value,
-		     void *context)
+static int list_flow(void *context, const struct table_head *head, bool is_closed)
 {
-	const struct flow *flow = value;
+	const struct flow_place *place = (const void *)head;
+	struct listing *listing = context;
 
-	(void)reader;
-	return list_add(context, key, flow->start_ns, false);
+	(void)is_closed;
+	if (!table_is_live(head))
+		return 0;
+	return list_add(listing->list, &head->key, place->flow.start_ns, head->place, false);
 }
 
 /* As they are now; who reads them may take them out meanwhile. */
 static void show_listed(struct reader *reader, const struct listed *listed)
 {
-	struct flow_whole whole;
+	struct flow_place place;
 
-	if (listed->is_half_open) {
+	if (listed->is_half_open)
 		show_open_half_open(reader, &listed->key);
-	} else if (!bpf_map_lookup_elem(reader->flows_fd, &listed->key, &whole.flow)) {
-		load_rares(reader, &listed->key, &whole);
-		settle(reader, &listed->key, &whole);
-		show_flow(reader, &listed->key, &whole, close_finish(&whole.flow));
-	}
+	else if (table_find(&reader->flows, &listed->key, &place))
+		show_place(reader, &place, close_finish(&place.flow));
+}
+
+static int end_listed(struct reader *reader, const struct listed *listed)
+{
+	const struct table *table = listed->is_half_open ? &reader->half_open : &reader->flows;
+	const struct table_head *head = table_place(table, listed->place);
+
+	if (memcmp(&head->key, &listed->key, sizeof(head->key))) /* it has left, and another come */
+		return 0;
+	return listed->is_half_open ? end_half_open(reader, head, close_finish)
+				    : end_flow(reader, head, close_finish);
 }
 
 /* Nothing moves any more: in the order of their starts. */
 int reader_finish(struct reader *reader, uint64_t now_ns)
 {
 	struct list list = {};
+	struct listing listing = {reader, &list};
 	int err;
 
 	(void)now_ns;
 	err = reader_poll(reader);
 	if (!err)
-		err = walk_half_open(reader, list_half_open, &list);
+		err = walk_all(&reader->half_open, list_half_open, &listing);
 	if (!err)
-		err = walk_flows(reader, list_flow, &list);
+		err = walk_all(&reader->flows, list_flow, &listing);
 	if (!err && list.count)
 		qsort(list.entries, list.count, sizeof(*list.entries), by_start);
 	for (size_t i = 0; i < list.count && !err; i++) {
@@ -807,8 +769,7 @@ int reader_finish(struct reader *reader, uint64_t now_ns)
 			reader->left++;
 			continue;
 		}
-		err = listed->is_half_open ? end_half_open(reader, &listed->key, close_finish)
-					   : end_flow(reader, &listed->key, close_finish);
+		err = end_listed(reader, listed);
 	}
 	free(list.entries);
 	return err || reader->only_looks ? err : deliver(reader);
@@ -862,21 +823,36 @@ static int read_ring(struct reader *reader)
 
 /* What a killed reader left behind */
 
-/* Out of its table and into the slot goes in one step only from Linux 5.14 on. */
-static bool slot_is_taken(const struct reader *reader, const struct outbox_slot *slot)
+/* The place of a slot's flow, where the killed reader had taken it from, and did not release it; else NULL. */
+static const struct table_head *left_place(const struct reader *reader, const struct outbox_slot *slot)
 {
-	const struct half_open *taken = &slot->entry;
-	struct half_open entry;
-	struct flow flow;
+	const struct table *table = slot->is_half_open ? &reader->half_open : &reader->flows;
+	const struct table_head *head = table_place(table, slot->place);
 
-	if (slot->state != SLOT_TAKING)
-		return slot->state != SLOT_FREE;
-	if (slot->is_half_open)
-		return taken->start_ns && taken->kind != HALF_OPEN_REFUSED &&
-		       (bpf_map_lookup_elem(reader->half_open_fd, &slot->key, &entry) ||
-			entry.start_ns != taken->start_ns);
-	return slot->taken.flow.start_ns && (bpf_map_lookup_elem(reader->flows_fd, &slot->key, &flow) ||
-				       flow.start_ns != slot->taken.flow.start_ns);
+	return head && table_is_taken(head, &slot->key) ? head : NULL;
+}
+
+/* false: it is in its table still, or needs no record. */
+static bool rescue_slot(struct reader *reader, struct outbox_slot *slot)
+{
+	struct table *table = slot->is_half_open ? &reader->half_open : &reader->flows;
+	const struct table_head *head = left_place(reader, slot);
+	bool is_wanted = true;
+
+	if (slot->state == SLOT_TAKING && !head)
+		return false;
+	if (slot->state == SLOT_TAKING) {
+		if (slot->is_half_open)
+			copy_half_open(reader, slot, head);
+		else
+			copy_flow(slot, head);
+		is_wanted = !slot->is_half_open || slot->entry.kind != HALF_OPEN_REFUSED;
+		slot->close = close_over(&slot->taken.flow);
+		outbox_slot_is(slot, is_wanted ? SLOT_TAKEN : SLOT_FREE);
+	}
+	if (head)
+		table_release(table, head);
+	return is_wanted;
 }
 
 static void skip_flow(void *context, const struct flow_key *key, const struct flow_whole *whole)
@@ -904,7 +880,6 @@ static void skip_slots(struct outbox *outbox, uint64_t lines)
 		outbox->now.lines += slot->is_shown;
 		outbox->now.secondaries += slot->settled.flow.secondary;
 		outbox->now.flows++;
-		outbox->now.half_open_taken += slot->is_half_open;
 		outbox_slot_is(slot, SLOT_FREE);
 	}
 }
@@ -971,15 +946,11 @@ static void show_left_slots(struct reader *reader)
 	for (size_t i = 0; i < OUTBOX_SLOTS; i++) {
 		struct outbox_slot *slot = &reader->outbox->slot[i];
 
-		if (!slot_is_taken(reader, slot)) {
+		if (slot->state == SLOT_FREE)
+			continue;
+		if (!rescue_slot(reader, slot)) {
 			outbox_slot_is(slot, SLOT_FREE);
 			continue;
-		}
-		if (slot->state == SLOT_TAKING && slot->is_half_open)
-			expand_slot(reader, slot);
-		if (slot->state == SLOT_TAKING) {
-			slot->close = close_over(&slot->taken.flow);
-			outbox_slot_is(slot, SLOT_TAKEN);
 		}
 		if (slot->state == SLOT_TAKEN) {
 			count_slot(reader, slot);
@@ -1042,71 +1013,10 @@ static int add_cpus(const struct reader *reader, struct summary *summary)
 	return 0;
 }
 
-static uint64_t sum_doors(const struct summary *summary, enum counter counter)
+void reader_flows(const struct reader *reader, uint64_t *ret_flows, uint64_t *ret_half_open)
 {
-	uint64_t sum = 0;
-
-	for (int door = 0; door < DOOR_COUNT; door++)
-		sum += summary->doors[door].value[counter];
-	return sum;
-}
-
-static int count_half_open(struct reader *reader, const struct flow_key *key, const void *value,
-			   void *context)
-{
-	const struct half_open *entry = value;
-
-	(void)reader;
-	(void)key;
-	*(uint64_t *)context += entry->kind != HALF_OPEN_REFUSED;
-	return 0;
-}
-
-/*
- * The LRU map does not tell what it forgot: it is what came in and is nowhere else. What came in is read
- * first, then the room is walked, then what left is read: so what moves meanwhile is never taken for
- * forgotten, the count is exact when all is still, and it never falls.
- */
-static void add_forgotten(struct reader *reader, struct summary *ret_summary)
-{
-	struct summary before = {}, after = *ret_summary;
-	uint64_t known = 0, opened;
-
-	if (add_cpus(reader, &before) || walk_half_open(reader, count_half_open, &known) ||
-	    add_cpus(reader, &after))
-		return;
-	opened = sum_doors(&before, COUNTER_flows_opened);
-	known += reader->outbox->now.half_open_taken + outbox_half_open(reader->outbox) +
-		 sum_doors(&after, COUNTER_flows_promoted) +
-		 sum_doors(&after, COUNTER_flows_early) + sum_doors(&after, COUNTER_flows_refused) +
-		 sum_doors(&after, COUNTER_half_open_ended);
-	if (opened > known && opened - known > reader->half_open_forgotten)
-		reader->half_open_forgotten = opened - known;
-	*ret_summary = after;
-	ret_summary->half_open_forgotten = reader->half_open_forgotten;
-}
-
-static int count_any(struct reader *reader, const struct flow_key *key, const void *value, void *context)
-{
-	(void)reader;
-	(void)key;
-	(void)value;
-	++*(uint64_t *)context;
-	return 0;
-}
-
-void reader_flows(struct reader *reader, uint64_t *ret_flows, uint64_t *ret_half_open)
-{
-	struct batch flows = {.value_bytes = sizeof(struct flow)};
-	struct batch half_open = {.value_bytes = sizeof(struct half_open)};
-
-	*ret_flows = *ret_half_open = 0;
-	if (!batch_resize(&flows, BATCH_ENTRIES))
-		walk_map(reader, reader->flows_fd, &flows, count_any, ret_flows);
-	if (!batch_resize(&half_open, BATCH_ENTRIES))
-		walk_map(reader, reader->half_open_fd, &half_open, count_any, ret_half_open);
-	batch_free(&flows);
-	batch_free(&half_open);
+	*ret_flows = table_count(&reader->flows);
+	*ret_half_open = table_count(&reader->half_open);
 }
 
 /* A copy: memory that is shared with the one who reads takes the right to write. */
@@ -1131,12 +1041,6 @@ static struct summary outbox_summary(struct reader *reader)
 }
 
 void reader_counters(struct reader *reader, struct summary *ret_summary)
-{
-	*ret_summary = outbox_summary(reader);
-	add_forgotten(reader, ret_summary);
-}
-
-void reader_glance(struct reader *reader, struct summary *ret_summary)
 {
 	*ret_summary = outbox_summary(reader);
 	add_cpus(reader, ret_summary);
@@ -1183,9 +1087,6 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 	reader->only_looks = attach_only_looks(attach);
 	reader->config = *config;
 	reader->output = *output;
-	reader->takes_in_one = true;
-	reader->flows_fd = map_fd(attach, "flows");
-	reader->half_open_fd = map_fd(attach, "half_open");
 	reader->holes_fd = map_fd(attach, "holes");
 	reader->histograms_fd = map_fd(attach, "histograms");
 	reader->rares_fd = map_fd(attach, "rares");
@@ -1193,14 +1094,12 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 	reader->claims_fd = map_fd(attach, "claims");
 	reader->transits_fd = map_fd(attach, "transits");
 	err = -EBADF;
-	if (reader->flows_fd < 0 || reader->half_open_fd < 0 || reader->holes_fd < 0 ||
-	    reader->histograms_fd < 0 || reader->rares_fd < 0 || reader->counters_fd < 0 || reader->claims_fd < 0)
+	if (reader->holes_fd < 0 || reader->histograms_fd < 0 || reader->rares_fd < 0 ||
+	    reader->counters_fd < 0 || reader->claims_fd < 0)
 		goto out;
-	reader->flows.value_bytes = sizeof(struct flow);
-	reader->half_open.value_bytes = sizeof(struct half_open);
-	err = batch_resize(&reader->flows, BATCH_ENTRIES);
+	err = table_open(&reader->flows, attach_object(attach), "flows", !reader->only_looks);
 	if (!err)
-		err = batch_resize(&reader->half_open, BATCH_ENTRIES);
+		err = table_open(&reader->half_open, attach_object(attach), "half_open", !reader->only_looks);
 	if (!err)
 		err = open_rings(reader, attach);
 out:
@@ -1220,7 +1119,7 @@ void reader_close(struct reader *reader)
 		free(reader->outbox);
 	else
 		outbox_unmap(reader->outbox);
-	batch_free(&reader->flows);
-	batch_free(&reader->half_open);
+	table_close(&reader->flows);
+	table_close(&reader->half_open);
 	free(reader);
 }

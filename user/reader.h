@@ -41,8 +41,8 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 		const struct monitor_config *config, const struct reader_output *output);
 
 int reader_poll(struct reader *reader);                     /* takes what the ring buffer holds */
-int reader_sweep(struct reader *reader, uint64_t now_ns);   /* flows that are over leave */
-int reader_sweep_now(struct reader *reader, uint64_t now_ns); /* whatever the last one cost */
+int reader_sweep(struct reader *reader, uint64_t now_ns);   /* flows that are over leave; of a large table not all */
+int reader_sweep_now(struct reader *reader, uint64_t now_ns); /* all of them */
 int reader_interval(struct reader *reader);                 /* shows every open flow */
 /* Flows of interfaces that are gone leave; each as in their key. */
 int reader_leave(struct reader *reader, const uint32_t *ifindexes, size_t count);
@@ -57,10 +57,9 @@ uint64_t reader_left(const struct reader *reader); /* how many go on */
 size_t reader_also(const struct reader *reader, const struct flow_key *key, const struct flow *flow,
 		   uint32_t *ret_ifindexes, size_t room);
 
-/* Flows in the two rooms now; visits each of them. */
-void reader_flows(struct reader *reader, uint64_t *ret_flows, uint64_t *ret_half_open);
+/* Flows in the two rooms now; any thread may ask. */
+void reader_flows(const struct reader *reader, uint64_t *ret_flows, uint64_t *ret_half_open);
 
-/* Everything; it walks the half-open room to know what that forgot. */
 /*
  * How long the segments of each side of this flow were inside this box; all zeros without
  * config.transit. is_leaving: the flow has left, and this goes with it.
@@ -68,9 +67,8 @@ void reader_flows(struct reader *reader, uint64_t *ret_flows, uint64_t *ret_half
 void reader_transit(const struct reader *reader, const struct flow_key *key, bool is_leaving,
 		    struct transit ret_transit[2]);
 
+/* What the kernel side counts, and what left. */
 void reader_counters(struct reader *reader, struct summary *ret_summary);
-/* What the kernel side counts, without that walk: cheap enough to look often. */
-void reader_glance(struct reader *reader, struct summary *ret_summary);
 void reader_close(struct reader *reader); /* accepts NULL */
 
 #endif

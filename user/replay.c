@@ -106,6 +106,11 @@ static struct flow *host_find_flow(const struct flow_key *key)
 }
 
 /* The same two rooms as in the kernel, but memory grows here: neither is ever full. */
+static struct flow *host_seek_flow(const struct flow_key *key)
+{
+	return host_find_flow(key);
+}
+
 static enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *flow)
 {
 	struct half_open_entry *before = flow_table_find(&serving->half_open, key, serving->hash);
@@ -193,11 +198,12 @@ static struct half_open *host_find_half_open(const struct flow_key *key)
 	return entry ? &entry->half_open : NULL;
 }
 
-static enum room_answer host_enter_half_open(const struct flow_key *key,
+static enum room_answer host_enter_half_open(__u8 door, const struct flow_key *key,
 					     const struct half_open *half_open)
 {
 	struct half_open_entry *entry = flow_table_insert(&serving->half_open, key, serving->hash);
 
+	(void)door;
 	if (!entry)
 		return ROOM_FULL;
 	entry->serial = serving->opened++;
@@ -205,10 +211,17 @@ static enum room_answer host_enter_half_open(const struct flow_key *key,
 	return ROOM_TAKEN;
 }
 
-static int host_close_half_open(const struct flow_key *key)
+/* The clock of a capture ends them; nobody waits. */
+static void host_note_closed(const struct flow_key *key)
+{
+	(void)key;
+}
+
+static int host_close_half_open(const struct flow_key *key, const struct half_open *half_open)
 {
 	struct half_open_entry *entry = flow_table_find(&serving->half_open, key, serving->hash);
 
+	(void)half_open;
 	if (!entry)
 		return -ENOENT;
 	flow_table_remove(&serving->half_open, entry);

@@ -111,7 +111,8 @@ static void say_lost(struct sentence *sentence, const struct summary *summary)
 		  "event the full ring buffer could not take" },
 		{ summary_count(summary, COUNTER_flows_refused),
 		  "proven flow the full flow table could not take" },
-		{ summary->half_open_forgotten, "half-open flow forgotten early, its room was full" },
+		{ summary_count(summary, COUNTER_half_open_forgotten),
+		  "half-open flow forgotten early, its room was full" },
 		{ summary_count(summary, COUNTER_holes_refused),
 		  "hole list that found no room; the flow is approximate" },
 		{ summary_count(summary, COUNTER_rares_refused),
@@ -153,8 +154,9 @@ void summary_print(const struct summary *summary)
 
 int summary_is_lossy(const struct summary *summary)
 {
-	return summary->records_lost || summary->half_open_forgotten || summary->lines_unsure ||
+	return summary->records_lost || summary->lines_unsure ||
 	       summary->flows_let_go || summary_count(summary, COUNTER_events_lost) ||
+	       summary_count(summary, COUNTER_half_open_forgotten) ||
 	       summary_count(summary, COUNTER_flows_refused) ||
 	       summary_count(summary, COUNTER_frames_no_room);
 }

@@ -11,7 +11,6 @@ struct summary {
 	struct door_counters doors[DOOR_COUNT]; /* summed over CPUs */
 	uint64_t flows;            /* records of flows that ended (intervals apart) */
 	uint64_t secondaries;      /* flows that were counted at another interface */
-	uint64_t half_open_forgotten; /* forgotten early by the full half-open room */
 	uint64_t lines_unsure;     /* a killed reader was writing them: written or lost */
 	uint64_t flows_let_go;     /* in tables of a layout that this version does not know */
 	uint64_t records_lost;     /* records an output could not take */

@@ -179,7 +179,7 @@ static void stop_when_enough(struct watcher *watcher)
 	}
 	if (!watcher->options->frame_limit)
 		return;
-	reader_glance(watcher->reader, &summary);
+	reader_counters(watcher->reader, &summary);
 	if (frames_seen(&summary) - watcher->frames_before >= watcher->options->frame_limit)
 		loop_stop(watcher->loop);
 }
@@ -257,7 +257,7 @@ static void say_when_full(struct watcher *watcher)
 
 	if (watcher->said_full)
 		return;
-	reader_glance(watcher->reader, &summary);
+	reader_counters(watcher->reader, &summary);
 	if (!summary_count(&summary, COUNTER_flows_refused))
 		return;
 	watcher->said_full = true;

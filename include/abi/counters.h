@@ -47,6 +47,7 @@ enum door {
 	X(flows_refused, "proven flow the full flow table could not take")                    \
 	X(flows_ended, "flow that left a table through the hall: reused or silent too long")  \
 	X(half_open_ended, "the same, before the flow had proved itself")                     \
+	X(half_open_forgotten, "half-open flow forgotten early, its room was full")           \
 	X(events_lost, "event the full ring buffer could not take")                           \
 	X(holes_refused, "hole list that found no room; the flow is approximate")             \
 	X(rares_refused, "rare counts that found no room; the flow is approximate")             \

@@ -288,8 +288,9 @@ _Static_assert(sizeof(struct hole) == 24, "hole has no hidden padding");
 struct holes_key {
 	struct flow_key flow;
 	__u32 direction; /* index of the side whose holes, round trips or rare counts they are */
+	__u32 reserved;
 };
-_Static_assert(sizeof(struct holes_key) == 44, "holes_key has no hidden padding");
+_Static_assert(sizeof(struct holes_key) == 48, "holes_key has no hidden padding");
 
 #define FILLS_MAX 32
 #define REPEATS_MAX 32

@@ -22,7 +22,7 @@ struct flow_key { /* canonical: the lower (address, port) comes first */
 	struct ip_addr addr[2];
 	__be16 port_be16[2];
 	__u32 ifindex; /* and namespace; 0 in replay */
-};
+} __attribute__((aligned(8))); /* they are hashed and compared by eights */
 _Static_assert(sizeof(struct flow_key) == 40, "flow_key has no hidden padding");
 
 #endif

@@ -20,17 +20,19 @@ enum outbox_stage { /* of the lines that are on their way out */
 
 enum slot_state {
 	SLOT_FREE,
-	SLOT_TAKING,  /* in its table still when its start_ns here, of flow or entry, is 0 */
-	SLOT_TAKEN,   /* out of its table, as it was there */
+	SLOT_TAKING,  /* in its table still, unless its place there says that a reader took it */
+	SLOT_TAKEN,   /* copied, as it was there; its place may still be to be released */
 	SLOT_SETTLED, /* as it is shown; what else it owned may go */
 };
 
 struct outbox_slot {
 	__u32 state;  /* enum slot_state */
+	__u32 place;  /* its number in its table */
 	__u8 is_half_open;
 	__u8 is_shown; /* makes a line */
 	__u8 close; /* enum flow_close, as it is shown */
 	__u8 is_counted; /* in its pair of labels, where flows are */
+	__u8 reserved[4];
 	struct flow_key key;
 	struct half_open entry; /* as it was taken, with is_half_open; then `taken` is what it stands for */
 	struct flow_whole taken; /* what else it owns, when it is of the flow table, is not yet with it */
@@ -50,7 +52,6 @@ struct outbox_totals {
 	__u64 lines;           /* written, or given up as unsure */
 	__u64 flows;           /* that left */
 	__u64 secondaries;     /* of them counted at another interface */
-	__u64 half_open_taken; /* of them from the half-open room */
 	__u64 lines_unsure;    /* a reader was killed while it wrote them: nobody knows */
 	__u64 lines_rescued;   /* a killed reader had taken them, the next one wrote them */
 	__u64 ring_position;   /* up to here the ring buffer was read */

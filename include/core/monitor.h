@@ -34,6 +34,8 @@ static void host_count(__u8 door, enum counter counter);
 static int host_parse_hops(const struct frame *frame, struct packet *pkt, int hop);
 /* In the flow table. NULL: it is not there. */
 static struct flow *host_find_flow(const struct flow_key *key);
+/* The same, of a key that is hardly expected there: costs less where it is not, and more where it is. */
+static struct flow *host_seek_flow(const struct flow_key *key);
 /* Into the flow table, if the key is not there yet. */
 static enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *flow);
 /*
@@ -43,12 +45,14 @@ static enum room_answer host_enter_flow(const struct flow_key *key, const struct
  */
 static struct flow_whole *host_take_flow(__u8 door, const struct flow_key *key, struct flow *flow);
 static void host_close_flow(const struct flow_key *key, struct flow_whole *whole);
-/* The same for the half-open room, which takes what is newer and forgets the oldest. */
+/* A flow of the table has ended for good, and will be over soon. */
+static void host_note_closed(const struct flow_key *key);
+/* The same for the half-open room, which takes what is newer, forgets the oldest and counts that. */
 static struct half_open *host_find_half_open(const struct flow_key *key);
-static enum room_answer host_enter_half_open(const struct flow_key *key,
+static enum room_answer host_enter_half_open(__u8 door, const struct flow_key *key,
 					     const struct half_open *entry);
-/* 0: it was there, and who called this is the one who took it out. */
-static int host_close_half_open(const struct flow_key *key);
+/* 0: it was there, that one and not the next of its key, and who called this is the one who took it out. */
+static int host_close_half_open(const struct flow_key *key, const struct half_open *entry);
 /* 1: another interface counts the connection that this packet opens here. */
 static int host_claim(const struct packet *pkt);
 /* Working space for a connection that is in the first room; NULL: never, but for the verifier. */
@@ -170,7 +174,7 @@ core_apart int monitor_end_flow(struct flow *found, const struct packet *pkt, __
 /* The flow of the table this packet belongs to, unless it is over: then it is ended. */
 core_inline struct flow *monitor_flow(__u8 door, const struct packet *pkt)
 {
-	struct flow *flow = host_find_flow(&pkt->key);
+	struct flow *flow = pkt->flags & TCP_SYN ? host_seek_flow(&pkt->key) : host_find_flow(&pkt->key);
 	__u8 close = CLOSE_REUSED;
 
 	if (!flow)
@@ -360,7 +364,7 @@ core_inline int monitor_open(__u8 door, const struct packet *pkt, struct half_op
 		track_open(&work->flow, pkt);
 		work->flow.secondary = work->entry.secondary;
 	}
-	answer = fits ? host_enter_half_open(&work->key, &work->entry)
+	answer = fits ? host_enter_half_open(door, &work->key, &work->entry)
 		      : monitor_enter_flow(door, work);
 	if (answer == ROOM_KNOWN)
 		return fits ? WAY_ENTRY : WAY_FOUND;
@@ -406,12 +410,12 @@ core_cut int core_body(monitor_find)(const struct packet *pkt, __u32 door)
 		return WAY_DONE;
 	}
 	if (entry && entry->kind == HALF_OPEN_REFUSED) {
-		host_close_half_open(&work->key);
+		host_close_half_open(&work->key, entry);
 		entry = (struct half_open *)0;
 	}
 	if (!entry) {
 		/* A flow enters the second room before it leaves the first: just now, maybe. */
-		if (!(pkt->flags & TCP_SYN) && host_find_flow(&work->key))
+		if (!(pkt->flags & TCP_SYN) && host_seek_flow(&work->key))
 			return WAY_FOUND;
 		way = monitor_open((__u8)door, pkt, work);
 		if (way != WAY_ENTRY)
@@ -432,7 +436,7 @@ core_cut int core_body(monitor_find)(const struct packet *pkt, __u32 door)
 
 core_inline void monitor_end_half_open(__u8 door, struct half_open_work *work, __u8 close)
 {
-	if (host_close_half_open(&work->key))
+	if (host_close_half_open(&work->key, &work->entry))
 		return;
 	host_count(door, COUNTER_half_open_ended);
 	monitor_post_flow(door, &work->key, &work->whole, close);
@@ -458,7 +462,7 @@ core_inline int monitor_half_open_ends(__u8 door, const struct packet *pkt,
  */
 core_inline int monitor_waits_beside(const struct half_open_work *work)
 {
-	const struct flow *flow = host_find_flow(&work->key);
+	const struct flow *flow = host_seek_flow(&work->key);
 	const struct side *waits = &work->flow.side[work->flow.opener & 1];
 	const struct side *lives;
 
@@ -498,18 +502,18 @@ core_cut int core_body(monitor_judge)(const struct packet *pkt, __u32 door)
 	answer = monitor_enter_flow((__u8)door, work);
 	if (answer == ROOM_FULL)
 		return WAY_REFUSE;
-	host_close_half_open(&work->key);
+	host_close_half_open(&work->key, &work->entry);
 	return answer == ROOM_TAKEN ? WAY_MOVED : WAY_FOUND;
 }
 
-core_inline void monitor_put_half_open(struct half_open_work *work)
+core_inline void monitor_put_half_open(__u8 door, struct half_open_work *work)
 {
 	struct half_open *entry = host_find_half_open(&work->key);
 
 	if (entry)
 		*entry = work->entry;
 	else /* the full room forgot it just now, or it never was there */
-		host_enter_half_open(&work->key, &work->entry);
+		host_enter_half_open(door, &work->key, &work->entry);
 }
 
 /*
@@ -524,7 +528,7 @@ core_inline void monitor_refuse(__u8 door, const struct packet *pkt, struct half
 	work->entry.start_ns = pkt->now_ns;
 	work->entry.last_after_ns = 0;
 	work->entry.has_rst = 0;
-	monitor_put_half_open(work);
+	monitor_put_half_open(door, work);
 }
 
 /* The packet was tracked in the work. */
@@ -542,7 +546,7 @@ core_cut int core_body(monitor_settle)(const struct packet *pkt, __u32 door, __u
 		return 0;
 	}
 	if (half_open_keep(&work->entry, &work->flow, pkt)) {
-		monitor_put_half_open(work);
+		monitor_put_half_open((__u8)door, work);
 		return 0;
 	}
 	if (monitor_waits_beside(work)) {
@@ -554,9 +558,12 @@ core_cut int core_body(monitor_settle)(const struct packet *pkt, __u32 door, __u
 		monitor_refuse((__u8)door, pkt, work);
 		return 0;
 	}
-	host_close_half_open(&work->key);
-	if (answer == ROOM_TAKEN)
+	host_close_half_open(&work->key, &work->entry);
+	if (answer == ROOM_TAKEN) {
 		host_count((__u8)door, COUNTER_flows_early);
+		if (flow_is_closed(&work->flow))
+			host_note_closed(&work->key);
+	}
 	return 0;
 }
 
@@ -635,7 +642,7 @@ core_inline void monitor_segment(__u8 door, struct packet *pkt)
 		flow = &work->flow;
 		pkt->in_work = way == WAY_APART || way == WAY_REFUSE;
 		if (!pkt->in_work)
-			flow = host_find_flow(&pkt->key);
+			flow = host_seek_flow(&pkt->key);
 		if (!flow) { /* another CPU ended it */
 			host_count(door, COUNTER_frames_no_room);
 			return;
@@ -675,6 +682,8 @@ core_inline void monitor_segment(__u8 door, struct packet *pkt)
 		monitor_notices(&before, flow, pkt, door);
 	if (way == WAY_APART || way == WAY_REFUSE)
 		monitor_settle(pkt, door, way);
+	else if ((pkt->flags & (TCP_FIN | TCP_RST)) && flow_is_closed(flow))
+		host_note_closed(&pkt->key);
 }
 
 /*
@@ -683,7 +692,7 @@ core_inline void monitor_segment(__u8 door, struct packet *pkt)
  */
 core_inline void monitor_unreachable(__u8 door, const struct packet *pkt)
 {
-	struct flow *flow = host_find_flow(&pkt->key);
+	struct flow *flow = host_seek_flow(&pkt->key);
 	struct half_open *entry = flow ? (struct half_open *)0 : host_find_half_open(&pkt->key);
 
 	if (flow && handshake_is_unanswered(flow, pkt))

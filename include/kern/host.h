@@ -9,6 +9,7 @@
 #include "core/monitor.h"
 #include "core/owner.h"
 #include "core/transit.h"
+#include "kern/table.h"
 
 core_inline const volatile struct monitor_config *host_config(void)
 {
@@ -41,44 +42,6 @@ core_inline int host_parse_hops(const struct frame *frame, struct packet *pkt, i
 	return tc_hops(frame->context, frame->door, hop);
 }
 
-core_inline struct flow *host_find_flow(const struct flow_key *key)
-{
-	return bpf_map_lookup_elem(&flows, key);
-}
-
-#define HOST_EEXIST (-17)
-
-/* Before Linux 6.4 updating a map gives an int in a register of 64 bits, and the upper half is not its sign. */
-core_inline enum room_answer host_room_answer(long result)
-{
-	int err = (int)result;
-
-	if (!err)
-		return ROOM_TAKEN;
-	return err == HOST_EEXIST ? ROOM_KNOWN : ROOM_FULL;
-}
-
-core_inline enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *flow)
-{
-	return host_room_answer(bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST));
-}
-
-core_inline struct half_open *host_find_half_open(const struct flow_key *key)
-{
-	return bpf_map_lookup_elem(&half_open, key);
-}
-
-core_inline enum room_answer host_enter_half_open(const struct flow_key *key,
-						  const struct half_open *entry)
-{
-	return host_room_answer(bpf_map_update_elem(&half_open, key, entry, BPF_NOEXIST));
-}
-
-core_inline int host_close_half_open(const struct flow_key *key)
-{
-	return (int)bpf_map_delete_elem(&half_open, key);
-}
-
 core_inline struct half_open_work *host_half_open_work(__u8 door)
 {
 	__u32 index = door;
@@ -91,6 +54,111 @@ core_inline struct half_open_work *host_half_open_work(__u8 door)
 	return &space->half_open;
 }
 
+core_inline struct flow *host_find_flow(const struct flow_key *key)
+{
+	struct flow_place *place = table_find_flow(key);
+
+	if (!place)
+		return (struct flow *)0;
+	barrier_var(place); /* the same */
+	return &place->flow;
+}
+
+core_inline struct flow *host_seek_flow(const struct flow_key *key)
+{
+	struct flow_place *place = table_seek_flow(key);
+
+	if (!place)
+		return (struct flow *)0;
+	barrier_var(place);
+	return &place->flow;
+}
+
+core_leaf int host_enter_flow_apart(const struct flow_key *key, const struct flow *flow)
+{
+	const struct table_about *about = table_about();
+	struct flow_place *place;
+	__u64 hash;
+	__u32 at;
+
+	if (!key || !flow || !about)
+		return ROOM_FULL;
+	hash = table_hash(key, about);
+	at = table_enter_flow(key, hash);
+	if (at == TABLE_IS_KNOWN)
+		return ROOM_KNOWN;
+	place = bpf_map_lookup_elem(&flows, &at);
+	if (!place)
+		return ROOM_FULL;
+	place->flow = *flow;
+	table_fill(&place->head, at, key, hash);
+	return ROOM_TAKEN;
+}
+
+core_inline enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *flow)
+{
+	return (enum room_answer)host_enter_flow_apart(key, flow);
+}
+
+core_inline void host_note_closed(const struct flow_key *key)
+{
+	table_note_closed(key);
+}
+
+core_inline struct half_open *host_find_half_open(const struct flow_key *key)
+{
+	struct half_open_place *place = table_find_half_open(key);
+
+	if (!place)
+		return (struct half_open *)0;
+	barrier_var(place);
+	return &place->entry;
+}
+
+core_leaf int host_enter_half_open_apart(const struct flow_key *key, const struct half_open *entry, __u32 door)
+{
+	const struct table_about *about = table_about();
+	struct half_open_place *place;
+	__u64 hash;
+	__u32 at;
+
+	if (!key || !entry || !about)
+		return ROOM_FULL;
+	hash = table_hash(key, about);
+	at = table_enter_half_open(key, hash);
+	if (at == TABLE_NOWHERE) {
+		if (table_push_half_open(hash) > 0)
+			host_count((__u8)door, COUNTER_half_open_forgotten);
+		at = table_enter_half_open(key, hash);
+	}
+	if (at == TABLE_IS_KNOWN)
+		return ROOM_KNOWN;
+	place = bpf_map_lookup_elem(&half_open, &at);
+	if (!place)
+		return ROOM_FULL;
+	place->entry = *entry;
+	table_fill(&place->head, at, key, hash);
+	return ROOM_TAKEN;
+}
+
+core_inline enum room_answer host_enter_half_open(__u8 door, const struct flow_key *key,
+						  const struct half_open *entry)
+{
+	return (enum room_answer)host_enter_half_open_apart(key, entry, door);
+}
+
+core_inline int host_close_half_open(const struct flow_key *key, const struct half_open *entry)
+{
+	struct half_open_place *place = table_find_half_open(key);
+
+	if (!place || place->entry.start_ns != entry->start_ns)
+		return -1;
+	if (!table_part(&place->head, READ_ONCE(place->head.live)))
+		return -1;
+	table_release_half_open(place);
+	return 0;
+}
+
 /* The claim stands as long as the flow it speaks of does. */
 core_inline int host_claim_holds(const struct claim *claim, const struct claim *own,
 				 const struct flow_key *key)
@@ -100,7 +168,7 @@ core_inline int host_claim_holds(const struct claim *claim, const struct claim *
 	if (claim->ifindex == own->ifindex || !claim_is_same(claim, own))
 		return 0;
 	holder.ifindex = claim->ifindex;
-	return host_find_flow(&holder) || host_find_half_open(&holder);
+	return host_seek_flow(&holder) || host_find_half_open(&holder);
 }
 
 /* 1: another interface has claimed the connection that this packet opens here. */
@@ -191,16 +259,17 @@ core_apart int host_take_rare(struct half_open_work *work, const struct flow_key
 	return 0;
 }
 
-/* Deleting succeeds for one only; the kernel may give its memory to another flow at once. */
+/* From then on nobody finds it: what is given back is all that was ever learned of it. */
 core_inline struct flow_whole *host_take_flow(__u8 door, const struct flow_key *key, struct flow *flow)
 {
 	struct half_open_work *work = host_half_open_work(door);
+	struct flow_place *place = table_seek_flow(key); /* of `flow` the verifier knows too little */
 
-	if (!work)
+	(void)flow;
+	if (!work || !place || !table_part(&place->head, READ_ONCE(place->head.live)))
 		return (struct flow_whole *)0;
-	work->flow = *flow;
-	if (bpf_map_delete_elem(&flows, key))
-		return (struct flow_whole *)0;
+	work->flow = place->flow;
+	table_release_flow(place);
 	host_take_rare(work, key, 0);
 	host_take_rare(work, key, 1);
 	return &work->whole;
@@ -455,8 +524,8 @@ core_apart int host_note_owner(const struct packet *pkt, __u64 cgroup_id)
 
 	if (!pkt)
 		return 0;
-	key = pkt->key; /* 6.1 takes no key that lies in an argument of a function apart */
-	flow = bpf_map_lookup_elem(&flows, &key);
+	key = pkt->key;
+	flow = host_seek_flow(&key);
 	if (flow) {
 		if (config.aggregate && cgroup_id && !flow->side[pkt->direction & 1].cgroup)
 			host_count_late_owner(flow);

@@ -15,31 +15,58 @@
 #include "abi/half_open.h"
 #include "abi/histogram.h"
 #include "abi/key.h"
-#include "abi/owner.h"
-#include "abi/transit.h"
 #include "abi/outbox.h"
+#include "abi/owner.h"
+#include "abi/table.h"
+#include "abi/transit.h"
 #include "core/half_open.h"
 #include "core/packet.h"
 
 /*
- * Proven flows. Refuses when full; the reader takes out what is over. All memory is taken at the start:
- * taken as flows come it would have to be fetched, a dozen at a time, by an interrupt that a processor
- * sends to itself, and given back the same way, which is half of what it costs to promote a flow.
+ * Proven flows. Refuses when full; the reader takes out what is over. Hash tables of our own, see abi/table.h: a
+ * place is found without a call, where its key likes best to be with one look, and readers look at all of
+ * them without asking the kernel. Sizes are set before loading, by tables.h.
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 131072);
-	__type(key, struct flow_key);
-	__type(value, struct flow);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct table_bucket);
+} flow_tags __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TABLE_WAYS);
+	__type(key, __u32);
+	__type(value, struct flow_place);
 } flows __weak SEC(".maps");
 
 /* Flows that have yet to prove themselves. A flood churns this room and no other. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
-	__type(key, struct flow_key);
-	__type(value, struct half_open);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct table_bucket);
+} half_open_tags __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TABLE_WAYS);
+	__type(key, __u32);
+	__type(value, struct half_open_place);
 } half_open __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct table_about);
+} tables __weak SEC(".maps");
 
 /* Hole lists, made on demand: few flows ever own one. */
 struct {
@@ -268,7 +295,7 @@ struct {
 	__type(value, struct pair_reader);
 } pair_reader __weak SEC(".maps");
 
-/* Of programs for kernels before 5.12, see older.h: whose frame a CPU is at, and what atomics would do. */
+/* Of programs for kernels before 5.12, see older.h: whose frame a CPU is at. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -280,9 +307,12 @@ struct lock {
 	struct bpf_spin_lock lock;
 };
 
+/* For what takes a place in a table: which of them, the home of its key says. */
+#define LOCKS 1024u /* a power of two */
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, LOCKS);
 	__type(key, __u32);
 	__type(value, struct lock);
 } lock __weak SEC(".maps");

@@ -93,7 +93,7 @@ core_inline int older_see(__u32 where, struct older_view *ret_view)
 			return 0;
 		flow = &work->flow;
 	} else {
-		flow = host_find_flow(&pkt->key);
+		flow = host_seek_flow(&pkt->key);
 		if (!flow)
 			return 0;
 		if (where & WHERE_HOLES)

@@ -28,6 +28,7 @@
 #include "abi/flow.h"
 #include "config.h"
 #include "attach_form.h"
+#include "table.h"
 #include "prog_bench.h"
 #include "prog_bench.skel.h"
 
@@ -345,25 +346,36 @@ static void expect(uint64_t is, uint64_t meant, const char *what)
 }
 
 /* What the first flow, by its key, has of what is rare: on any interface. */
+struct first {
+	struct bench *bench;
+	struct flow_whole whole;
+};
+
+static int is_first(void *context, const struct table_head *head, bool is_closed)
+{
+	struct first *first = context;
+
+	(void)is_closed;
+	if (ntohl(head->key.addr[0].words_be32[3]) != OPENER_BASE ||
+	    ntohs(head->key.port_be16[0]) != OPENER_PORT_FIRST)
+		return 0;
+	first->whole.flow = ((const struct flow_place *)head)->flow;
+	for (__u32 i = 0; i < 2; i++)
+		bpf_map_lookup_elem(bpf_map__fd(first->bench->monitor->maps.rares),
+				    &(struct holes_key){.flow = head->key, .direction = i}, &first->whole.rare[i]);
+	return 0;
+}
+
 static struct flow_whole first_flow(struct bench *bench)
 {
-	int fd = bpf_map__fd(bench->monitor->maps.flows);
-	struct flow_key key, *previous = NULL;
-	struct flow_whole whole = {};
+	struct first first = {.bench = bench};
+	struct table table;
 
-	while (!bpf_map_get_next_key(fd, previous, &key)) {
-		if (ntohl(key.addr[0].words_be32[3]) == OPENER_BASE &&
-		    ntohs(key.port_be16[0]) == OPENER_PORT_FIRST &&
-		    !bpf_map_lookup_elem(fd, &key, &whole.flow)) {
-			for (__u32 i = 0; i < 2; i++)
-				bpf_map_lookup_elem(bpf_map__fd(bench->monitor->maps.rares),
-						    &(struct holes_key){key, i}, &whole.rare[i]);
-			return whole;
-		}
-		previous = &key;
-	}
-	fail("the first flow is not in the table", ENOENT);
-	return (struct flow_whole){};
+	if (table_open(&table, bench->monitor->obj, "flows", true) ||
+	    table_walk(&table, 0, table.buckets, is_first, &first) || !first.whole.flow.start_ns)
+		fail("the first flow is not in the table", ENOENT);
+	table_close(&table);
+	return first.whole;
 }
 
 static void verify(struct bench *bench)
@@ -501,10 +513,10 @@ static void set_up(struct bench *bench)
 	if (aggregates)
 		size_pairs(monitor, &config);
 	memcpy((void *)&monitor->rodata->config, &config, sizeof(config));
-	bpf_map__set_max_entries(monitor->maps.flows, max);
-	bpf_map__set_max_entries(monitor->maps.half_open, half_open_max(bench->workload));
+	table_resize(monitor->obj, "flows", max);
+	table_resize(monitor->obj, "half_open", half_open_max(bench->workload));
 	bpf_map__set_max_entries(rig->maps.floor_flows, max);
-	if (monitor__load(monitor) || rig__load(rig))
+	if (monitor__load(monitor) || table_begin(monitor->obj) || rig__load(rig))
 		fail("load", errno);
 	if (aggregates)
 		begin_pairs(monitor);

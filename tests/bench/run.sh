@@ -38,7 +38,7 @@ build_kernel() {
 	"$BPFTOOL" gen skeleton $out/prog_bench.bpf.o name rig >$out/prog_bench.skel.h
 	libs=$(pkg-config --libs libbpf)
 	# shellcheck disable=SC2086
-	$CC $flags $bench/prog_bench.c -o $out/prog_bench $libs
+	$CC $flags $bench/prog_bench.c user/table.c -o $out/prog_bench $libs
 }
 
 build_replay() {

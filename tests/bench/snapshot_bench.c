@@ -5,18 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
 #include "attach.h"
 #include "clock.h"
 #include "config.h"
 #include "export.h"
 #include "reader.h"
 #include "records.h"
+#include "table_fill.h"
 
 #define ROUNDS 5
-#define BATCH 4096u
 
 static struct exporter *exporter; /* NULL: only read */
 static uint64_t shown;
@@ -46,27 +43,18 @@ static int flush(void *context)
 	return 0;
 }
 
-static int fill(int map_fd, uint32_t count, uint64_t now_ns)
+static int fill(struct attach *attach, uint32_t count, uint64_t now_ns)
 {
-	struct flow_key *keys = calloc(BATCH, sizeof(*keys));
-	struct flow *flows = calloc(BATCH, sizeof(*flows));
-	int err = keys && flows ? 0 : -ENOMEM;
+	struct table table;
+	int err = table_open(&table, attach_object(attach), "flows", true);
 
-	for (uint32_t done = 0; !err && done < count;) {
-		uint32_t batch = count - done < BATCH ? count - done : BATCH;
+	for (uint32_t i = 0; !err && i < count; i++) {
+		struct record record;
 
-		for (uint32_t i = 0; i < batch; i++) {
-			struct record record;
-
-			make_record(&record, done + i, now_ns);
-			keys[i] = record.key;
-			flows[i] = record.flow;
-		}
-		err = bpf_map_update_batch(map_fd, keys, flows, &batch, NULL);
-		done += batch;
+		make_record(&record, i, now_ns);
+		err = table_fill(&table, &record.key, &record.flow);
 	}
-	free(keys);
-	free(flows);
+	table_close(&table);
 	return err;
 }
 
@@ -144,7 +132,7 @@ int main(int argc, char **argv)
 	if (!err)
 		err = reader_open(&reader, attach, &config, &output);
 	if (!err)
-		err = fill(bpf_map__fd(attach_map(attach, "flows")), flows, clock_monotonic_ns());
+		err = fill(attach, flows, clock_monotonic_ns());
 	if (!err)
 		err = snapshots(reader);
 	if (err)

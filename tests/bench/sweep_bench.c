@@ -6,17 +6,14 @@
 #include <string.h>
 #include <time.h>
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
 #include "abi/half_open.h"
 #include "attach.h"
 #include "clock.h"
 #include "config.h"
 #include "reader.h"
+#include "table_fill.h"
 
 #define ROUNDS 5
-#define BATCH 4096u
 #define DUE_EVERY 1000u /* one flow in so many has been silent for too long */
 
 static uint64_t shown;
@@ -59,24 +56,18 @@ static uint64_t cpu_ns(void)
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
-static int fill(int map_fd, const void *value, size_t value_bytes, uint32_t first, uint32_t count)
+static int fill(struct attach *attach, const char *name, const void *value, uint32_t first, uint32_t count,
+		uint32_t step)
 {
-	struct flow_key *keys = calloc(BATCH, sizeof(*keys));
-	char *values = calloc(BATCH, value_bytes);
-	int err = keys && values ? 0 : -ENOMEM;
+	struct table table;
+	int err = table_open(&table, attach_object(attach), name, true);
 
-	for (uint32_t done = 0; !err && done < count;) {
-		uint32_t batch = count - done < BATCH ? count - done : BATCH;
+	for (uint32_t i = first; !err && i < count; i += step) {
+		struct flow_key key = key_of(i);
 
-		for (uint32_t i = 0; i < batch; i++) {
-			keys[i] = key_of(first + done + i);
-			memcpy(values + i * value_bytes, value, value_bytes);
-		}
-		err = bpf_map_update_batch(map_fd, keys, values, &batch, NULL);
-		done += batch;
+		err = table_fill(&table, &key, value);
 	}
-	free(keys);
-	free(values);
+	table_close(&table);
 	return err;
 }
 
@@ -84,29 +75,18 @@ static int fill_rooms(struct attach *attach, uint32_t flows, uint64_t now_ns)
 {
 	struct flow fresh = {.start_ns = now_ns, .proven = 1};
 	struct half_open opening = {.start_ns = now_ns};
-	int flows_fd = bpf_map__fd(attach_map(attach, "flows"));
 	int err;
 
 	fresh.side[0].last_ns = now_ns;
-	err = fill(flows_fd, &fresh, sizeof(fresh), 0, flows);
-	if (err)
-		return err;
-	return fill(bpf_map__fd(attach_map(attach, "half_open")), &opening, sizeof(opening), 0,
-		    flows / 2);
+	err = fill(attach, "flows", &fresh, 0, flows, 1);
+	return err ? err : fill(attach, "half_open", &opening, 0, flows / 2, 1);
 }
 
 static int make_due(struct attach *attach, uint32_t flows, uint32_t round)
 {
 	struct flow silent = {.start_ns = 1, .proven = 1};
-	int flows_fd = bpf_map__fd(attach_map(attach, "flows"));
-	int err = 0;
 
-	for (uint32_t i = round; !err && i < flows; i += DUE_EVERY) {
-		struct flow_key key = key_of(i);
-
-		err = bpf_map_update_elem(flows_fd, &key, &silent, BPF_ANY);
-	}
-	return err;
+	return fill(attach, "flows", &silent, round, flows, DUE_EVERY);
 }
 
 static int sweep(struct reader *reader, uint32_t flows)

@@ -164,7 +164,9 @@ nsenter --net="/run/netns/${NETNS_PREFIX}a" "$TRAFFIC" client "$B4" --count 1 --
 lasting=$!
 flood syn eth0 5
 bytes=$(bpftool -j map show | python3 -c 'import json, sys
-print(*(m["bytes_memlock"] for m in json.load(sys.stdin) if m.get("name") == "half_open" and m["max_entries"] == 100003))')
+maps = [m for m in json.load(sys.stdin) if m.get("name") in ("half_open", "half_open_tags")]
+# Twelve to a bucket of 15 places, and three buckets more.
+print(sum(m["bytes_memlock"] for m in maps if m["max_entries"] in (100003 // 12 + 3, (100003 // 12 + 3) * 15)))')
 until_records() { # COUNT PATTERN
 	local try
 	for try in $(seq 600); do
@@ -204,8 +206,10 @@ flood data eth0 $((forged * 2)) 100000
 evicted=$(metric 'ackmon_flows_evicted_total{reason="table_full"}')
 watched
 {
-	[ "$evicted" = $((forged - 5000)) ] || echo "metrics say $evicted"
-	check sum $((forged - 5000)) refused="$(figure full 'proven flow')"
+	# It holds what it was told to, and what else its buckets take.
+	held=$((forged - evicted))
+	[ $held -ge 5000 ] && [ $held -le 6300 ] || echo "$held were held"
+	check sum "$evicted" refused="$(figure full 'proven flow')"
 	check sum "$forged" records="$(check count "$work/full.csv")" events="$(figure full 'event the')"
 	grep -q 'flow table is full' "$work/full.err" || [ "$silence_s" = 0 ] || echo "nobody was told"
 } >"$work/full.bad"

@@ -13,6 +13,10 @@
 #include "core/expire.h"
 #include "core/half_open.h"
 
+/* Connections at once. */
+#define ROOM_FLOWS 131072u
+#define ROOM_HALF_OPEN 65536u
+
 static const char *const door_names[DOOR_CAPTURE] = {
 	[DOOR_XDP] = "xdp",
 	[DOOR_TC_INGRESS] = "tc_ingress",
@@ -93,45 +97,39 @@ int program_take_events(struct program *program)
 	return taken < 0 ? taken : 0;
 }
 
-static int drain_table(struct program *program)
+static int take_flow(void *context, const struct table_head *head, bool is_closed)
 {
-	int map_fd = bpf_map__fd(program->skel->maps.flows);
-	struct flow_key key;
+	struct program *program = context;
+	struct flow_place place;
 	struct flow_whole whole;
 
-	while (!bpf_map_get_next_key(map_fd, NULL, &key)) {
-		int err = bpf_map_lookup_elem(map_fd, &key, &whole.flow);
-
-		if (err)
-			return err;
-		settle(program, &key, &whole);
-		program->on_flow(program->context, &key, &whole);
-		err = bpf_map_delete_elem(map_fd, &key);
-		if (err)
-			return err;
-	}
+	(void)is_closed;
+	if (!table_copy(&program->flows, head, &place) || !table_take(&program->flows, head))
+		return -EBUSY; /* nobody else is here */
+	whole.flow = place.flow;
+	settle(program, &place.head.key, &whole);
+	program->on_flow(program->context, &place.head.key, &whole);
+	table_release(&program->flows, head);
 	return 0;
 }
 
 /* What never proved itself owns nothing beside it. */
-static int drain_half_open(struct program *program)
+static int take_half_open(void *context, const struct table_head *head, bool is_closed)
 {
-	int map_fd = bpf_map__fd(program->skel->maps.half_open);
 	static struct half_open_work work;
+	struct program *program = context;
+	struct half_open_place place;
 
-	while (!bpf_map_get_next_key(map_fd, NULL, &work.key)) {
-		int err = bpf_map_lookup_elem(map_fd, &work.key, &work.entry);
-
-		if (err)
-			return err;
-		if (work.entry.kind != HALF_OPEN_REFUSED) {
-			half_open_expand(&work);
-			program->on_flow(program->context, &work.key, &work.whole);
-		}
-		err = bpf_map_delete_elem(map_fd, &work.key);
-		if (err)
-			return err;
+	(void)is_closed;
+	if (!table_copy(&program->half_open, head, &place) || !table_take(&program->half_open, head))
+		return -EBUSY;
+	work.key = place.head.key;
+	work.entry = place.entry;
+	if (work.entry.kind != HALF_OPEN_REFUSED) {
+		half_open_expand(&work);
+		program->on_flow(program->context, &work.key, &work.whole);
 	}
+	table_release(&program->half_open, head);
 	return 0;
 }
 
@@ -150,9 +148,9 @@ int program_take_flows(struct program *program)
 	int err = program_take_events(program);
 
 	if (!err)
-		err = drain_table(program);
+		err = table_walk(&program->flows, 0, program->flows.buckets, take_flow, program);
 	if (!err)
-		err = drain_half_open(program);
+		err = table_walk(&program->half_open, 0, program->half_open.buckets, take_half_open, program);
 	if (!err)
 		err = empty_map(program->skel->maps.holes);
 	if (!err)
@@ -261,9 +259,17 @@ int program_load(struct program *program, const struct monitor_config *config)
 		bpf_map__set_max_entries(program->skel->maps.pair_chunks, program->pairs_max);
 		bpf_map__set_max_entries(program->skel->maps.chunks, program->chunks_max);
 	}
+	table_resize(program->skel->obj, "flows", ROOM_FLOWS);
+	table_resize(program->skel->obj, "half_open", ROOM_HALF_OPEN);
 	bpf_object__for_each_program(other, program->skel->obj)
 		bpf_program__set_autoload(other, other == program->bpf);
 	err = monitor__load(program->skel);
+	if (!err)
+		err = table_begin(program->skel->obj);
+	if (!err)
+		err = table_open(&program->flows, program->skel->obj, "flows", true);
+	if (!err)
+		err = table_open(&program->half_open, program->skel->obj, "half_open", true);
 	if (err)
 		return err;
 	program->events = ring_buffer__new(bpf_map__fd(program->skel->maps.events), on_ring_event,
@@ -274,5 +280,7 @@ int program_load(struct program *program, const struct monitor_config *config)
 void program_close(struct program *program)
 {
 	ring_buffer__free(program->events);
+	table_close(&program->flows);
+	table_close(&program->half_open);
 	monitor__destroy(program->skel);
 }

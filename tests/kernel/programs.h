@@ -12,6 +12,7 @@
 #include "abi/flow.h"
 #include "core/frame.h"
 #include "attach_form.h"
+#include "table.h"
 
 /*
  * What BPF_PROG_RUN takes. Headers lie in the first bytes and every length comes from the headers or
@@ -34,6 +35,8 @@ struct program {
 	struct monitor *skel;
 	struct bpf_program *bpf;
 	struct ring_buffer *events;
+	struct table flows;
+	struct table half_open;
 	program_flow_fn on_flow;
 	program_event_fn on_event;
 	void *context;

@@ -136,14 +136,23 @@ static void stay_on(int cpu)
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
+static int take_it(void *context, const struct table_head *head, bool is_closed)
+{
+	(void)context;
+	(void)is_closed;
+	if (!table_take(&program.flows, head))
+		return 0;
+	taken++;
+	table_release(&program.flows, head);
+	return 0;
+}
+
 static void do_rivals_part(void)
 {
-	static struct flow flow;
-
 	if (rival == CPU)
 		run(&race_frame);
-	else if (!bpf_map_lookup_and_delete_elem(bpf_map__fd(program.skel->maps.flows), &key, &flow))
-		taken++;
+	else
+		table_walk(&program.flows, 0, program.flows.buckets, take_it, NULL);
 }
 
 /* A futex would wake it too late; where the CPU is wanted by others it is theirs. */

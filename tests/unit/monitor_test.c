@@ -77,6 +77,11 @@ static struct flow *host_find_flow(const struct flow_key *key)
 	return entry ? &entry->flow : NULL;
 }
 
+static struct flow *host_seek_flow(const struct flow_key *key)
+{
+	return host_find_flow(key);
+}
+
 static enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *flow)
 {
 	struct room_entry *entry = take_place(proven, proven_room);
@@ -123,11 +128,12 @@ static struct half_open *host_find_half_open(const struct flow_key *key)
 	return entry ? &entry->entry : NULL;
 }
 
-static enum room_answer host_enter_half_open(const struct flow_key *key,
+static enum room_answer host_enter_half_open(__u8 door, const struct flow_key *key,
 					     const struct half_open *wanted)
 {
 	struct room_entry *entry = take_place(half_open, half_open_room);
 
+	(void)door;
 	if (entry_in(half_open, key))
 		return ROOM_KNOWN;
 	if (!entry)
@@ -136,10 +142,19 @@ static enum room_answer host_enter_half_open(const struct flow_key *key,
 	return ROOM_TAKEN;
 }
 
-static int host_close_half_open(const struct flow_key *key)
+static int noted_closed; /* how often */
+
+static void host_note_closed(const struct flow_key *key)
+{
+	(void)key;
+	noted_closed++;
+}
+
+static int host_close_half_open(const struct flow_key *key, const struct half_open *closed)
 {
 	struct room_entry *entry = entry_in(half_open, key);
 
+	(void)closed;
 	if (!entry || was_faster)
 		return -1;
 	entry->is_used = 0;
@@ -578,7 +593,7 @@ static void open_meanwhile(const struct flow_key *key)
 
 	meanwhile = NULL;
 	half_open_begin(&entry, &pkt);
-	host_enter_half_open(key, &entry);
+	host_enter_half_open(DOOR_CAPTURE, key, &entry);
 }
 
 static void a_connection_opened_by_another_cpu_is_found(void **state)
@@ -613,6 +628,26 @@ static void tuples_do_not_mix(void **state)
 }
 
 /* ------------------------------------------------------------------ the end of flows */
+
+static void the_host_is_told_when_both_ends_have_sent_fin(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	noted_closed = 0;
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), flags(TCP_FIN | TCP_ACK), at_ms(1));
+	assert_int_equal(noted_closed, 0);
+	pass(SERVER, .client_port = 1, seq(5000), ack(1001), flags(TCP_FIN | TCP_ACK), at_ms(2));
+	assert_int_equal(noted_closed, 1);
+}
+
+static void the_host_is_told_of_a_reset(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	noted_closed = 0;
+	pass(CLIENT, .client_port = 1, seq(1000), flags(TCP_RST), at_ms(1));
+	assert_int_equal(noted_closed, 1);
+}
 
 static void another_syn_ends_the_flow_as_reused(void **state)
 {
@@ -1305,6 +1340,8 @@ int main(void)
 		hall_test(a_connection_opened_by_another_cpu_is_found),
 		hall_test(a_full_flow_table_forgets_nobody),
 		hall_test(tuples_do_not_mix),
+		hall_test(the_host_is_told_when_both_ends_have_sent_fin),
+		hall_test(the_host_is_told_of_a_reset),
 		hall_test(another_syn_ends_the_flow_as_reused),
 		hall_test(a_forged_syn_does_not_cut_a_live_flow),
 		hall_test(its_syn_ack_cuts_a_live_flow),

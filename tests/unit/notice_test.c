@@ -43,6 +43,11 @@ static struct flow *host_find_flow(const struct flow_key *key)
 	return house_is_open ? &house : NULL;
 }
 
+static struct flow *host_seek_flow(const struct flow_key *key)
+{
+	return host_find_flow(key);
+}
+
 static enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *entering)
 {
 	(void)key;
@@ -72,17 +77,24 @@ static struct half_open *host_find_half_open(const struct flow_key *key)
 	return porch_is_open ? &porch : NULL;
 }
 
-static enum room_answer host_enter_half_open(const struct flow_key *key,
+static enum room_answer host_enter_half_open(__u8 door, const struct flow_key *key,
 					     const struct half_open *entry)
 {
+	(void)door;
 	(void)key;
 	porch = *entry;
 	porch_is_open = 1;
 	return ROOM_TAKEN;
 }
 
-static int host_close_half_open(const struct flow_key *key)
+static void host_note_closed(const struct flow_key *key)
 {
+	(void)key;
+}
+
+static int host_close_half_open(const struct flow_key *key, const struct half_open *entry)
+{
+	(void)entry;
 	(void)key;
 	porch_is_open = 0;
 	return 0;

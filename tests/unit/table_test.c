@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A table is filled to four fifths before anybody finds no place, holds no key twice, and finds what it holds. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/table.h"
+
+#define BUCKETS 1000u
+
+static struct table_bucket buckets[BUCKETS];
+static const struct table_about about = {
+	.seed = {0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9, 0x27d4eb2f165667c5, 0xff51afd7ed558ccd,
+		 0xc4ceb9fe1a85ec53},
+	.flow_buckets = BUCKETS,
+};
+
+static int empty(void **state)
+{
+	(void)state;
+	memset(buckets, 0, sizeof(buckets));
+	return 0;
+}
+
+/* Neighbours, as clients of one network are. */
+static struct flow_key key_of(uint32_t number)
+{
+	return (struct flow_key){
+		.addr = {{.words_be32 = {0, 0, 0xffff0000, 0x0100000a + (number >> 16 << 24)}},
+			 {.words_be32 = {0, 0, 0xffff0000, 0x0100140a}}},
+		.port_be16 = {(__be16)number, 0x5000},
+		.ifindex = 2,
+	};
+}
+
+static uint32_t claim(uint64_t hash, uint32_t avoid)
+{
+	uint32_t home = table_home(hash, BUCKETS), other = table_other(hash, BUCKETS);
+
+	return table_claim(&buckets[home], &buckets[other], home == other, hash, avoid);
+}
+
+static uint64_t hash_of(uint32_t number)
+{
+	struct flow_key key = key_of(number);
+
+	return table_hash(&key, &about);
+}
+
+/* The bucket of an answer. */
+static struct table_bucket *bucket_of(uint64_t hash, uint32_t answer)
+{
+	return &buckets[answer & TABLE_IN_OTHER ? table_other(hash, BUCKETS) : table_home(hash, BUCKETS)];
+}
+
+static void the_first_refusal_comes_beyond_four_fifths(void **state)
+{
+	uint32_t held = 0;
+
+	(void)state;
+	while (!(claim(hash_of(held), 0) & (TABLE_FULL | TABLE_KNOWN)))
+		held++;
+	assert_in_range(held, BUCKETS * TABLE_WAYS * 8 / 10, BUCKETS * TABLE_WAYS);
+}
+
+static void a_key_that_is_there_is_known_by_its_place(void **state)
+{
+	(void)state;
+	for (uint32_t number = 0; number < BUCKETS * 12; number++) {
+		uint64_t hash = hash_of(number);
+		uint32_t answer = claim(hash, 0);
+
+		assert_false(answer & (TABLE_FULL | TABLE_KNOWN));
+		assert_int_equal(bucket_of(hash, answer)->tag[answer & TABLE_WAY], table_tag(hash));
+		assert_int_equal(claim(hash, 0), TABLE_KNOWN | answer);
+	}
+}
+
+static void a_key_likes_one_way_best(void **state)
+{
+	uint64_t hash = hash_of(7);
+
+	(void)state;
+	assert_int_equal(claim(hash, 0), table_first_way(hash));
+}
+
+static void a_stranger_with_the_same_tag_sends_it_to_the_other_bucket(void **state)
+{
+	uint64_t hash = hash_of(7);
+	uint32_t stranger = claim(hash, 0), own;
+
+	(void)state;
+	own = claim(hash, TABLE_AVOID_HOME);
+	assert_int_equal(own & ~TABLE_WAY, TABLE_IN_OTHER);
+	assert_int_equal(buckets[table_home(hash, BUCKETS)].spilled, 1);
+	assert_int_equal(buckets[table_home(hash, BUCKETS)].tag[stranger], table_tag(hash));
+	/* One more: both buckets have that tag, and none has it twice. */
+	assert_int_equal(claim(hash, TABLE_AVOID_HOME), TABLE_KNOWN | own);
+	assert_int_equal(claim(hash, TABLE_AVOID_HOME | TABLE_AVOID_OTHER), TABLE_FULL);
+}
+
+static void a_closed_connection_is_still_known(void **state)
+{
+	uint64_t hash = hash_of(7);
+	uint32_t answer = claim(hash, 0);
+
+	(void)state;
+	bucket_of(hash, answer)->tag[answer] |= TABLE_CLOSED;
+	assert_int_equal(claim(hash, 0), TABLE_KNOWN | answer);
+}
+
+static void nobody_finds_room_twice_in_one_bucket(void **state)
+{
+	struct table_bucket *bucket = &buckets[0];
+
+	(void)state;
+	for (uint32_t number = 0; number < TABLE_WAYS; number++)
+		assert_false(table_claim(bucket, bucket, 1, hash_of(number), 0) & (TABLE_FULL | TABLE_IN_OTHER));
+	assert_int_equal(table_claim(bucket, bucket, 1, hash_of(99), 0), TABLE_FULL);
+	assert_int_equal(table_free_ways(bucket), 0);
+	assert_int_equal(bucket->spilled, 0);
+}
+
+static void every_bit_of_a_key_counts(void **state)
+{
+	struct flow_key key = key_of(7);
+	uint64_t hash = table_hash(&key, &about);
+
+	(void)state;
+	for (size_t bit = 0; bit < sizeof(key) * 8; bit++) {
+		struct flow_key other = key;
+		uint64_t changed;
+
+		((uint8_t *)&other)[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		changed = table_hash(&other, &about);
+		assert_true(table_tag(changed) != table_tag(hash) ||
+			    table_home(changed, BUCKETS) != table_home(hash, BUCKETS));
+	}
+}
+
+/* A place is found by live, and by the whole key. */
+static void only_what_is_complete_is_held(void **state)
+{
+	struct table_head head = {.key = key_of(7)};
+	struct flow_key key = key_of(7), other = key_of(8);
+	uint32_t tag = table_tag(hash_of(7));
+
+	(void)state;
+	assert_false(table_holds(&head, tag, &key));
+	head.live = tag;
+	assert_true(table_holds(&head, tag, &key));
+	assert_false(table_holds(&head, tag, &other));
+	head.live = tag | TABLE_READER;
+	assert_false(table_holds(&head, tag, &key));
+	/* No tag looks like one that somebody takes out. */
+	assert_int_equal(tag & ~TABLE_TAG_BITS, 0);
+	assert_true(tag & TABLE_IS_TAG);
+}
+
+#define table_test(name) cmocka_unit_test_setup(name, empty)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		table_test(the_first_refusal_comes_beyond_four_fifths),
+		table_test(a_key_that_is_there_is_known_by_its_place),
+		table_test(a_key_likes_one_way_best),
+		table_test(a_stranger_with_the_same_tag_sends_it_to_the_other_bucket),
+		table_test(a_closed_connection_is_still_known),
+		table_test(nobody_finds_room_twice_in_one_bucket),
+		table_test(every_bit_of_a_key_counts),
+		table_test(only_what_is_complete_is_held),
+	};
+
+	return cmocka_run_group_tests_name("table", tests, NULL, NULL);
+}
