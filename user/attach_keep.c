@@ -66,7 +66,7 @@ static bool is_of_pairs(const struct bpf_map *map)
 static bool is_of_flows(const struct bpf_map *map)
 {
 	static const char *const arrays[] = {"tables", "flows", "flow_tags", "half_open", "half_open_tags",
-					     "outbox"};
+					     "locks", "outbox"};
 
 	if (is_of_pairs(map))
 		return false;
@@ -661,13 +661,13 @@ bool attach_would_adopt(const char *root, const char *const *names, size_t count
 static bool program_uses(int prog_fd, uint32_t map_id)
 {
 	struct bpf_prog_info program = {};
-	__u32 ids[PINS_MAPS_MAX] = {}, len = sizeof(program);
+	__u32 ids[PROGRAM_MAPS_MAX] = {}, len = sizeof(program);
 
-	program.nr_map_ids = PINS_MAPS_MAX;
+	program.nr_map_ids = PROGRAM_MAPS_MAX;
 	program.map_ids = (uint64_t)(uintptr_t)ids;
 	if (bpf_obj_get_info_by_fd(prog_fd, &program, &len))
 		return false;
-	for (__u32 i = 0; i < program.nr_map_ids && i < PINS_MAPS_MAX; i++)
+	for (__u32 i = 0; i < program.nr_map_ids && i < PROGRAM_MAPS_MAX; i++)
 		if (ids[i] == map_id)
 			return true;
 	return false;
@@ -954,17 +954,17 @@ static uint64_t read_mark(uint32_t map_id)
 bool attach_program_is_kept(uint32_t id)
 {
 	struct bpf_prog_info program = {};
-	__u32 ids[PINS_MAPS_MAX] = {}, len = sizeof(program);
+	__u32 ids[PROGRAM_MAPS_MAX] = {}, len = sizeof(program);
 	int fd = bpf_prog_get_fd_by_id(id);
 
 	if (fd < 0)
 		return false;
-	program.nr_map_ids = PINS_MAPS_MAX;
+	program.nr_map_ids = PROGRAM_MAPS_MAX;
 	program.map_ids = (uint64_t)(uintptr_t)ids;
 	if (bpf_obj_get_info_by_fd(fd, &program, &len))
 		program.nr_map_ids = 0;
 	close(fd);
-	for (__u32 i = 0; i < program.nr_map_ids && i < PINS_MAPS_MAX; i++)
+	for (__u32 i = 0; i < program.nr_map_ids && i < PROGRAM_MAPS_MAX; i++)
 		if (read_mark(ids[i]) == CONFIG_KEPT)
 			return true;
 	return false;

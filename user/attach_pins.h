@@ -15,6 +15,7 @@
 #define PINS_OWN_MOUNT "/run/ackmon/bpf" /* a bpffs of our own: /sys/fs/bpf is closed to groups */
 #define PINS_PATH_MAX 512
 #define PINS_MAPS_MAX 32
+#define PROGRAM_MAPS_MAX 64 /* no program of ours, of any version, uses more */
 #define PINS_NAME_MAX 16
 
 /*

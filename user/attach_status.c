@@ -159,9 +159,6 @@ static uint32_t any_program(const struct row *row)
 
 /* What the maps of a program say */
 
-/* No program of ours, of any version, has more. */
-#define PROGRAM_MAPS_MAX 64
-
 /* The descriptor of the program's map of this name, or -errno. */
 static int program_map(uint32_t prog_id, const char *name, struct bpf_map_info *ret_info)
 {

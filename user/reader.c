@@ -215,9 +215,10 @@ static int deliver(struct reader *reader)
 	if (!reader->is_behind)
 		announce(reader);
 	err = reader->output.flush(reader->output.context);
-	reader->is_behind = err == -EAGAIN;
-	if (err && (reader->is_kept || reader->is_behind))
-		return err; /* a full disk: it is tried again, if not by us then by the next reader */
+	/* A full disk: it is tried again, if not by us then by the next reader. */
+	reader->is_behind = err && (reader->is_kept || err == -EAGAIN);
+	if (reader->is_behind)
+		return err;
 	outbox_written(outbox);
 	ring_let_go(reader->events, outbox->next.ring_position);
 	outbox_end(outbox);
@@ -258,8 +259,7 @@ static void show_slot(struct reader *reader, struct outbox_slot *slot)
 }
 
 /* NULL and *ret_err: every place is taken, and what is there cannot be delivered. */
-static struct outbox_slot *open_slot(struct reader *reader, const struct table_head *head,
-				     bool is_half_open, int *ret_err)
+static struct outbox_slot *open_slot(struct reader *reader, uint32_t place, bool is_half_open, int *ret_err)
 {
 	struct outbox_slot *slot = outbox_slot(reader->outbox);
 
@@ -273,8 +273,7 @@ static struct outbox_slot *open_slot(struct reader *reader, const struct table_h
 	slot->is_half_open = is_half_open;
 	slot->is_shown = 0;
 	slot->is_counted = 0;
-	slot->key = head->key;
-	slot->place = head->place;
+	slot->place = place;
 	outbox_slot_is(slot, SLOT_TAKING);
 	return slot;
 }
@@ -295,6 +294,7 @@ static void count_slot(struct reader *reader, struct outbox_slot *slot)
 /* Out of the table into the slot. It stays where it is until the slot is safe. */
 static void copy_flow(struct outbox_slot *slot, const struct table_head *head)
 {
+	slot->key = head->key;
 	slot->taken.flow = ((const struct flow_place *)head)->flow;
 }
 
@@ -307,62 +307,21 @@ static const struct flow_whole *expand(struct reader *reader, const struct flow_
 
 static void copy_half_open(struct reader *reader, struct outbox_slot *slot, const struct table_head *head)
 {
+	slot->key = head->key;
 	slot->entry = ((const struct half_open_place *)head)->entry;
 	reader->work.entry = slot->entry;
 	slot->taken = *expand(reader, &slot->key);
 }
 
-static void take_into_slot(struct reader *reader, struct outbox_slot *slot, struct table *table,
-			   const struct table_head *head, uint8_t (*close)(const struct flow *flow))
+static void show_taken(struct reader *reader, struct outbox_slot *slot, struct table *table,
+		       const struct table_head *head, uint8_t close)
 {
-	slot->close = close(&slot->taken.flow);
+	slot->close = close;
 	outbox_slot_is(slot, SLOT_TAKEN);
 	table_release(table, head);
 	count_slot(reader, slot);
 	settle_slot(reader, slot);
 	show_slot(reader, slot);
-}
-
-static int end_flow(struct reader *reader, const struct table_head *head,
-		    uint8_t (*close)(const struct flow *flow))
-{
-	struct outbox_slot *slot;
-	int err;
-
-	slot = open_slot(reader, head, false, &err);
-	if (!slot)
-		return err;
-	if (!table_take(&reader->flows, head)) { /* the kernel side was faster */
-		outbox_slot_is(slot, SLOT_FREE);
-		return 0;
-	}
-	copy_flow(slot, head);
-	take_into_slot(reader, slot, &reader->flows, head, close);
-	return 0;
-}
-
-/* The record of a refused flow left when it was refused. */
-static int end_half_open(struct reader *reader, const struct table_head *head,
-			 uint8_t (*close)(const struct flow *flow))
-{
-	struct outbox_slot *slot;
-	int err;
-
-	slot = open_slot(reader, head, true, &err);
-	if (!slot)
-		return err;
-	if (!table_take(&reader->half_open, head)) {
-		outbox_slot_is(slot, SLOT_FREE);
-		return 0;
-	}
-	copy_half_open(reader, slot, head);
-	if (slot->entry.kind == HALF_OPEN_REFUSED) {
-		outbox_slot_is(slot, SLOT_FREE);
-		table_release(&reader->half_open, head);
-		return 0;
-	}
-	take_into_slot(reader, slot, &reader->half_open, head, close);
-	return 0;
 }
 
 static uint8_t close_over(const struct flow *flow)
@@ -374,6 +333,82 @@ static uint8_t close_over(const struct flow *flow)
 static uint8_t close_finish(const struct flow *flow)
 {
 	return flow_is_closed(flow) ? flow_close_reason(flow) : (uint8_t)CLOSE_OPEN;
+}
+
+/* What a walk has found and wants to take out. */
+struct wanted {
+	struct flow_key key;
+	uint64_t over_ns; /* it must have been over then; 0: whether it was or not */
+};
+
+static struct wanted wanted(const struct table_head *head, uint64_t over_ns)
+{
+	return (struct wanted){.key = head->key, .over_ns = over_ns};
+}
+
+/* Making room for it may take long: by then something else may be where it was. */
+static bool is_wanted(const struct table_head *head, const struct wanted *wanted)
+{
+	return !memcmp(&head->key, &wanted->key, sizeof(head->key));
+}
+
+static uint8_t close_of(const struct flow *flow, const struct wanted *wanted)
+{
+	return wanted->over_ns ? close_over(flow) : close_finish(flow);
+}
+
+static int end_flow(struct reader *reader, const struct table_head *head, const struct wanted wanted)
+{
+	const struct flow *flow = &((const struct flow_place *)head)->flow;
+	struct outbox_slot *slot;
+	int err;
+
+	slot = open_slot(reader, head->place, false, &err);
+	if (!slot)
+		return err;
+	if (!table_take(&reader->flows, head)) { /* the kernel side was faster */
+		outbox_slot_is(slot, SLOT_FREE);
+		return 0;
+	}
+	if (!is_wanted(head, &wanted) ||
+	    (wanted.over_ns && !flow_is_over(flow, &reader->config, wanted.over_ns))) {
+		table_put_back(head);
+		outbox_slot_is(slot, SLOT_FREE);
+		return 0;
+	}
+	copy_flow(slot, head);
+	show_taken(reader, slot, &reader->flows, head, close_of(&slot->taken.flow, &wanted));
+	return 0;
+}
+
+/* The record of a refused flow left when it was refused. */
+static int end_half_open(struct reader *reader, const struct table_head *head, const struct wanted wanted)
+{
+	const struct half_open *entry = &((const struct half_open_place *)head)->entry;
+	struct outbox_slot *slot;
+	int err;
+
+	slot = open_slot(reader, head->place, true, &err);
+	if (!slot)
+		return err;
+	if (!table_take(&reader->half_open, head)) {
+		outbox_slot_is(slot, SLOT_FREE);
+		return 0;
+	}
+	if (!is_wanted(head, &wanted) ||
+	    (wanted.over_ns && !half_open_is_over(entry, &reader->config, wanted.over_ns))) {
+		table_put_back(head);
+		outbox_slot_is(slot, SLOT_FREE);
+		return 0;
+	}
+	if (entry->kind == HALF_OPEN_REFUSED) {
+		table_release(&reader->half_open, head);
+		outbox_slot_is(slot, SLOT_FREE);
+		return 0;
+	}
+	copy_half_open(reader, slot, head);
+	show_taken(reader, slot, &reader->half_open, head, close_of(&slot->taken.flow, &wanted));
+	return 0;
 }
 
 /* Sweeps */
@@ -409,7 +444,7 @@ static int end_flow_if_over(void *context, const struct table_head *head, bool i
 	if (!looks(sweep, head, is_closed) || !table_is_live(head) ||
 	    !flow_is_over(flow, &sweep->reader->config, sweep->now_ns))
 		return 0;
-	return end_flow(sweep->reader, head, close_over);
+	return end_flow(sweep->reader, head, wanted(head, sweep->now_ns));
 }
 
 static int end_half_open_if_over(void *context, const struct table_head *head, bool is_closed)
@@ -420,7 +455,7 @@ static int end_half_open_if_over(void *context, const struct table_head *head, b
 	if (!looks(sweep, head, is_closed) || !table_is_live(head) ||
 	    !half_open_is_over(entry, &sweep->reader->config, sweep->now_ns))
 		return 0;
-	return end_half_open(sweep->reader, head, close_over);
+	return end_half_open(sweep->reader, head, wanted(head, sweep->now_ns));
 }
 
 /* All of the table, from where the last one was tired. */
@@ -661,7 +696,7 @@ static int end_flow_if_gone(void *context, const struct table_head *head, bool i
 	const struct gone *gone = context;
 
 	(void)is_closed;
-	return is_gone(gone, &head->key) ? end_flow(gone->reader, head, close_finish) : 0;
+	return is_gone(gone, &head->key) ? end_flow(gone->reader, head, wanted(head, 0)) : 0;
 }
 
 static int end_half_open_if_gone(void *context, const struct table_head *head, bool is_closed)
@@ -669,7 +704,7 @@ static int end_half_open_if_gone(void *context, const struct table_head *head, b
 	const struct gone *gone = context;
 
 	(void)is_closed;
-	return is_gone(gone, &head->key) ? end_half_open(gone->reader, head, close_finish) : 0;
+	return is_gone(gone, &head->key) ? end_half_open(gone->reader, head, wanted(head, 0)) : 0;
 }
 
 int reader_leave(struct reader *reader, const uint32_t *ifindexes, size_t count)
@@ -736,11 +771,9 @@ static int end_listed(struct reader *reader, const struct listed *listed)
 {
 	const struct table *table = listed->is_half_open ? &reader->half_open : &reader->flows;
 	const struct table_head *head = table_place(table, listed->place);
+	struct wanted wanted = {.key = listed->key};
 
-	if (memcmp(&head->key, &listed->key, sizeof(head->key))) /* it has left, and another come */
-		return 0;
-	return listed->is_half_open ? end_half_open(reader, head, close_finish)
-				    : end_flow(reader, head, close_finish);
+	return listed->is_half_open ? end_half_open(reader, head, wanted) : end_flow(reader, head, wanted);
 }
 
 /* Nothing moves any more: in the order of their starts. */
@@ -823,36 +856,55 @@ static int read_ring(struct reader *reader)
 
 /* What a killed reader left behind */
 
-/* The place of a slot's flow, where the killed reader had taken it from, and did not release it; else NULL. */
-static const struct table_head *left_place(const struct reader *reader, const struct outbox_slot *slot)
-{
-	const struct table *table = slot->is_half_open ? &reader->half_open : &reader->flows;
-	const struct table_head *head = table_place(table, slot->place);
-
-	return head && table_is_taken(head, &slot->key) ? head : NULL;
-}
-
-/* false: it is in its table still, or needs no record. */
-static bool rescue_slot(struct reader *reader, struct outbox_slot *slot)
+/* What was being taken: out of its table and safe in the slot, or back to where it was. */
+static void rescue_taking(struct reader *reader, struct outbox_slot *slot)
 {
 	struct table *table = slot->is_half_open ? &reader->half_open : &reader->flows;
-	const struct table_head *head = left_place(reader, slot);
-	bool is_wanted = true;
+	const struct table_head *head = table_place(table, slot->place);
+	bool is_refused;
 
-	if (slot->state == SLOT_TAKING && !head)
-		return false;
-	if (slot->state == SLOT_TAKING) {
-		if (slot->is_half_open)
-			copy_half_open(reader, slot, head);
-		else
-			copy_flow(slot, head);
-		is_wanted = !slot->is_half_open || slot->entry.kind != HALF_OPEN_REFUSED;
-		slot->close = close_over(&slot->taken.flow);
-		outbox_slot_is(slot, is_wanted ? SLOT_TAKEN : SLOT_FREE);
+	if (!head || !table_is_taken(head)) {
+		/* A refused one makes no record, and may have been on its way out. */
+		if (head && table_is_released_half(table, head))
+			table_release(table, head);
+		outbox_slot_is(slot, SLOT_FREE);
+		return;
 	}
-	if (head)
+	if (slot->is_half_open)
+		copy_half_open(reader, slot, head);
+	else
+		copy_flow(slot, head);
+	is_refused = slot->is_half_open && slot->entry.kind == HALF_OPEN_REFUSED;
+	slot->close = close_over(&slot->taken.flow);
+	if (!is_refused)
+		outbox_slot_is(slot, SLOT_TAKEN);
+	table_release(table, head);
+	if (is_refused)
+		outbox_slot_is(slot, SLOT_FREE);
+}
+
+/* Safe in the slot, and maybe still in its place. */
+static void rescue_taken(struct reader *reader, const struct outbox_slot *slot)
+{
+	struct table *table = slot->is_half_open ? &reader->half_open : &reader->flows;
+	const struct table_head *head = table_place(table, slot->place);
+
+	if (head && !memcmp(&head->key, &slot->key, sizeof(head->key)) &&
+	    (table_is_taken(head) || table_is_released_half(table, head)))
 		table_release(table, head);
-	return is_wanted;
+}
+
+/* First what was being taken: a place may have been taken from twice, and only the last time is open. */
+static void rescue_slots(struct reader *reader)
+{
+	struct outbox_slot *slots = reader->outbox->slot;
+
+	for (size_t i = 0; i < OUTBOX_SLOTS; i++)
+		if (slots[i].state == SLOT_TAKING)
+			rescue_taking(reader, &slots[i]);
+	for (size_t i = 0; i < OUTBOX_SLOTS; i++)
+		if (slots[i].state != SLOT_FREE)
+			rescue_taken(reader, &slots[i]);
 }
 
 static void skip_flow(void *context, const struct flow_key *key, const struct flow_whole *whole)
@@ -948,10 +1000,6 @@ static void show_left_slots(struct reader *reader)
 
 		if (slot->state == SLOT_FREE)
 			continue;
-		if (!rescue_slot(reader, slot)) {
-			outbox_slot_is(slot, SLOT_FREE);
-			continue;
-		}
 		if (slot->state == SLOT_TAKEN) {
 			count_slot(reader, slot);
 			settle_slot(reader, slot);
@@ -970,6 +1018,7 @@ static int begin(struct reader *reader)
 	if (reader->has_begun)
 		return 0;
 	reader->has_begun = true;
+	rescue_slots(reader);
 	resolve(reader);
 	if (!has_slots(outbox))
 		return 0;

@@ -154,10 +154,20 @@ static int make_copies(struct table *table)
 	return table->tags && table->places ? 0 : -ENOMEM;
 }
 
-int table_open_fds(struct table *ret_table, int tags_fd, int places_fd, int about_fd, bool is_flows, bool is_shared)
+/* How many values of that size the array has. 0: it is something else. */
+static uint32_t values_of(int fd, uint32_t bytes)
 {
 	struct bpf_map_info info = {};
-	__u32 len = sizeof(info), zero = 0;
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) || info.type != BPF_MAP_TYPE_ARRAY || info.value_size != bytes)
+		return 0;
+	return info.max_entries;
+}
+
+int table_open_fds(struct table *ret_table, int tags_fd, int places_fd, int about_fd, bool is_flows, bool is_shared)
+{
+	__u32 zero = 0;
 	int err;
 
 	*ret_table = (struct table){
@@ -167,13 +177,13 @@ int table_open_fds(struct table *ret_table, int tags_fd, int places_fd, int abou
 		.is_flows = is_flows,
 		.place_bytes = is_flows ? sizeof(struct flow_place) : sizeof(struct half_open_place),
 	};
+	if (values_of(about_fd, sizeof(ret_table->about)) != 1 || !values_of(tags_fd, sizeof(struct table_bucket)) ||
+	    values_of(places_fd, ret_table->place_bytes) != TABLE_WAYS * values_of(tags_fd, sizeof(struct table_bucket)))
+		return -EPROTO; /* another version's */
 	err = bpf_map_lookup_elem(about_fd, &zero, &ret_table->about);
-	if (!err)
-		err = bpf_obj_get_info_by_fd(tags_fd, &info, &len);
 	if (err)
 		return err;
-	/* Before table_begin() there is nothing to be seen. */
-	ret_table->buckets = info.max_entries;
+	ret_table->buckets = values_of(tags_fd, sizeof(struct table_bucket));
 	return is_shared ? share(ret_table) : make_copies(ret_table);
 }
 
@@ -299,12 +309,15 @@ static bool is_live(const struct table_head *head, uint32_t *ret_tag)
 bool table_copy(const struct table *table, const struct table_head *head, void *ret_place)
 {
 	const struct table_head *copy = ret_place;
-	uint32_t tag, after;
+	uint32_t tag, after, place = head->place;
 
 	if (!is_live(head, &tag))
 		return false;
 	memcpy(ret_place, head, table->place_bytes);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	/* What was looked at is a copy itself: was it whole? */
+	if (!table->is_shared && bpf_map_lookup_elem(table->places_fd, &place, table->places))
+		return false;
 	if (!is_live(head, &after) || after != tag)
 		return false;
 	/* In between it may have gone, and another come that has the same tag. */
@@ -345,18 +358,6 @@ bool table_find(struct table *table, const struct flow_key *key, void *ret_place
 
 /* Taking out */
 
-static void release(struct table *table, struct table_head *head)
-{
-	uint32_t buckets = table->is_flows ? table->about.flow_buckets : table->about.half_open_buckets;
-	uint32_t home = table_home(table_hash(&head->key, &table->about), buckets);
-	uint32_t bucket = head->place / TABLE_WAYS, way = head->place % TABLE_WAYS;
-
-	if (bucket != home)
-		__atomic_sub_fetch(&table->tags[home].spilled, 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&head->live, 0, __ATOMIC_RELEASE);
-	__atomic_store_n(&table->tags[bucket].tag[way], 0, __ATOMIC_RELEASE);
-}
-
 bool table_take(struct table *table, const struct table_head *head)
 {
 	struct table_head *own = (struct table_head *)head; /* the memory is shared to be written, too */
@@ -369,9 +370,23 @@ bool table_take(struct table *table, const struct table_head *head)
 					   __ATOMIC_RELAXED);
 }
 
+void table_put_back(const struct table_head *head)
+{
+	__atomic_and_fetch(&((struct table_head *)head)->live, ~TABLE_READER, __ATOMIC_RELEASE);
+}
+
+/* Whoever is killed in between leaves `live` without a tag: then all is done but the last step, or nearly all. */
 void table_release(struct table *table, const struct table_head *head)
 {
-	release(table, (struct table_head *)head);
+	uint32_t buckets = table->is_flows ? table->about.flow_buckets : table->about.half_open_buckets;
+	uint32_t home = table_home(table_hash(&head->key, &table->about), buckets);
+	uint32_t bucket = head->place / TABLE_WAYS, way = head->place % TABLE_WAYS;
+	uint32_t before = __atomic_exchange_n(&((struct table_head *)head)->live, TABLE_READER, __ATOMIC_ACQ_REL);
+
+	/* Counted too high costs a look; too low, and somebody would not be found. */
+	if (bucket != home && (before & TABLE_TAG_BITS))
+		__atomic_sub_fetch(&table->tags[home].spilled, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&table->tags[bucket].tag[way], 0, __ATOMIC_RELEASE);
 }
 
 const struct table_head *table_place(const struct table *table, uint32_t place)
@@ -379,9 +394,17 @@ const struct table_head *table_place(const struct table *table, uint32_t place)
 	return place < table->buckets * TABLE_WAYS ? shared_head(table, place) : NULL;
 }
 
-bool table_is_taken(const struct table_head *head, const struct flow_key *key)
+bool table_is_taken(const struct table_head *head)
 {
 	uint32_t live = __atomic_load_n(&head->live, __ATOMIC_ACQUIRE);
 
-	return (live & TABLE_READER) && !memcmp(&head->key, key, sizeof(*key));
+	return (live & TABLE_READER) && (live & TABLE_TAG_BITS);
+}
+
+bool table_is_released_half(const struct table *table, const struct table_head *head)
+{
+	uint32_t bucket = head->place / TABLE_WAYS, way = head->place % TABLE_WAYS;
+
+	return __atomic_load_n(&head->live, __ATOMIC_ACQUIRE) == TABLE_READER &&
+	       (table->tags[bucket].tag[way] & ~TABLE_CLOSED) == table_tag(table_hash(&head->key, &table->about));
 }

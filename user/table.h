@@ -73,9 +73,16 @@ void table_release(struct table *table, const struct table_head *head);
 /* The entry is complete, and nobody takes it out. */
 bool table_is_live(const struct table_head *head);
 
+/* What was taken is not what was meant: it is found again. */
+void table_put_back(const struct table_head *head);
+
 /* The place of that number, of a shared table; NULL: there is none. */
 const struct table_head *table_place(const struct table *table, uint32_t place);
-/* A reader, this one or one that was killed, took the key's entry out, and has not released it. */
-bool table_is_taken(const struct table_head *head, const struct flow_key *key);
+/*
+ * Of a reader that was killed: it took the entry out, and had not begun to release it; or had not ended. Then
+ * table_release() does what is left.
+ */
+bool table_is_taken(const struct table_head *head);
+bool table_is_released_half(const struct table *table, const struct table_head *head);
 
 #endif

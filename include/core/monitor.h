@@ -47,7 +47,7 @@ static struct flow_whole *host_take_flow(__u8 door, const struct flow_key *key, 
 static void host_close_flow(const struct flow_key *key, struct flow_whole *whole);
 /* A flow of the table has ended for good, and will be over soon. */
 static void host_note_closed(const struct flow_key *key);
-/* The same for the half-open room, which takes what is newer, forgets the oldest and counts that. */
+/* The same for the half-open room, which takes what is newer, forgets what is older and counts that. */
 static struct half_open *host_find_half_open(const struct flow_key *key);
 static enum room_answer host_enter_half_open(__u8 door, const struct flow_key *key,
 					     const struct half_open *entry);
@@ -502,8 +502,10 @@ core_cut int core_body(monitor_judge)(const struct packet *pkt, __u32 door)
 	answer = monitor_enter_flow((__u8)door, work);
 	if (answer == ROOM_FULL)
 		return WAY_REFUSE;
+	if (answer == ROOM_KNOWN) /* who was faster closes it, once the flow can be found */
+		return WAY_FOUND;
 	host_close_half_open(&work->key, &work->entry);
-	return answer == ROOM_TAKEN ? WAY_MOVED : WAY_FOUND;
+	return WAY_MOVED;
 }
 
 core_inline void monitor_put_half_open(__u8 door, struct half_open_work *work)

@@ -119,6 +119,7 @@ core_leaf int host_enter_half_open_apart(const struct flow_key *key, const struc
 {
 	const struct table_about *about = table_about();
 	struct half_open_place *place;
+	int pushed;
 	__u64 hash;
 	__u32 at;
 
@@ -127,7 +128,10 @@ core_leaf int host_enter_half_open_apart(const struct flow_key *key, const struc
 	hash = table_hash(key, about);
 	at = table_enter_half_open(key, hash);
 	if (at == TABLE_NOWHERE) {
-		if (table_push_half_open(hash) > 0)
+		pushed = table_push_half_open(hash);
+		if (pushed < 0)
+			pushed = table_push_half_open(hash);
+		if (pushed > 0)
 			host_count((__u8)door, COUNTER_half_open_forgotten);
 		at = table_enter_half_open(key, hash);
 	}
@@ -150,10 +154,12 @@ core_inline enum room_answer host_enter_half_open(__u8 door, const struct flow_k
 core_inline int host_close_half_open(const struct flow_key *key, const struct half_open *entry)
 {
 	struct half_open_place *place = table_find_half_open(key);
+	__u32 tag;
 
-	if (!place || place->entry.start_ns != entry->start_ns)
+	if (!place)
 		return -1;
-	if (!table_part(&place->head, READ_ONCE(place->head.live)))
+	tag = READ_ONCE(place->head.live);
+	if (READ_ONCE(place->entry.start_ns) != entry->start_ns || !table_part(&place->head, tag))
 		return -1;
 	table_release_half_open(place);
 	return 0;
@@ -265,8 +271,8 @@ core_inline struct flow_whole *host_take_flow(__u8 door, const struct flow_key *
 	struct half_open_work *work = host_half_open_work(door);
 	struct flow_place *place = table_seek_flow(key); /* of `flow` the verifier knows too little */
 
-	(void)flow;
-	if (!work || !place || !table_part(&place->head, READ_ONCE(place->head.live)))
+	if (!work || !place || place->flow.start_ns != flow->start_ns ||
+	    !table_part(&place->head, READ_ONCE(place->head.live)))
 		return (struct flow_whole *)0;
 	work->flow = place->flow;
 	table_release_flow(place);

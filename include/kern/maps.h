@@ -315,7 +315,7 @@ struct {
 	__uint(max_entries, LOCKS);
 	__type(key, __u32);
 	__type(value, struct lock);
-} lock __weak SEC(".maps");
+} locks __weak SEC(".maps");
 
 const volatile struct monitor_config config __weak = {};
 struct rehearsal rehearsal __weak = {};

@@ -419,7 +419,7 @@ core_inline struct lock *older_lock(void)
 {
 	__u32 zero = 0;
 
-	return bpf_map_lookup_elem(&lock, &zero);
+	return bpf_map_lookup_elem(&locks, &zero);
 }
 
 core_inline __u32 atomic_add(__u32 *at, __u32 value)

@@ -74,7 +74,7 @@ core_inline struct lock *table_lock(__u32 home)
 	__u32 number = home & (LOCKS - 1);
 #endif
 
-	return bpf_map_lookup_elem(&lock, &number);
+	return bpf_map_lookup_elem(&locks, &number);
 }
 
 /* A place for the key, which is not live before table_fill(); or one of the answers above. */
@@ -118,7 +118,11 @@ core_inline void table_fill(struct table_head *head, __u32 place, const struct f
 {
 	head->place = place;
 	head->key = *key;
-	atomic_change(&head->live, 0, table_tag(hash));
+#ifdef ACKMON_OLDER
+	WRITE_ONCE(head->live, table_tag(hash));
+#else
+	__sync_lock_test_and_set(&head->live, table_tag(hash)); /* after all that was written before */
+#endif
 }
 
 /*
@@ -163,7 +167,11 @@ core_inline void table_release(void *tags, const struct table_head *head, __u64 
 	struct table_bucket *at = bpf_map_lookup_elem(tags, &bucket);
 
 	if (at && way < TABLE_WAYS)
+#ifdef ACKMON_OLDER
 		WRITE_ONCE(at->tag[way], 0);
+#else
+		__sync_fetch_and_and(&at->tag[way], 0); /* after all that was read of it */
+#endif
 	if (bucket == home)
 		return;
 	at = bpf_map_lookup_elem(tags, &home);
@@ -230,9 +238,15 @@ core_inline __u32 table_enter_flow(const struct flow_key *key, __u64 hash)
 	return TABLE_NOWHERE;
 }
 
-/* FIN both ways or RST: the reader looks at it from now on, until it is over. */
+/*
+ * FIN both ways or RST: the reader looks at it from now on, until it is over. Before Linux 5.12 he finds it as
+ * any other: a mark could not be set but by who may be too late, in a place that is free by then.
+ */
 core_apart int table_note_closed(const struct flow_key *key)
 {
+#ifdef ACKMON_OLDER
+	(void)key;
+#else
 	struct table_bucket *at;
 	struct flow_place *found;
 	__u32 bucket, way, tag;
@@ -246,8 +260,9 @@ core_apart int table_note_closed(const struct flow_key *key)
 	way = found->head.place - bucket * TABLE_WAYS;
 	tag = READ_ONCE(found->head.live);
 	at = bpf_map_lookup_elem(&flow_tags, &bucket);
-	if (at && way < TABLE_WAYS && !(tag & ~TABLE_TAG_BITS))
+	if (at && way < TABLE_WAYS && tag && !(tag & ~TABLE_TAG_BITS))
 		atomic_change(&at->tag[way], tag, tag | TABLE_CLOSED);
+#endif
 	return 0;
 }
 
@@ -309,21 +324,23 @@ core_inline void table_release_half_open(const struct half_open_place *place)
 			      about->half_open_buckets);
 }
 
-/* The way whose turn it is: they were filled in turn, so what is there came first, or nearly so. */
+/* Ways have their turn one after the other. */
 core_inline __u32 table_next_out(struct table_bucket *home)
 {
-	__u32 turn = READ_ONCE(home->spilled) >> 16;
+	__u32 turn = atomic_add(&home->spilled, TABLE_PUSHED) >> 16;
 
-	__sync_fetch_and_add(&home->spilled, TABLE_PUSHED);
 	return turn - turn / TABLE_WAYS * TABLE_WAYS;
 }
 
-/* Out of the home of a key whose buckets are both full. 1: it had no record; 0: it had; -1: nothing went. */
+/*
+ * Out of the home of a key whose buckets are both full: of the way whose turn it is and the one behind it what came
+ * first, so never what came last. 1: it had no record; 0: it had; -1: it leaves just now, or comes.
+ */
 core_numbers int table_push_half_open(__u64 hash)
 {
 	const struct table_about *about = table_about();
-	struct half_open_place *old;
-	__u32 home, place, turn;
+	struct half_open_place *old, *next;
+	__u32 home, place, behind, turn;
 	struct table_bucket *near;
 	int had_none;
 
@@ -335,9 +352,15 @@ core_numbers int table_push_half_open(__u64 hash)
 		return -1;
 	turn = table_next_out(near);
 	place = table_place(home, turn);
+	behind = table_place(home, turn + 1 < TABLE_WAYS ? turn + 1 : 0);
 	old = bpf_map_lookup_elem(&half_open, &place);
-	if (!old || turn >= TABLE_WAYS || !table_part(&old->head, READ_ONCE(near->tag[turn])))
-		return -1; /* it leaves just now, or comes */
+	next = bpf_map_lookup_elem(&half_open, &behind);
+	if (!old || !next)
+		return -1;
+	if (next->entry.start_ns < old->entry.start_ns)
+		old = next;
+	if (!table_part(&old->head, READ_ONCE(old->head.live)))
+		return -1;
 	had_none = old->entry.kind != HALF_OPEN_REFUSED;
 	table_release_half_open(old);
 	return had_none;

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/table.h"
+#include "table.h"
 
 #define BUCKETS 1000u
 
@@ -162,6 +163,130 @@ static void only_what_is_complete_is_held(void **state)
 	assert_true(tag & TABLE_IS_TAG);
 }
 
+/* ------------------------------------------------------------------ as the reader has it */
+
+static struct half_open_place places[BUCKETS * TABLE_WAYS];
+
+static struct table shared(void)
+{
+	struct table table = {
+		.buckets = BUCKETS,
+		.place_bytes = sizeof(*places),
+		.tags = buckets,
+		.places = (char *)places,
+		.is_shared = true,
+		.about = about,
+	};
+
+	table.about.half_open_buckets = BUCKETS;
+	return table;
+}
+
+/* In its other bucket, where `avoid` says so. */
+static struct table_head *enter(uint32_t number, uint32_t avoid)
+{
+	uint64_t hash = hash_of(number);
+	uint32_t answer = claim(hash, avoid);
+	uint32_t place = (uint32_t)(bucket_of(hash, answer) - buckets) * TABLE_WAYS + (answer & TABLE_WAY);
+
+	places[place] = (struct half_open_place){
+		.head = {.live = table_tag(hash), .place = place, .key = key_of(number)},
+		.entry = {.start_ns = number},
+	};
+	return &places[place].head;
+}
+
+/* Another one with its tag is in its home. */
+static struct table_head *enter_other_bucket(uint32_t number)
+{
+	enter(number, 0);
+	return enter(number, TABLE_AVOID_HOME);
+}
+
+static int count_visits(void *context, const struct table_head *head, bool is_closed)
+{
+	(void)is_closed;
+	*(uint32_t *)context += table_is_live(head);
+	return 0;
+}
+
+static void what_is_there_is_found_and_visited_once(void **state)
+{
+	struct table table = shared();
+	struct half_open_place found;
+	uint32_t visits = 0;
+
+	(void)state;
+	for (uint32_t number = 0; number < 9000; number++)
+		enter(number, 0);
+	for (uint32_t number = 0; number < 9000; number++) {
+		struct flow_key key = key_of(number);
+
+		assert_true(table_find(&table, &key, &found));
+		assert_int_equal(found.entry.start_ns, number);
+	}
+	table_walk(&table, 0, 300, count_visits, &visits);
+	table_walk(&table, 300, BUCKETS, count_visits, &visits);
+	assert_int_equal(visits, 9000);
+	assert_int_equal(table_count(&table), 9000);
+}
+
+static void what_is_taken_is_found_by_nobody_and_taken_once(void **state)
+{
+	struct table table = shared();
+	struct table_head *head = enter(7, 0);
+	struct flow_key key = key_of(7);
+	struct half_open_place found;
+
+	(void)state;
+	assert_true(table_take(&table, head));
+	assert_false(table_take(&table, head));
+	assert_false(table_find(&table, &key, &found));
+	assert_true(table_is_taken(head));
+	table_put_back(head);
+	assert_true(table_find(&table, &key, &found));
+}
+
+static void a_released_place_is_free(void **state)
+{
+	struct table table = shared();
+	struct table_head *head = enter_other_bucket(7), *again;
+	uint32_t home = table_home(hash_of(7), BUCKETS);
+
+	(void)state;
+	assert_int_equal(buckets[home].spilled, 1);
+	assert_true(table_take(&table, head));
+	table_release(&table, head);
+	assert_int_equal(table_count(&table), 1);
+	assert_int_equal(buckets[home].spilled, 0);
+	assert_false(table_is_taken(head));
+	assert_false(table_is_released_half(&table, head));
+	again = enter(7, TABLE_AVOID_HOME);
+	assert_ptr_equal(again, head);
+	assert_true(table_take(&table, again));
+}
+
+/* The reader was killed before its last step. */
+static void a_release_that_was_cut_short_is_ended_and_counts_once(void **state)
+{
+	struct table table = shared();
+	struct table_head *head = enter_other_bucket(7);
+	uint32_t home = table_home(hash_of(7), BUCKETS), bucket = head->place / TABLE_WAYS;
+	uint32_t way = head->place % TABLE_WAYS, tag = buckets[bucket].tag[way];
+
+	(void)state;
+	assert_int_not_equal(bucket, home);
+	assert_true(table_take(&table, head));
+	table_release(&table, head);
+	buckets[bucket].tag[way] = tag;
+	buckets[home].spilled = 1; /* of another key by now */
+	assert_false(table_is_taken(head));
+	assert_true(table_is_released_half(&table, head));
+	table_release(&table, head);
+	assert_int_equal(buckets[bucket].tag[way], 0);
+	assert_int_equal(buckets[home].spilled, 1);
+}
+
 #define table_test(name) cmocka_unit_test_setup(name, empty)
 
 int main(void)
@@ -175,6 +300,10 @@ int main(void)
 		table_test(nobody_finds_room_twice_in_one_bucket),
 		table_test(every_bit_of_a_key_counts),
 		table_test(only_what_is_complete_is_held),
+		table_test(what_is_there_is_found_and_visited_once),
+		table_test(what_is_taken_is_found_by_nobody_and_taken_once),
+		table_test(a_released_place_is_free),
+		table_test(a_release_that_was_cut_short_is_ended_and_counts_once),
 	};
 
 	return cmocka_run_group_tests_name("table", tests, NULL, NULL);
