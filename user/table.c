@@ -91,8 +91,6 @@ static int draw_seeds(struct table_about *about)
 
 	if (len != (ssize_t)sizeof(about->seed))
 		return len < 0 ? -errno : -EIO;
-	for (int i = 0; i < TABLE_SEEDS; i++)
-		about->seed[i] |= 1; /* no factor takes bits of a word away */
 	return 0;
 }
 

@@ -67,7 +67,7 @@ _Static_assert(sizeof(struct half_open_place) == 112, "half_open_place has no hi
 
 /* Of both tables; userspace fills it before the first frame. */
 struct table_about {
-	__u64 seed[TABLE_SEEDS]; /* random: who sends frames cannot choose which of them meet in a bucket */
+	__u64 seed[TABLE_SEEDS]; /* random: who sends frames cannot choose which of them meet in a bucket; see table_hash() */
 	__u32 flow_buckets;
 	__u32 half_open_buckets;
 };

@@ -45,20 +45,26 @@ core_inline __u32 table_claim(struct table_bucket *home, struct table_bucket *ot
 #define TABLE_CROWDED 5u
 
 /*
- * A sum of products with random factors: with 64 bits of each word that keys can differ in, the upper
- * bits of two keys' hashes are equal as rarely as chance has it, whatever the keys (multiply-shift
- * hashing of vectors, Dietzfelbinger 1996). The last step spreads them over all bits.
+ * Halves of each word, each with a random number added, times each other, and the sum of these products (NH of
+ * UMAC, RFC 4418, 5.2.2): two keys have one sum once in 2^32 draws of the seeds, whatever the keys. A word times a
+ * number would not do: of what differs in the upper bits of words, as addresses do, little more than the sum is left.
+ * The last step spreads it over all bits.
  */
+core_inline __u64 table_product(__u64 word, __u64 seed)
+{
+	return (__u64)((__u32)word + (__u32)seed) * ((__u32)(word >> 32) + (__u32)(seed >> 32));
+}
+
 core_inline __u64 table_hash(const struct flow_key *key, const struct table_about *about)
 {
 	const __u64 *words = (const void *)key;
 	__u64 hash = about->seed[5];
 
-	hash += words[0] * about->seed[0];
-	hash += words[1] * about->seed[1];
-	hash += words[2] * about->seed[2];
-	hash += words[3] * about->seed[3];
-	hash += words[4] * about->seed[4];
+	hash += table_product(words[0], about->seed[0]);
+	hash += table_product(words[1], about->seed[1]);
+	hash += table_product(words[2], about->seed[2]);
+	hash += table_product(words[3], about->seed[3]);
+	hash += table_product(words[4], about->seed[4]);
 	hash ^= hash >> 32;
 	hash *= 0xd6e8feb86659fd93ull;
 	return hash ^ hash >> 32;

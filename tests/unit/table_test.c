@@ -15,7 +15,7 @@
 #define BUCKETS 1000u
 
 static struct table_bucket buckets[BUCKETS];
-static const struct table_about about = {
+static struct table_about about = {
 	.seed = {0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9, 0x27d4eb2f165667c5, 0xff51afd7ed558ccd,
 		 0xc4ceb9fe1a85ec53},
 	.flow_buckets = BUCKETS,
@@ -67,6 +67,66 @@ static void the_first_refusal_comes_beyond_four_fifths(void **state)
 	while (!(claim(hash_of(held), 0) & (TABLE_FULL | TABLE_KNOWN)))
 		held++;
 	assert_in_range(held, BUCKETS * TABLE_WAYS * 8 / 10, BUCKETS * TABLE_WAYS);
+}
+
+/* Each of 100 clients and each of 120 servers of two networks, on one pair of ports: only last octets differ. */
+static struct flow_key key_of_pair(uint32_t number)
+{
+	return (struct flow_key){
+		.addr = {{.words_be32 = {0, 0, 0xffff0000, 0x0001000a | number % 100 << 24}},
+			 {.words_be32 = {0, 0, 0xffff0000, 0x0002000a | number / 100 << 24}}},
+		.port_be16 = {0x5000, 0x5000},
+		.ifindex = 2,
+	};
+}
+
+static struct flow_key key_of_pair6(uint32_t number)
+{
+	return (struct flow_key){
+		.addr = {{.words_be32 = {0xb80d0120, 0, 0, number % 100 << 24}},
+			 {.words_be32 = {0xb80d0120, 1, 0, number / 100 << 24}}},
+		.port_be16 = {0x5000, 0x5000},
+		.ifindex = 2,
+	};
+}
+
+/* Neighbours that listen on neighbouring ports. */
+static struct flow_key key_of_grid(uint32_t number)
+{
+	struct flow_key key = key_of_pair(number % 1000);
+
+	key.port_be16[0] = (__be16)(number / 1000 << 8);
+	key.port_be16[1] = (__be16)(number / 1000 << 8);
+	return key;
+}
+
+static uint64_t draw(void)
+{
+	static uint64_t state = 88172645463325252ull;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+/* Whatever the seeds. */
+static void neighbours_do_not_meet_in_few_buckets(void **state)
+{
+	static struct flow_key (*const makers[])(uint32_t) = {key_of, key_of_pair, key_of_pair6, key_of_grid};
+	const struct table_about before = about;
+
+	for (uint32_t round = 0; round < 200; round++) {
+		empty(state);
+		for (size_t i = 0; i < TABLE_SEEDS; i++)
+			about.seed[i] = draw();
+		for (uint32_t number = 0; number < BUCKETS * TABLE_WAYS * 8 / 10; number++) {
+			struct flow_key key = makers[round % 4](number);
+
+			assert_false(claim(table_hash(&key, &about), 0) & (TABLE_FULL | TABLE_KNOWN));
+		}
+	}
+	about = before;
 }
 
 static void a_key_that_is_there_is_known_by_its_place(void **state)
@@ -293,6 +353,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		table_test(the_first_refusal_comes_beyond_four_fifths),
+		table_test(neighbours_do_not_meet_in_few_buckets),
 		table_test(a_key_that_is_there_is_known_by_its_place),
 		table_test(a_key_likes_one_way_best),
 		table_test(a_stranger_with_the_same_tag_sends_it_to_the_other_bucket),
