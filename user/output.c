@@ -109,6 +109,11 @@ void output_begin_many(struct output *output)
 		output->scribes = NULL;
 }
 
+struct record *output_room(const struct output *output)
+{
+	return output->scribes ? scribes_room(output->scribes) : NULL;
+}
+
 void output_end_many(struct output *output)
 {
 	if (!output->scribes)

@@ -37,6 +37,9 @@ void output_record(struct output *output, const struct record *record, bool is_i
 void output_begin_many(struct output *output);
 void output_end_many(struct output *output);
 
+/* Meanwhile: where the next record may be made, so that it need not be copied; else NULL. */
+struct record *output_room(const struct output *output);
+
 /* What happened to a segment, with --events. */
 void output_event(struct output *output, const struct segment_event *event,
 		  int64_t wall_offset_ns);

@@ -70,6 +70,7 @@ struct reader {
 	struct monitor_config config;
 	struct reader_output output;
 	struct half_open_work work;
+	struct flow_whole shown; /* where the output has no room of its own */
 	uint32_t flows_next; /* bucket where the next sweep goes on with what is not marked */
 	uint32_t half_open_next;
 	uint64_t orphans_dropped_ns; /* when this was last looked after, and what it cost */
@@ -152,13 +153,12 @@ static void show_flow(struct reader *reader, const struct flow_key *key, struct 
 void reader_transit(const struct reader *reader, const struct flow_key *key, bool is_leaving,
 		    struct transit ret_transit[2])
 {
-	for (uint32_t direction = 0; direction < 2; direction++) {
+	ret_transit[0] = ret_transit[1] = (struct transit){};
+	for (uint32_t direction = 0; direction < 2 && reader->config.transit; direction++) {
 		struct holes_key side_key = {.flow = *key, .direction = direction};
 
-		ret_transit[direction] = (struct transit){};
 		side_key.flow.ifindex = 0;
-		if (!reader->config.transit ||
-		    bpf_map_lookup_elem(reader->transits_fd, &side_key, &ret_transit[direction]))
+		if (bpf_map_lookup_elem(reader->transits_fd, &side_key, &ret_transit[direction]))
 			continue;
 		if (is_leaving && !reader->only_looks)
 			bpf_map_delete_elem(reader->transits_fd, &side_key);
@@ -597,32 +597,47 @@ static int by_start(const void *a, const void *b)
 	return by_key(a, b);
 }
 
+/* Where a flow is put that is shown and stays in the table. */
+static struct flow_whole *room_for_whole(struct reader *reader)
+{
+	const struct reader_output *output = &reader->output;
+	struct flow_whole *room = output->room ? output->room(output->context) : NULL;
+
+	return room ? room : &reader->shown;
+}
+
+/* *whole has only the flow yet. */
+static void show_open(struct reader *reader, const struct flow_key *key, struct flow_whole *whole, uint8_t close)
+{
+	load_rares(reader, key, whole);
+	settle(reader, key, whole);
+	show_flow(reader, key, whole, close);
+}
+
 static void show_place(struct reader *reader, const struct flow_place *place, uint8_t close)
 {
-	struct flow_whole whole = {.flow = place->flow};
+	struct flow_whole *whole = room_for_whole(reader);
 
-	load_rares(reader, &place->head.key, &whole);
-	settle(reader, &place->head.key, &whole);
-	show_flow(reader, &place->head.key, &whole, close);
+	whole->flow = place->flow;
+	show_open(reader, &place->head.key, whole, close);
 }
 
 static int show_open_flow(void *context, const struct table_head *head, bool is_closed)
 {
 	struct listing *listing = context;
 	struct list *half_open = listing->list;
+	struct flow_whole *whole = room_for_whole(listing->reader);
 	struct listed wanted, *listed = NULL;
-	struct flow_place place;
 
 	(void)is_closed;
-	if (!table_copy(&listing->reader->flows, head, &place))
+	if (!table_copy_apart(&listing->reader->flows, head, &wanted.key, &whole->flow))
 		return 0;
-	wanted.key = place.head.key;
 	if (half_open->count)
 		listed = bsearch(&wanted, half_open->entries, half_open->count,
 				 sizeof(*half_open->entries), by_key);
 	if (listed)
 		listed->is_shown = true;
-	show_place(listing->reader, &place, CLOSE_OPEN);
+	show_open(listing->reader, &wanted.key, whole, CLOSE_OPEN);
 	return 0;
 }
 

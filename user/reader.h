@@ -30,6 +30,8 @@ typedef void (*reader_event_fn)(void *context, const struct segment_event *event
 struct reader_output {
 	reader_flow_fn on_flow;
 	reader_event_fn on_event; /* NULL: nobody asked for events */
+	/* Where an open flow may be put, which on_flow is then given: a copy less. NULL, as what it gives: nowhere. */
+	struct flow_whole *(*room)(void *context);
 	/* A flow that a sweep or the end took out, before it is shown; a frame did not. May be NULL. */
 	void (*on_taken)(void *context, const struct flow_key *key, const struct flow_whole *whole);
 	void (*place)(void *context, struct outbox_place *ret_place);

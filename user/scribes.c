@@ -101,17 +101,28 @@ static bool copy_text(struct block *block, enum block_text which, const char **t
 	return true;
 }
 
-/* False: its texts have no room in this block. */
+/* False: its texts have no room in this block, and nothing was changed. */
 static bool put_record(struct block *block, const struct record *record)
 {
 	struct record *copy = &block->records[block->count];
+	const char *text[TEXTS] = {
+		[TEXT_IFACE] = record->iface,
+		[TEXT_NETNS] = record->netns,
+		[TEXT_CGROUP] = record->cgroup[0],
+		[TEXT_CGROUP + 1] = record->cgroup[1],
+		[TEXT_ALSO] = record->also_ifaces,
+	};
 
-	*copy = *record;
-	if (!copy_text(block, TEXT_IFACE, &copy->iface) || !copy_text(block, TEXT_NETNS, &copy->netns) ||
-	    !copy_text(block, TEXT_CGROUP, &copy->cgroup[0]) ||
-	    !copy_text(block, TEXT_CGROUP + 1, &copy->cgroup[1]) ||
-	    !copy_text(block, TEXT_ALSO, &copy->also_ifaces))
-		return false;
+	for (int which = 0; which < TEXTS; which++)
+		if (!copy_text(block, which, &text[which]))
+			return false;
+	if (copy != record) /* see scribes_room() */
+		*copy = *record;
+	copy->iface = text[TEXT_IFACE];
+	copy->netns = text[TEXT_NETNS];
+	copy->cgroup[0] = text[TEXT_CGROUP];
+	copy->cgroup[1] = text[TEXT_CGROUP + 1];
+	copy->also_ifaces = text[TEXT_ALSO];
 	block->count++;
 	return true;
 }
@@ -243,7 +254,14 @@ static struct block *current(struct scribes *scribes)
 	return block_at(scribes, scribes->filled);
 }
 
-/* Its texts have no room beside those before it, or at all. */
+struct record *scribes_room(struct scribes *scribes)
+{
+	struct block *block = current(scribes);
+
+	return &block->records[block->count];
+}
+
+/* Its texts have no room beside those before it, or at all. The block it may have been made in is not used yet again. */
 static void put_long_record(struct scribes *scribes, const struct record *record)
 {
 	give(scribes);

@@ -22,6 +22,9 @@ typedef void (*scribes_line_fn)(void *context, const char *line, size_t len);
 int scribes_open(struct scribes **ret_scribes, const struct exporter *exporter, scribes_line_fn on_line,
 		 void *context);
 
+/* Where the next record may be made, which scribes_add() then need not copy: any octets of one before. */
+struct record *scribes_room(struct scribes *scribes);
+
 /* Its texts are copied as well; labels are not, and must stay as they are until scribes_finish(). */
 void scribes_add(struct scribes *scribes, const struct record *record);
 

@@ -304,14 +304,17 @@ static bool is_live(const struct table_head *head, uint32_t *ret_tag)
 	return *ret_tag && !(*ret_tag & ~TABLE_TAG_BITS);
 }
 
-bool table_copy(const struct table *table, const struct table_head *head, void *ret_place)
+bool table_copy_apart(const struct table *table, const struct table_head *head, struct flow_key *ret_key, void *ret_value)
 {
-	const struct table_head *copy = ret_place;
 	uint32_t tag, after, place = head->place;
 
 	if (!is_live(head, &tag))
 		return false;
-	memcpy(ret_place, head, table->place_bytes);
+	*ret_key = head->key;
+	if (table->is_flows)
+		*(struct flow *)ret_value = *(const struct flow *)(head + 1);
+	else
+		*(struct half_open *)ret_value = *(const struct half_open *)(head + 1);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	/* What was looked at is a copy itself: was it whole? */
 	if (!table->is_shared && bpf_map_lookup_elem(table->places_fd, &place, table->places))
@@ -319,7 +322,15 @@ bool table_copy(const struct table *table, const struct table_head *head, void *
 	if (!is_live(head, &after) || after != tag)
 		return false;
 	/* In between it may have gone, and another come that has the same tag. */
-	return !memcmp(&copy->key, &head->key, sizeof(copy->key));
+	return !memcmp(ret_key, &head->key, sizeof(*ret_key));
+}
+
+bool table_copy(const struct table *table, const struct table_head *head, void *ret_place)
+{
+	struct table_head *copy = ret_place;
+
+	*copy = *head;
+	return table_copy_apart(table, head, &copy->key, copy + 1);
 }
 
 bool table_is_live(const struct table_head *head)

@@ -60,6 +60,9 @@ uint64_t table_count(const struct table *table);
 /* A copy of the whole place, struct flow_place or half_open_place. false: the entry is gone, or leaves just now. */
 bool table_copy(const struct table *table, const struct table_head *head, void *ret_place);
 
+/* The same into two places: the key, and struct flow or half_open. */
+bool table_copy_apart(const struct table *table, const struct table_head *head, struct flow_key *ret_key, void *ret_value);
+
 /* The place of a key, copied. false: it is not there. */
 bool table_find(struct table *table, const struct flow_key *key, void *ret_place);
 

@@ -100,6 +100,7 @@ static const char *also_names(struct watcher *watcher, const struct flow_key *ke
 /* Whose sockets the ends are. Twice: the second look for one may walk the tree and move the first. */
 static void find_owners(struct watcher *watcher, struct record *record)
 {
+	record->cgroup[0] = record->cgroup[1] = NULL;
 	for (int i = 0; watcher->cgroups && i < 4; i++)
 		record->cgroup[i & 1] = record->flow.side[i & 1].cgroup
 						? cgroups_path(watcher->cgroups,
@@ -107,22 +108,31 @@ static void find_owners(struct watcher *watcher, struct record *record)
 						: NULL;
 }
 
+static struct flow_whole *room_for_flow(void *context)
+{
+	struct watcher *watcher = context;
+	struct record *record = output_room(&watcher->output);
+
+	return record ? &record->whole : NULL;
+}
+
+/* The flow may be in its record already. */
 static void on_flow(void *context, const struct flow_key *key, const struct flow_whole *whole)
 {
 	struct watcher *watcher = context;
-	struct record record = {
-		.key = *key,
-		.whole = *whole,
-		.wall_offset_ns = watcher->wall_offset_ns,
-		.iface = iface_name(watcher, key->ifindex),
-		.netns = roster_netns(watcher->roster, key->ifindex),
-		.also_ifaces = also_names(watcher, key, &whole->flow),
-		.labels = options_label(watcher->options) ? watcher->labels : NULL,
-	};
+	struct record own, *room = output_room(&watcher->output), *record = room ? room : &own;
 
-	find_owners(watcher, &record);
-	reader_transit(watcher->reader, key, !watcher->in_interval, record.transit);
-	output_record(&watcher->output, &record, watcher->in_interval);
+	if (whole != &record->whole)
+		record->whole = *whole;
+	record->key = *key;
+	record->wall_offset_ns = watcher->wall_offset_ns;
+	record->iface = iface_name(watcher, key->ifindex);
+	record->netns = roster_netns(watcher->roster, key->ifindex);
+	record->also_ifaces = also_names(watcher, key, &whole->flow);
+	record->labels = options_label(watcher->options) ? watcher->labels : NULL;
+	find_owners(watcher, record);
+	reader_transit(watcher->reader, key, !watcher->in_interval, record->transit);
+	output_record(&watcher->output, record, watcher->in_interval);
 }
 
 static void on_event(void *context, const struct segment_event *event)
@@ -599,6 +609,7 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 {
 	const struct reader_output reader_output = {
 		.on_flow = on_flow,
+		.room = room_for_flow,
 		.on_event = watcher->options->events ? on_event : NULL,
 		.on_taken = on_taken,
 		.place = place_of_output,

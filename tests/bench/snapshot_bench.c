@@ -24,14 +24,29 @@ static uint64_t shown;
 /* As watch.c does. */
 static void on_flow(void *context, const struct flow_key *key, const struct flow_whole *whole)
 {
-	struct record record;
+	struct record own, *made = output_room(&output), *record = made ? made : &own;
 
 	(void)context;
 	shown++;
 	if (only_reads)
 		return;
-	record = (struct record){.key = *key, .whole = *whole, .wall_offset_ns = 1764201600 * (int64_t)S, .iface = "eth0"};
-	output_record(&output, &record, true);
+	if (whole != &record->whole)
+		record->whole = *whole;
+	record->key = *key;
+	record->wall_offset_ns = 1764201600 * (int64_t)S;
+	record->iface = "eth0";
+	record->netns = record->cgroup[0] = record->cgroup[1] = record->also_ifaces = NULL;
+	record->transit[0] = record->transit[1] = (struct transit){};
+	record->labels = NULL;
+	output_record(&output, record, true);
+}
+
+static struct flow_whole *room(void *context)
+{
+	struct record *record = output_room(&output);
+
+	(void)context;
+	return record ? &record->whole : NULL;
 }
 
 static void place(void *context, struct outbox_place *ret_place)
@@ -59,7 +74,7 @@ static int fill_rares(int rares_fd, const struct record *record)
 	return err;
 }
 
-static int fill(struct attach *attach, uint32_t count, uint64_t now_ns)
+static int fill(struct attach *attach, uint32_t count, uint64_t after_ns)
 {
 	int rares_fd = bpf_map__fd(attach_map(attach, "rares"));
 	struct table table;
@@ -68,7 +83,7 @@ static int fill(struct attach *attach, uint32_t count, uint64_t now_ns)
 	for (uint32_t i = 0; !err && i < count; i++) {
 		struct record record;
 
-		make_record(&record, i, now_ns);
+		make_record(&record, i, after_ns);
 		err = table_fill(&table, &record.key, &record.flow);
 		if (!err)
 			err = fill_rares(rares_fd, &record);
@@ -150,7 +165,7 @@ static int snapshots(struct reader *reader)
 
 int main(int argc, char **argv)
 {
-	const struct reader_output shows = {.on_flow = on_flow, .place = place, .flush = flush};
+	const struct reader_output shows = {.on_flow = on_flow, .room = room, .place = place, .flush = flush};
 	uint32_t flows = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000000;
 	struct room_sizes rooms = {.flows = flows + flows / 16};
 	struct monitor_config config = config_defaults();
@@ -167,7 +182,7 @@ int main(int argc, char **argv)
 	if (!err)
 		err = reader_open(&reader, attach, &config, &shows);
 	if (!err)
-		err = fill(attach, flows, clock_monotonic_ns());
+		err = fill(attach, flows, clock_monotonic_ns() - 60 * S);
 	if (!err)
 		err = snapshots(reader);
 	if (err)

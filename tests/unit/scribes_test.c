@@ -225,6 +225,35 @@ static void texts_may_be_longer_than_a_block(void **state)
 	close_exporter();
 }
 
+/* Whether its texts have room in the block where it was made, in the next one, or in none. */
+static void a_record_may_be_made_where_it_stays(void **state)
+{
+	struct scribes *scribes;
+	char *path = malloc(100000);
+
+	(void)state;
+	use_threads("2");
+	open_exporter(FORMAT_CSV, NULL, 0);
+	scribes = open_scribes();
+	for (uint32_t i = 0; i < MANY; i++) {
+		struct record *record = scribes_room(scribes);
+		size_t len = i % 500 == 499 ? 99999 : i % 5 * 400;
+
+		*record = numbered(i);
+		memset(path, 'a' + (int)(i % 26), len);
+		path[len] = '\0';
+		record->iface = "eth0";
+		record->netns = i % 2 ? "other" : NULL;
+		record->cgroup[i % 2] = path;
+		add(scribes, record);
+	}
+	scribes_finish(scribes);
+	assert_written();
+	scribes_close(scribes);
+	free(path);
+	close_exporter();
+}
+
 static void helpers_end_with_it(void **state)
 {
 	struct scribes *scribes;
@@ -275,6 +304,7 @@ int main(void)
 		cmocka_unit_test(it_can_be_finished_and_goes_on),
 		cmocka_unit_test(texts_are_those_of_their_record),
 		cmocka_unit_test(texts_may_be_longer_than_a_block),
+		cmocka_unit_test(a_record_may_be_made_where_it_stays),
 		cmocka_unit_test(helpers_end_with_it),
 		cmocka_unit_test(one_cpu_a_table_or_few_fields_have_none),
 	};

@@ -291,6 +291,25 @@ static void what_is_there_is_found_and_visited_once(void **state)
 	assert_int_equal(table_count(&table), 9000);
 }
 
+static void a_copy_may_be_in_two_places(void **state)
+{
+	struct table table = shared();
+	struct table_head *head = enter(7, 0);
+	struct flow_key key = {}, own = key_of(7);
+	struct half_open_place whole;
+	struct half_open entry = {};
+
+	(void)state;
+	assert_true(table_copy_apart(&table, head, &key, &entry));
+	assert_memory_equal(&key, &own, sizeof(key));
+	assert_int_equal(entry.start_ns, 7);
+	assert_true(table_copy(&table, head, &whole));
+	assert_memory_equal(&whole, head, sizeof(whole));
+	assert_true(table_take(&table, head));
+	assert_false(table_copy_apart(&table, head, &key, &entry));
+	assert_false(table_copy(&table, head, &whole));
+}
+
 static void what_is_taken_is_found_by_nobody_and_taken_once(void **state)
 {
 	struct table table = shared();
@@ -362,6 +381,7 @@ int main(void)
 		table_test(every_bit_of_a_key_counts),
 		table_test(only_what_is_complete_is_held),
 		table_test(what_is_there_is_found_and_visited_once),
+		table_test(a_copy_may_be_in_two_places),
 		table_test(what_is_taken_is_found_by_nobody_and_taken_once),
 		table_test(a_released_place_is_free),
 		table_test(a_release_that_was_cut_short_is_ended_and_counts_once),
