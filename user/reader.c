@@ -17,6 +17,7 @@
 #include "core/expire.h"
 #include "core/half_open.h"
 #include "outbox.h"
+#include "rare_map.h"
 #include "ring.h"
 #include "table.h"
 
@@ -62,7 +63,7 @@ struct reader {
 	struct table half_open;
 	int holes_fd;
 	int histograms_fd;
-	int rares_fd;
+	struct rare_map rares;
 	int counters_fd;
 	int claims_fd;
 	int transits_fd;
@@ -101,7 +102,7 @@ static void load_rares(struct reader *reader, const struct flow_key *key, struct
 		struct rare *rare = &whole->rare[direction];
 
 		if (!(whole->flow.side[direction].bits & SIDE_RARE) ||
-		    bpf_map_lookup_elem(reader->rares_fd, &side_key, rare))
+		    !rare_map_find(&reader->rares, &side_key, whole->flow.start_ns, rare))
 			*rare = (struct rare){};
 	}
 }
@@ -134,7 +135,7 @@ static void drop_owned(struct reader *reader, const struct flow_key *key, const 
 		if (flow->side[direction].bits & SIDE_HISTOGRAM)
 			bpf_map_delete_elem(reader->histograms_fd, &side_key);
 		if (flow->side[direction].bits & SIDE_RARE)
-			bpf_map_delete_elem(reader->rares_fd, &side_key);
+			bpf_map_delete_elem(reader->rares.fd, &side_key);
 	}
 }
 
@@ -504,7 +505,7 @@ static void drop_all_orphans(struct reader *reader, uint64_t now_ns)
 	if (since_ns <= ORPHANS_EVERY_NS || since_ns < ORPHANS_SHARE * reader->orphans_cost_ns)
 		return;
 	drop_orphans(reader, reader->holes_fd);
-	drop_orphans(reader, reader->rares_fd);
+	drop_orphans(reader, reader->rares.fd);
 	reader->orphans_dropped_ns = now_ns;
 	reader->orphans_cost_ns = clock_monotonic_ns() - begin_ns;
 }
@@ -670,6 +671,7 @@ int reader_interval(struct reader *reader)
 
 	if (err)
 		return err;
+	rare_map_begin(&reader->rares);
 	err = walk_all(&reader->half_open, list_half_open, &listing);
 	if (!err && half_open.count)
 		qsort(half_open.entries, half_open.count, sizeof(*half_open.entries), by_key);
@@ -679,6 +681,7 @@ int reader_interval(struct reader *reader)
 		if (!half_open.entries[i].is_shown)
 			show_open_half_open(reader, &half_open.entries[i].key);
 	}
+	rare_map_end(&reader->rares);
 	free(half_open.entries);
 	/* Of flows that go on: whoever comes next shows them anew. */
 	reader->lines = 0;
@@ -1142,7 +1145,7 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 		const struct monitor_config *config, const struct reader_output *output)
 {
 	struct reader *reader = calloc(1, sizeof(*reader));
-	int err;
+	int err, rares_fd = map_fd(attach, "rares");
 
 	if (!reader)
 		return -ENOMEM;
@@ -1153,15 +1156,15 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 	reader->output = *output;
 	reader->holes_fd = map_fd(attach, "holes");
 	reader->histograms_fd = map_fd(attach, "histograms");
-	reader->rares_fd = map_fd(attach, "rares");
 	reader->counters_fd = map_fd(attach, "counters");
 	reader->claims_fd = map_fd(attach, "claims");
 	reader->transits_fd = map_fd(attach, "transits");
 	err = -EBADF;
-	if (reader->holes_fd < 0 || reader->histograms_fd < 0 || reader->rares_fd < 0 ||
+	if (reader->holes_fd < 0 || reader->histograms_fd < 0 || rares_fd < 0 ||
 	    reader->counters_fd < 0 || reader->claims_fd < 0)
 		goto out;
 	err = table_open(&reader->flows, attach_object(attach), "flows", !reader->only_looks);
+	rare_map_open(&reader->rares, rares_fd, reader->flows.about.seed[0]);
 	if (!err)
 		err = table_open(&reader->half_open, attach_object(attach), "half_open", !reader->only_looks);
 	if (!err)
@@ -1185,5 +1188,6 @@ void reader_close(struct reader *reader)
 		outbox_unmap(reader->outbox);
 	table_close(&reader->flows);
 	table_close(&reader->half_open);
+	rare_map_end(&reader->rares);
 	free(reader);
 }
