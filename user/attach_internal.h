@@ -57,6 +57,7 @@ struct place {
 struct attach {
 	struct monitor *skel;
 	struct monitor_config config;
+	struct room_sizes rooms; /* as they were asked for */
 	bool is_loaded;
 	uint64_t flows_let_go; /* see struct pins_about */
 	bool only_looks; /* at what is kept: nothing is loaded, attached or taken */

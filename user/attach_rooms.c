@@ -6,7 +6,7 @@
 
 #include <bpf/libbpf.h>
 
-#include "attach.h"
+#include "attach_internal.h"
 #include "format.h"
 #include "table.h"
 
@@ -53,6 +53,16 @@ static uint32_t usual_flows(const struct attach *attach)
 	return flows;
 }
 
+static uint32_t asked_flows(const struct attach *attach)
+{
+	return attach->rooms.flows ? attach->rooms.flows : usual_flows(attach);
+}
+
+static uint32_t asked_half_open(const struct attach *attach)
+{
+	return attach->rooms.half_open ? attach->rooms.half_open : HALF_OPEN_USUAL;
+}
+
 static void resize(struct attach *attach, const char *name, uint32_t entries)
 {
 	struct bpf_map *map = attach_map(attach, name);
@@ -65,12 +75,18 @@ void attach_resize(struct attach *attach, const struct room_sizes *rooms)
 {
 	struct bpf_object *object = attach_object(attach);
 
-	table_resize(object, "flows", rooms->flows ? rooms->flows : usual_flows(attach));
-	table_resize(object, "half_open", rooms->half_open ? rooms->half_open : HALF_OPEN_USUAL);
+	attach->rooms = *rooms;
+	table_resize(object, "flows", asked_flows(attach));
+	table_resize(object, "half_open", asked_half_open(attach));
 	resize(attach, "holes", rooms->holes);
 	/* Enough, though each has two sides: few own one. */
-	resize(attach, "rares", table_room(object, "flows"));
+	resize(attach, "rares", asked_flows(attach));
 	resize(attach, "histograms", rooms->histograms);
+}
+
+static uint64_t megabytes(uint64_t bytes)
+{
+	return (bytes + 500000) / 1000000;
 }
 
 void attach_describe_rooms(const struct attach *attach, char *ret_text, size_t text_size)
@@ -82,12 +98,12 @@ void attach_describe_rooms(const struct attach *attach, char *ret_text, size_t t
 	char flow_count[FORMAT_NUMBER_MAX], half_open_count[FORMAT_NUMBER_MAX];
 	uint64_t beside = room_bytes(holes) + room_bytes(histograms) + room_bytes(rares);
 
-	*format_grouped(flow_count, table_room(object, "flows")) = '\0';
-	*format_grouped(half_open_count, table_room(object, "half_open")) = '\0';
+	*format_grouped(flow_count, table_room(object, "flows", asked_flows(attach))) = '\0';
+	*format_grouped(half_open_count, table_room(object, "half_open", asked_half_open(attach))) = '\0';
 	snprintf(ret_text, text_size,
 		 "room for %s connections (%" PRIu64 " MB, and up to %" PRIu64
 		 " MB for their losses and percentiles, as they come) and %s that only open (%" PRIu64
 		 " MB); --flows, --half-open, --holes and --histograms change it",
-		 flow_count, table_bytes(object, "flows") / 1000000, beside / 1000000, half_open_count,
-		 table_bytes(object, "half_open") / 1000000);
+		 flow_count, megabytes(table_bytes(object, "flows")), megabytes(beside), half_open_count,
+		 megabytes(table_bytes(object, "half_open")));
 }

@@ -36,7 +36,7 @@ static const struct bpf_map *map_of(const struct bpf_object *object, const char 
 
 static uint32_t buckets_for(uint32_t connections)
 {
-	return connections / TABLE_USUAL + TABLE_SPARE;
+	return connections / TABLE_USUAL + !!(connections % TABLE_USUAL) + TABLE_SPARE;
 }
 
 int table_resize(struct bpf_object *object, const char *name, uint32_t connections)
@@ -54,11 +54,13 @@ int table_resize(struct bpf_object *object, const char *name, uint32_t connectio
 	return err ? err : bpf_map__set_max_entries(places, buckets * TABLE_WAYS);
 }
 
-uint32_t table_room(const struct bpf_object *object, const char *name)
+uint32_t table_room(const struct bpf_object *object, const char *name, uint32_t asked)
 {
 	const struct bpf_map *tags = map_of(object, tags_name(name));
 	uint32_t buckets = tags ? bpf_map__max_entries(tags) : 0;
 
+	if (buckets == buckets_for(asked))
+		return asked;
 	return buckets > TABLE_SPARE ? (buckets - TABLE_SPARE) * TABLE_USUAL : 0;
 }
 

@@ -16,8 +16,11 @@ struct bpf_object;
  */
 int table_resize(struct bpf_object *object, const char *name, uint32_t connections);
 
-/* What it shall hold, and the bytes that takes. 0: no such table. */
-uint32_t table_room(const struct bpf_object *object, const char *name);
+/*
+ * What it holds at least: as many as were asked for where its size is of that many, else of as many as fill
+ * its buckets. And the bytes it takes. 0: no such table.
+ */
+uint32_t table_room(const struct bpf_object *object, const char *name, uint32_t asked);
 uint64_t table_bytes(const struct bpf_object *object, const char *name);
 uint64_t table_bytes_for(const struct bpf_object *object, const char *name, uint32_t connections);
 
