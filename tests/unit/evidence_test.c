@@ -840,6 +840,115 @@ static void without_copies_nothing_is_remembered(void **state)
 	assert_int_equal(holes[CLIENT].echoes, 0);
 }
 
+/* ---- what is remembered of them, and how it is found again */
+
+static struct packet remembered(__u32 start, __u32 tsval)
+{
+	return segment_packet(&a_segment(CLIENT, seq(start), ack(5000), bytes(100), ts(tsval, 1)));
+}
+
+/* `count` segments of 100 octets, the first one at 1000. */
+static void remember(__u32 count)
+{
+	__u32 i;
+
+	for (i = 0; i < count; i++) {
+		struct packet pkt = remembered(1000 + 100 * i, 7);
+
+		evidence_echo(&holes[CLIENT], client, &pkt);
+	}
+}
+
+/* How many came behind it; ECHOES_MAX: it is not remembered. */
+static __u32 found(__u32 start, __u32 tsval, __u32 exactly)
+{
+	struct packet pkt = remembered(start, tsval);
+
+	return evidence_find_echo(&holes[CLIENT], &pkt, exactly);
+}
+
+/* Behind 64 the places are used again, and again behind 128. */
+static void each_of_the_last_sixty_four_is_found_and_none_before(void **state)
+{
+	__u32 count, i;
+
+	for (count = 1; count <= 200; count++) {
+		forget_connection(state);
+		remember(count);
+		for (i = 0; i < count; i++) {
+			__u32 behind = count - 1 - i;
+
+			assert_int_equal(found(1000 + 100 * i, 7, ~0u), seq_min(behind, ECHOES_MAX));
+			assert_int_equal(found(1000 + 100 * i, 8, 0), seq_min(behind, ECHOES_MAX));
+			assert_int_equal(found(1000 + 100 * i, 8, ~0u), ECHOES_MAX);
+		}
+		assert_int_equal(found(900, 7, ~0u), ECHOES_MAX);
+	}
+}
+
+static void of_the_same_octets_the_newest_is_found_and_exactly_the_newest_alike(void **state)
+{
+	__u32 tsval;
+
+	(void)state;
+	for (tsval = 1; tsval <= 3; tsval++) {
+		struct packet pkt = remembered(1000, tsval);
+
+		evidence_echo(&holes[CLIENT], client, &pkt);
+	}
+	remember(10); /* begins with the same octets, at 7 */
+	assert_int_equal(found(1000, 9, 0), 9);
+	assert_int_equal(found(1000, 7, ~0u), 9);
+	assert_int_equal(found(1000, 3, ~0u), 10);
+	assert_int_equal(found(1000, 1, ~0u), 12);
+	assert_int_equal(found(1000, 9, ~0u), ECHOES_MAX);
+}
+
+/* A place where nothing lies yet reads as a segment of zeros. */
+static void what_was_never_remembered_is_not_found(void **state)
+{
+	struct packet zeros = {};
+
+	(void)state;
+	assert_int_equal(evidence_find_echo(&holes[CLIENT], &zeros, ~0u), ECHOES_MAX);
+	remember(3);
+	assert_int_equal(evidence_find_echo(&holes[CLIENT], &zeros, ~0u), ECHOES_MAX);
+	assert_int_equal(evidence_find_echo(&holes[CLIENT], &zeros, 0), ECHOES_MAX);
+}
+
+static __u8 tag_at(__u32 place)
+{
+	return (__u8)(holes[CLIENT].echo_tags[place / 8] >> place % 8 * 8);
+}
+
+/* Also where places were used before. */
+static void each_place_has_the_tag_of_what_lies_there(void **state)
+{
+	__u32 place;
+
+	(void)state;
+	remember(150);
+	for (place = 0; place < ECHOES_MAX; place++)
+		assert_int_equal(tag_at(place), evidence_tag(holes[CLIENT].echo[place].seq));
+}
+
+/* Drawn by chance, 64 tags of 256 would have eight pairs of the same. Where all have one, all are compared. */
+static void segments_of_one_burst_seldom_share_a_tag(void **state)
+{
+	static const __u32 lengths[] = {1, 100, 536, 1400, 1428, 1440, 1448, 1460, 8948};
+	__u32 of, i, j;
+
+	(void)state;
+	for (of = 0; of < sizeof(lengths) / sizeof(lengths[0]); of++) {
+		__u32 pairs = 0;
+
+		for (i = 0; i < ECHOES_MAX; i++)
+			for (j = 0; j < i; j++)
+				pairs += evidence_tag(i * lengths[of]) == evidence_tag(j * lengths[of]);
+		assert_in_range(pairs, 0, 8);
+	}
+}
+
 static void slower_than_reordering_makes_it_the_original_is_late(void **state)
 {
 	__u32 i;
@@ -1305,6 +1414,11 @@ int main(void)
 		core_test(sixty_four_segments_are_remembered_for_their_copies),
 		core_test(where_no_copies_come_any_more_nothing_is_remembered),
 		core_test(without_copies_nothing_is_remembered),
+		core_test(each_of_the_last_sixty_four_is_found_and_none_before),
+		core_test(of_the_same_octets_the_newest_is_found_and_exactly_the_newest_alike),
+		core_test(what_was_never_remembered_is_not_found),
+		core_test(each_place_has_the_tag_of_what_lies_there),
+		core_test(segments_of_one_burst_seldom_share_a_tag),
 		core_test(slower_than_reordering_makes_it_the_original_is_late),
 		core_test(of_one_direction_nobody_knows_what_is_slow),
 		core_test(what_was_sent_again_is_never_slow),
