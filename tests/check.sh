@@ -16,26 +16,9 @@ STACK_MAX=${STACK_MAX:-512}
 CC=${CC:-gcc}
 CLANG=${CLANG:-clang}
 arch_include=/usr/include/$(uname -m)-linux-gnu
-number=0 failed=0
+. tests/tap.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-# A check is a name and a file of complaints; an empty one is good news.
-report() { # NAME FILE
-	number=$((number + 1))
-	if [ -s "$2" ]; then
-		echo "not ok $number - $1"
-		head -n 20 "$2" | sed 's/^/# /'
-		failed=1
-	else
-		echo "ok $number - $1"
-	fi
-}
-
-skip() { # NAME WHY
-	number=$((number + 1))
-	echo "ok $number - $1 # SKIP $2"
-}
 
 # ---------------------------------------------------------------- who includes whom
 

@@ -9,25 +9,9 @@ cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 packaging=user/packaging
-number=0 failed=0
+. tests/tap.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-report() { # NAME FILE: an empty file is good news
-	number=$((number + 1))
-	if [ -s "$2" ]; then
-		echo "not ok $number - $1"
-		head -n 20 "$2" | sed 's/^/# /'
-		failed=1
-	else
-		echo "ok $number - $1"
-	fi
-}
-
-skip() { # NAME WHY
-	number=$((number + 1))
-	echo "ok $number - $1 # SKIP $2"
-}
 
 has() { command -v "$1" >/dev/null; }
 

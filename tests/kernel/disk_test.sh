@@ -11,15 +11,10 @@ NETNS_PREFIX=${NETNS_PREFIX:-ackdisk$$-}
 cd "$(dirname "$0")/../.." || exit 1
 PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C ACKMON_BPFFS=/sys/fs/bpf/ackmon-disk-$$
-number=0 failed=0
+. tests/tap.sh
 COUNT=300 # connections, each a record of some 2 kB
 
-skip_all() {
-	echo "1..0 # SKIP $*"
-	exit 0
-}
-
-[ "$(id -u)" = 0 ] || skip_all "network namespaces and BPF programs need root; try: sudo $0"
+needs_root
 work=$(mktemp -d)
 disk=$work/disk
 mkdir "$disk"

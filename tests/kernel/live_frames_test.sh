@@ -8,38 +8,15 @@ exec </dev/null
 NETNS_PREFIX=${NETNS_PREFIX:-ackframes$$-}
 cd "$(dirname "$0")/../.." || exit 1
 PATH=$PATH:/usr/sbin:/sbin
-number=0
+. tests/tap.sh
 BYTES=3000000
 
-skip_all() {
-	echo "1..0 # SKIP $*"
-	exit 0
-}
-
-[ "$(id -u)" = 0 ] || skip_all "network namespaces and BPF programs need root; try: sudo $0"
-ip netns add "${NETNS_PREFIX}probe" 2>/dev/null ||
-	skip_all "no network namespaces here (a container without CAP_SYS_ADMIN?)"
-ip netns del "${NETNS_PREFIX}probe"
+needs_netns
 
 . tests/netns/lib.sh
 work=$(mktemp -d)
 trap 'hosts_down; rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
-
-report() { # NAME FILE: an empty file of complaints is good news
-	number=$((number + 1))
-	if [ -s "$2" ]; then
-		echo "not ok $number - $1"
-		head -n 20 "$2" | sed 's/^/# /'
-	else
-		echo "ok $number - $1"
-	fi
-}
-
-skip() { # NAME WHY
-	number=$((number + 1))
-	echo "ok $number - $1 # SKIP $2"
-}
 
 # ---------------------------------------------------------------- two hosts and a cable of large frames
 

@@ -13,17 +13,9 @@ NETNS_PREFIX=${NETNS_PREFIX:-ackpress$$-} # two runs at once do not meet
 cd "$(dirname "$0")/../.." || exit 1
 PATH=$PATH:/usr/sbin:/sbin
 FLOOD=build/tests/flood
-number=0 failed=0
+. tests/tap.sh
 
-skip_all() {
-	echo "1..0 # SKIP $*"
-	exit 0
-}
-
-[ "$(id -u)" = 0 ] || skip_all "network namespaces and BPF programs need root; try: sudo $0"
-ip netns add "${NETNS_PREFIX}probe" 2>/dev/null ||
-	skip_all "no network namespaces here (a container without CAP_SYS_ADMIN?)"
-ip netns del "${NETNS_PREFIX}probe"
+needs_netns
 
 if [ "${1:-}" = --long ]; then
 	syns=4000000 syns_per_s=0 room=1048576 real=10000 probes=2000000 probing_real=10000
@@ -34,32 +26,14 @@ else
 fi
 
 . tests/netns/lib.sh
-if [ -n "${KEEP:-}" ]; then
-	mkdir -p "$KEEP"
-	work=$(realpath "$KEEP")
-else
-	work=$(mktemp -d)
-fi
+work_begin
 
 finish() {
 	netns_down
-	[ -n "${KEEP:-}" ] || rm -rf "$work"
+	work_end
 }
 trap finish EXIT
 trap 'exit 1' INT TERM
-
-# A check is a name and a file of complaints; an empty one is good news. Figures are said either way.
-report() { # NAME FILE [FIGURES]
-	number=$((number + 1))
-	if [ -s "$2" ]; then
-		echo "not ok $number - $1"
-		head -n 20 "$2" | sed 's/^/# /'
-		failed=1
-	else
-		echo "ok $number - $1"
-	fi
-	[ -z "${3:-}" ] || echo "# $3"
-}
 
 watch() { # NAME OPTION...: begins to watch b
 	local name=$1

@@ -17,16 +17,10 @@ ackmon=$PWD/build/ackmon
 traffic=$PWD/build/tests/traffic
 neighbour=$PWD/build/tests/neighbour
 export ACKMON_BPFFS=/sys/fs/bpf/ackmon-test-$$
-number=0
-failed=0
+. tests/tap.sh
 pids=()
 
-skip_all() {
-	echo "1..0 # SKIP $*"
-	exit 0
-}
-
-[ "$(id -u)" = 0 ] || skip_all "network namespaces and BPF programs need root; try: sudo $0"
+needs_root
 [ "$(stat -fc %T /sys/fs/bpf 2>/dev/null)" = bpf_fs ] ||
 	skip_all "no bpffs here; mount -t bpf bpf /sys/fs/bpf"
 ip netns add "$near" 2>/dev/null && ip netns add "$far" ||
@@ -49,17 +43,6 @@ finish() {
 }
 trap finish EXIT
 trap 'exit 1' INT TERM
-
-report() { # NAME FILE: no line in the file is good news
-	number=$((number + 1))
-	if [ -s "$2" ]; then
-		failed=1
-		echo "not ok $number - $1"
-		head -n 20 "$2" | sed 's/^/# /'
-	else
-		echo "ok $number - $1"
-	fi
-}
 
 start() { # READY OUTPUT NETNS COMMAND...: in the background, until READY stands in OUTPUT
 	local ready=$1 output=$2 netns=$3 i

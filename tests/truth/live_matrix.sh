@@ -15,33 +15,21 @@ exec </dev/null
 NETNS_PREFIX=${NETNS_PREFIX:-acktruth-}
 cd "$(dirname "$0")/../.." || exit 1
 PATH=$PATH:/usr/sbin:/sbin
+. tests/tap.sh
 SEED=${SEED:-1}
 BUDGET=${BUDGET:-270}
 TRAFFIC_SECONDS=20 # more than any case takes; a case that hangs ends by itself
 
-skip_all() {
-	echo "1..0 # SKIP $*"
-	exit 0
-}
-
-[ "$(id -u)" = 0 ] || skip_all "network namespaces and BPF programs need root; try: sudo $0"
 command -v python3 >/dev/null || skip_all "python3 is missing; run make test-deps"
-ip netns add "${NETNS_PREFIX}probe" 2>/dev/null ||
-	skip_all "no network namespaces here (a container without CAP_SYS_ADMIN?)"
-ip netns del "${NETNS_PREFIX}probe"
+needs_netns
 
 . tests/netns/lib.sh
 judge=$root/tests/truth/live_matrix.py
-if [ -n "${KEEP:-}" ]; then
-	mkdir -p "$KEEP"
-	work=$(realpath "$KEEP")
-else
-	work=$(mktemp -d)
-fi
+work_begin
 
 finish() {
 	netns_down
-	[ -n "${KEEP:-}" ] || rm -rf "$work"
+	work_end
 }
 
 # ---------------------------------------------------------------- one case

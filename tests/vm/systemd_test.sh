@@ -12,13 +12,9 @@ export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 VM_SECONDS=${VM_SECONDS:-900} # before lib.sh has a shorter one
 . tests/vm/lib.sh
+. tests/tap.sh
 VM_CACHE=$(realpath -m "$VM_CACHE")
 series=${1:-6.12}
-
-skip_all() {
-	echo "1..0 # SKIP $*"
-	exit 0
-}
 
 [ "$(id -u)" = 0 ] || skip_all "making a disk of a Debian needs root; try: sudo $0"
 for program in debootstrap qemu-system-x86_64 busybox cpio mke2fs; do

@@ -11,21 +11,16 @@ cd "$(dirname "$0")/../.." || exit 1
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 . tests/vm/lib.sh
+. tests/tap.sh
 
 CLANGS=${CLANGS:-clang-14 clang-16 clang-19}
 WALKED_MAX=${WALKED_MAX:-1000000} # what the kernel allows; tests/check.sh is stricter at home
-number=0 failed=0
 tree=$VM_CACHE/verifier
 
 result() { # ok|"not ok" NAME
 	number=$((number + 1))
 	echo "$1 $number - $2"
 	[ "$1" = ok ] || failed=1
-}
-
-skip_all() {
-	echo "1..0 # SKIP $*"
-	exit 0
 }
 
 # Loads each object and says so: "clang-14 ackmon_xdp 98886", or "clang-14 failed" behind the reasons.
