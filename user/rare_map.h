@@ -13,26 +13,25 @@
  * map is copied, as much of it as RARE_MAP_COPIED, and what the copy has is found there. The others are still asked for.
  */
 #define RARE_MAP_ALONE 1000u
-#define RARE_MAP_COPIED (1u << 18) /* 52 MB until the listing ends */
+#define RARE_MAP_COPIED (1u << 18) /* 42 MB until the listing ends, and 8 bytes for each place of the table */
 
 struct rare_copy;
 
 struct rare_map {
 	int fd;
-	uint64_t seed;
+	uint32_t places; /* of the table of flows */
 	bool is_listing;
 	uint32_t asked; /* of this listing, one by one */
 	struct rare_copy *copy; /* NULL: none yet, or there is no room */
 };
 
-/* seed: nobody who sends frames knows it. */
-void rare_map_open(struct rare_map *ret_map, int fd, uint64_t seed);
+void rare_map_open(struct rare_map *ret_map, int fd, uint32_t places);
 
 /* Many may be asked for from now on; what is found may be as old as this. */
 void rare_map_begin(struct rare_map *map);
 void rare_map_end(struct rare_map *map); /* and with zeros */
 
-/* Of a connection that began then (monotonic): an earlier one of the same key is not taken for it. false: no entry. */
-bool rare_map_find(struct rare_map *map, const struct holes_key *key, uint64_t start_ns, struct rare *ret_rare);
+/* false: no entry. */
+bool rare_map_find(struct rare_map *map, const struct beside_key *key, struct rare *ret_rare);
 
 #endif

@@ -94,48 +94,57 @@ static int begin(struct reader *reader);
 
 /* Single flows */
 
-/* Of a flow of the table. */
-static void load_rares(struct reader *reader, const struct flow_key *key, struct flow_whole *whole)
+static bool find_rare(struct reader *reader, const struct flow *flow, uint32_t direction, struct rare *ret_rare)
 {
-	for (uint32_t direction = 0; direction < 2; direction++) {
-		struct holes_key side_key = {.flow = *key, .direction = direction};
-		struct rare *rare = &whole->rare[direction];
+	struct beside_key beside;
 
-		if (!(whole->flow.side[direction].bits & SIDE_RARE) ||
-		    !rare_map_find(&reader->rares, &side_key, whole->flow.start_ns, rare))
-			*rare = (struct rare){};
-	}
+	if (!(flow->side[direction].bits & SIDE_RARE))
+		return false;
+	beside = table_beside(flow, direction);
+	return rare_map_find(&reader->rares, &beside, ret_rare);
 }
 
-static void settle(struct reader *reader, const struct flow_key *key, struct flow_whole *whole)
+/* Of a flow of the table. */
+static void load_rares(struct reader *reader, struct flow_whole *whole)
 {
-	for (uint32_t direction = 0; direction < 2; direction++) {
-		struct holes_key side_key = {.flow = *key, .direction = direction};
-		uint32_t bits = whole->flow.side[direction].bits;
-		bool has_holes = bits & SIDE_HOLES, has_histogram = bits & SIDE_HISTOGRAM;
-		struct histogram histogram;
-		struct holes holes;
+	for (uint32_t direction = 0; direction < 2; direction++)
+		if (!find_rare(reader, &whole->flow, direction, &whole->rare[direction]))
+			whole->rare[direction] = (struct rare){};
+}
 
-		has_holes = has_holes && !bpf_map_lookup_elem(reader->holes_fd, &side_key, &holes);
-		has_histogram = has_histogram && !bpf_map_lookup_elem(reader->histograms_fd,
-								      &side_key, &histogram);
-		flow_settle(whole, direction, has_holes ? &holes : NULL,
-			    has_histogram ? &histogram : NULL);
-	}
+static void settle_side(struct reader *reader, struct flow_whole *whole, uint32_t direction)
+{
+	struct beside_key beside = table_beside(&whole->flow, direction);
+	uint32_t bits = whole->flow.side[direction].bits;
+	bool has_holes = bits & SIDE_HOLES, has_histogram = bits & SIDE_HISTOGRAM;
+	struct histogram histogram;
+	struct holes holes;
+
+	has_holes = has_holes && !bpf_map_lookup_elem(reader->holes_fd, &beside, &holes);
+	has_histogram = has_histogram && !bpf_map_lookup_elem(reader->histograms_fd, &beside, &histogram);
+	flow_settle(whole, direction, has_holes ? &holes : NULL, has_histogram ? &histogram : NULL);
+}
+
+/* Most sides own neither holes nor a histogram. */
+static void settle(struct reader *reader, struct flow_whole *whole)
+{
+	for (uint32_t direction = 0; direction < 2; direction++)
+		if (whole->flow.side[direction].bits & (SIDE_HOLES | SIDE_HISTOGRAM))
+			settle_side(reader, whole, direction);
 }
 
 /* What a flow that left owned beside its entry. */
-static void drop_owned(struct reader *reader, const struct flow_key *key, const struct flow *flow)
+static void drop_owned(struct reader *reader, const struct flow *flow)
 {
 	for (uint32_t direction = 0; direction < 2; direction++) {
-		struct holes_key side_key = {.flow = *key, .direction = direction};
+		struct beside_key beside = table_beside(flow, direction);
 
 		if (flow->side[direction].bits & SIDE_HOLES)
-			bpf_map_delete_elem(reader->holes_fd, &side_key);
+			bpf_map_delete_elem(reader->holes_fd, &beside);
 		if (flow->side[direction].bits & SIDE_HISTOGRAM)
-			bpf_map_delete_elem(reader->histograms_fd, &side_key);
+			bpf_map_delete_elem(reader->histograms_fd, &beside);
 		if (flow->side[direction].bits & SIDE_RARE)
-			bpf_map_delete_elem(reader->rares.fd, &side_key);
+			bpf_map_delete_elem(reader->rares.fd, &beside);
 	}
 }
 
@@ -156,7 +165,7 @@ void reader_transit(const struct reader *reader, const struct flow_key *key, boo
 {
 	ret_transit[0] = ret_transit[1] = (struct transit){};
 	for (uint32_t direction = 0; direction < 2 && reader->config.transit; direction++) {
-		struct holes_key side_key = {.flow = *key, .direction = direction};
+		struct transit_key side_key = {.flow = *key, .direction = direction};
 
 		side_key.flow.ifindex = 0;
 		if (bpf_map_lookup_elem(reader->transits_fd, &side_key, &ret_transit[direction]))
@@ -242,12 +251,12 @@ static void settle_slot(struct reader *reader, struct outbox_slot *slot)
 	struct flow_whole whole = slot->taken;
 
 	if (!slot->is_half_open) /* which owns nothing but what is with it */
-		settle(reader, &slot->key, &whole);
+		settle(reader, &whole);
 	whole.flow.close = slot->close;
 	slot->settled = whole;
 	outbox_slot_is(slot, SLOT_SETTLED);
 	if (!slot->is_half_open)
-		drop_owned(reader, &slot->key, &whole.flow);
+		drop_owned(reader, &whole.flow);
 }
 
 static void show_slot(struct reader *reader, struct outbox_slot *slot)
@@ -283,7 +292,7 @@ static struct outbox_slot *open_slot(struct reader *reader, uint32_t place, bool
 static void count_slot(struct reader *reader, struct outbox_slot *slot)
 {
 	if (!slot->is_half_open)
-		load_rares(reader, &slot->key, &slot->taken);
+		load_rares(reader, &slot->taken);
 	if (slot->is_counted)
 		return;
 	slot->taken.flow.close = slot->close;
@@ -479,18 +488,17 @@ static int sweep(struct reader *reader, uint64_t now_ns, uint32_t looks)
 	return err ? err : sweep_table(sweep, &reader->flows, end_flow_if_over, &reader->flows_next);
 }
 
-/* Two CPUs that end and open a flow at once may leave entries beside it behind: they go when nobody owns them. */
+/* Two CPUs, of which one ends a flow, may leave entries beside it behind: they go when nobody owns them. */
 static void drop_orphans(struct reader *reader, int map_fd)
 {
-	struct holes_key key, next;
 	bool has_key = false, is_orphan = false;
-	struct flow_place place;
+	struct beside_key key, next;
 
 	/* Deleted one step late: from a key that is gone the walk would begin anew. */
 	while (!bpf_map_get_next_key(map_fd, has_key ? &key : NULL, &next)) {
 		if (is_orphan)
 			bpf_map_delete_elem(map_fd, &key);
-		is_orphan = !table_find(&reader->flows, &next.flow, &place);
+		is_orphan = !table_owns(&reader->flows, &next);
 		key = next;
 		has_key = true;
 	}
@@ -506,6 +514,7 @@ static void drop_all_orphans(struct reader *reader, uint64_t now_ns)
 		return;
 	drop_orphans(reader, reader->holes_fd);
 	drop_orphans(reader, reader->rares.fd);
+	drop_orphans(reader, reader->histograms_fd);
 	reader->orphans_dropped_ns = now_ns;
 	reader->orphans_cost_ns = clock_monotonic_ns() - begin_ns;
 }
@@ -610,8 +619,8 @@ static struct flow_whole *room_for_whole(struct reader *reader)
 /* *whole has only the flow yet. */
 static void show_open(struct reader *reader, const struct flow_key *key, struct flow_whole *whole, uint8_t close)
 {
-	load_rares(reader, key, whole);
-	settle(reader, key, whole);
+	load_rares(reader, whole);
+	settle(reader, whole);
 	show_flow(reader, key, whole, close);
 }
 
@@ -1022,7 +1031,7 @@ static void show_left_slots(struct reader *reader)
 			count_slot(reader, slot);
 			settle_slot(reader, slot);
 		} else if (!slot->is_half_open) {
-			drop_owned(reader, &slot->key, &slot->settled.flow);
+			drop_owned(reader, &slot->settled.flow);
 		}
 		show_slot(reader, slot);
 	}
@@ -1164,7 +1173,7 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 	    reader->counters_fd < 0 || reader->claims_fd < 0)
 		goto out;
 	err = table_open(&reader->flows, attach_object(attach), "flows", !reader->only_looks);
-	rare_map_open(&reader->rares, rares_fd, reader->flows.about.seed[0]);
+	rare_map_open(&reader->rares, rares_fd, reader->flows.buckets * TABLE_WAYS);
 	if (!err)
 		err = table_open(&reader->half_open, attach_object(attach), "half_open", !reader->only_looks);
 	if (!err)

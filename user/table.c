@@ -342,6 +342,18 @@ bool table_is_live(const struct table_head *head)
 	return is_live(head, &tag);
 }
 
+struct beside_key table_beside(const struct flow *flow, uint32_t direction)
+{
+	return table_beside_key(flow, direction);
+}
+
+bool table_owns(const struct table *flows, const struct beside_key *beside)
+{
+	const struct table_head *head = table_place(flows, beside->side / 2);
+
+	return head && table_is_live(head) && ((const struct flow_place *)head)->flow.life == beside->life;
+}
+
 static bool find_in(struct table *table, uint32_t number, uint32_t tag, const struct flow_key *key, void *ret_place)
 {
 	const struct table_bucket *bucket = &table->tags[table->is_shared ? number : 0];

@@ -79,6 +79,10 @@ void table_release(struct table *table, const struct table_head *head);
 /* The entry is complete, and nobody takes it out. */
 bool table_is_live(const struct table_head *head);
 
+/* What is kept beside a side of a flow: by which it is found, and whether a flow of the table, shared, owns it. */
+struct beside_key table_beside(const struct flow *flow, uint32_t direction);
+bool table_owns(const struct table *flows, const struct beside_key *beside);
+
 /* What was taken is not what was meant: it is found again. */
 void table_put_back(const struct table_head *head);
 

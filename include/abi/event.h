@@ -24,7 +24,7 @@ struct flow_event {
 	struct flow_key key;
 	struct flow_whole whole;
 };
-_Static_assert(sizeof(struct flow_event) == 928, "flow_event has no hidden padding");
+_Static_assert(sizeof(struct flow_event) == 936, "flow_event has no hidden padding");
 
 struct segment_event {
 	__u32 type;       /* enum event_type */

@@ -220,9 +220,11 @@ struct flow {
 	__u32 tunnel_id; /* VNI, key, TEID or session of the frame that opened the flow; 0: none */
 	__u16 syns;      /* opener: SYNs before the answer, counted up to 65,535 */
 	__u16 synacks;   /* responder: SYN-ACKs before they were acknowledged, the same */
+	__u32 place; /* in the kernel side's table, and which of the flows that were there one after the other it is: */
+	__u32 life;  /* see struct beside_key; both 0 anywhere else */
 	__u32 reserved;
 };
-_Static_assert(sizeof(struct flow) == 576, "flow has no hidden padding");
+_Static_assert(sizeof(struct flow) == 584, "flow has no hidden padding");
 
 /*
  * What few segments say, counted by direction: an entry of its own, which only directions with such segments have. Each
@@ -285,12 +287,14 @@ struct hole { /* [start, end) was passed by and never seen; start == end: a free
 };
 _Static_assert(sizeof(struct hole) == 24, "hole has no hidden padding");
 
-struct holes_key {
-	struct flow_key flow;
-	__u32 direction; /* index of the side whose holes, round trips or rare counts they are */
-	__u32 reserved;
+/*
+ * What the kernel side keeps beside a flow of its table (holes, round trips, rare counts) is found by where the flow
+ * is: eight bytes, where its key has forty. What an earlier flow of that place may have left is not found by the next.
+ */
+struct beside_key {
+	__u32 side; /* place * 2 + index of the side */
+	__u32 life;
 };
-_Static_assert(sizeof(struct holes_key) == 48, "holes_key has no hidden padding");
 
 #define FILLS_MAX 32
 #define REPEATS_MAX 32

@@ -50,7 +50,10 @@ struct table_head {
 };
 _Static_assert(sizeof(struct table_head) == 48, "table_head has no hidden padding");
 
-/* The hot lines of both sides begin lines of the cache: see struct flow. */
+/*
+ * The hot lines of both sides begin lines of the cache: see struct flow. A place counts its lives in the flow that
+ * is there, or was there last.
+ */
 struct flow_place {
 	struct table_head head;
 	struct flow flow;

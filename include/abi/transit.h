@@ -5,6 +5,8 @@
 
 #include <linux/types.h>
 
+#include "abi/key.h"
+
 /*
  * When a segment came in. A later one whose tag falls on the same slot takes it over: the earlier one
  * is then not measured. Any CPU writes; the tag goes last, and comes first when it is read.
@@ -23,5 +25,13 @@ struct transit {
 	__u64 min_ns;
 	__u64 max_ns;
 };
+
+/* Of which side of a connection, whatever the interface: flow.ifindex is 0. */
+struct transit_key {
+	struct flow_key flow;
+	__u32 direction;
+	__u32 reserved;
+};
+_Static_assert(sizeof(struct transit_key) == 48, "transit_key has no hidden padding");
 
 #endif

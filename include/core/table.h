@@ -41,6 +41,12 @@ core_inline __u32 table_lowest(__u32 ways);
 core_inline __u32 table_claim(struct table_bucket *home, struct table_bucket *other, int are_one,
 			      __u64 hash, __u32 avoid);
 
+/* By which what is kept beside a side of a flow of the table is found. */
+core_inline struct beside_key table_beside_key(const struct flow *flow, __u32 direction)
+{
+	return (struct beside_key){.side = flow->place * 2 + direction, .life = flow->life};
+}
+
 /* When so few ways of a home are free the other bucket may be the better place. */
 #define TABLE_CROWDED 5u
 

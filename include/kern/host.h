@@ -78,8 +78,8 @@ core_leaf int host_enter_flow_apart(const struct flow_key *key, const struct flo
 {
 	const struct table_about *about = table_about();
 	struct flow_place *place;
+	__u32 at, life;
 	__u64 hash;
-	__u32 at;
 
 	if (!key || !flow || !about)
 		return ROOM_FULL;
@@ -90,7 +90,10 @@ core_leaf int host_enter_flow_apart(const struct flow_key *key, const struct flo
 	place = bpf_map_lookup_elem(&flows, &at);
 	if (!place)
 		return ROOM_FULL;
+	life = place->flow.life + 1;
 	place->flow = *flow;
+	place->flow.place = at;
+	place->flow.life = life;
 	table_fill(&place->head, at, key, hash);
 	return ROOM_TAKEN;
 }
@@ -208,43 +211,45 @@ core_inline int host_claim(const struct packet *pkt)
 }
 
 /* The entries beside a side of a flow, where its bits say that it owns any. */
-core_apart int host_close_side(const struct flow_key *key, __u32 bits, __u32 direction)
+core_apart int host_close_side(const struct flow *flow, __u32 direction)
 {
-	struct holes_key holes_key = {.direction = direction};
+	struct beside_key beside;
+	__u32 bits;
 
-	if (!key)
+	if (!flow)
 		return 0;
-	holes_key.flow = *key;
+	beside = table_beside_key(flow, direction & 1);
+	bits = flow->side[direction & 1].bits;
 	if (bits & SIDE_HOLES)
-		bpf_map_delete_elem(&holes, &holes_key);
+		bpf_map_delete_elem(&holes, &beside);
 	if (bits & SIDE_HISTOGRAM)
-		bpf_map_delete_elem(&histograms, &holes_key);
+		bpf_map_delete_elem(&histograms, &beside);
 	if (bits & SIDE_RARE)
-		bpf_map_delete_elem(&rares, &holes_key);
+		bpf_map_delete_elem(&rares, &beside);
 	return 0;
 }
 
 core_inline struct rare *host_find_rare(const struct flow_key *key, const struct flow *flow,
 					__u32 direction)
 {
-	struct holes_key holes_key = {.flow = *key, .direction = direction};
+	struct beside_key beside = table_beside_key(flow, direction);
 
-	(void)flow;
-	return bpf_map_lookup_elem(&rares, &holes_key);
+	(void)key;
+	return bpf_map_lookup_elem(&rares, &beside);
 }
 
 core_inline struct rare *host_open_rare(const struct flow_key *key, const struct flow *flow,
 					__u32 direction)
 {
-	struct holes_key holes_key = {.flow = *key, .direction = direction};
+	struct beside_key beside = table_beside_key(flow, direction);
 	__u32 zero = 0;
 	struct rare *none = bpf_map_lookup_elem(&no_rare, &zero);
 
-	(void)flow;
+	(void)key;
 	if (!none)
 		return (struct rare *)0;
-	bpf_map_update_elem(&rares, &holes_key, none, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&rares, &holes_key);
+	bpf_map_update_elem(&rares, &beside, none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&rares, &beside);
 }
 
 /* What is rare about a side of a flow that was taken. */
@@ -283,54 +288,55 @@ core_inline struct flow_whole *host_take_flow(__u8 door, const struct flow_key *
 
 core_inline void host_close_flow(const struct flow_key *key, struct flow_whole *whole)
 {
-	host_close_side(key, whole->flow.side[0].bits, 0);
-	host_close_side(key, whole->flow.side[1].bits, 1);
+	(void)key;
+	host_close_side(&whole->flow, 0);
+	host_close_side(&whole->flow, 1);
 }
 
 core_inline struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,
 					  __u32 direction)
 {
-	struct holes_key holes_key = {.flow = *key, .direction = direction};
+	struct beside_key beside = table_beside_key(flow, direction);
 
-	(void)flow;
-	return bpf_map_lookup_elem(&holes, &holes_key);
+	(void)key;
+	return bpf_map_lookup_elem(&holes, &beside);
 }
 
 core_inline struct holes *host_open_holes(const struct flow_key *key, const struct flow *flow,
 					  __u32 direction)
 {
-	struct holes_key holes_key = {.flow = *key, .direction = direction};
+	struct beside_key beside = table_beside_key(flow, direction);
 	__u32 zero = 0;
 	struct holes *empty = bpf_map_lookup_elem(&no_holes, &zero);
 
-	(void)flow;
+	(void)key;
 	if (!empty)
 		return (struct holes *)0;
-	bpf_map_update_elem(&holes, &holes_key, empty, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&holes, &holes_key);
+	bpf_map_update_elem(&holes, &beside, empty, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&holes, &beside);
 }
 
 core_inline struct histogram *host_find_histogram(const struct flow_key *key,
 						  const struct flow *flow, __u32 direction)
 {
-	struct holes_key holes_key = {.flow = *key, .direction = direction};
+	struct beside_key beside = table_beside_key(flow, direction);
 
-	(void)flow;
-	return bpf_map_lookup_elem(&histograms, &holes_key);
+	(void)key;
+	return bpf_map_lookup_elem(&histograms, &beside);
 }
 
 core_inline struct histogram *host_open_histogram(const struct flow_key *key,
 						  const struct flow *flow, __u32 direction)
 {
-	struct holes_key holes_key = {.flow = *key, .direction = direction};
+	struct beside_key beside = table_beside_key(flow, direction);
 	__u32 zero = 0;
 	struct histogram *empty = bpf_map_lookup_elem(&no_samples, &zero);
 
-	(void)flow;
+	(void)key;
 	if (!empty)
 		return (struct histogram *)0;
-	bpf_map_update_elem(&histograms, &holes_key, empty, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&histograms, &holes_key);
+	bpf_map_update_elem(&histograms, &beside, empty, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&histograms, &beside);
 }
 
 core_inline int host_take_samples(const struct flow_key *key, struct flow *flow, __u32 direction,
@@ -401,7 +407,7 @@ core_inline int host_post_notice(enum event_type type, const struct flow *flow,
 
 core_inline void host_add_transit(const struct packet *pkt, __u8 door, __u64 ns)
 {
-	struct holes_key key = {.flow = pkt->key, .direction = pkt->direction & 1};
+	struct transit_key key = {.flow = pkt->key, .direction = pkt->direction & 1};
 	struct transit none = {}, *transit;
 
 	key.flow.ifindex = 0;

@@ -73,7 +73,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 16384);
-	__type(key, struct holes_key);
+	__type(key, struct beside_key);
 	__type(value, struct holes);
 } holes __weak SEC(".maps");
 
@@ -82,7 +82,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 131072);
-	__type(key, struct holes_key);
+	__type(key, struct beside_key);
 	__type(value, struct rare);
 } rares __weak SEC(".maps");
 
@@ -91,7 +91,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 16384);
-	__type(key, struct holes_key);
+	__type(key, struct beside_key);
 	__type(value, struct histogram);
 } histograms __weak SEC(".maps");
 
@@ -115,7 +115,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 131072);
-	__type(key, struct holes_key); /* flow.ifindex is 0 */
+	__type(key, struct transit_key);
 	__type(value, struct transit);
 } transits __weak SEC(".maps");
 
@@ -148,7 +148,6 @@ struct {
 struct scratch {
 	struct packet pkt;
 	struct half_open_work half_open;
-	struct holes_key holes_key; /* older.h */
 };
 
 struct {

@@ -56,19 +56,6 @@ core_inline struct packet *older_packet(__u32 where)
 	return (void *)space + (offset & past);
 }
 
-/* As host_find_holes(), but with the key in the working space: the stack is short of room. */
-core_inline struct holes *older_find_holes(__u32 where, const struct packet *pkt, __u32 direction)
-{
-	__u32 door = where & WHERE_DOOR;
-	struct scratch *space = bpf_map_lookup_elem(&scratch, &door);
-
-	if (!space)
-		return (struct holes *)0;
-	space->holes_key.flow = pkt->key;
-	space->holes_key.direction = direction;
-	return bpf_map_lookup_elem(&holes, &space->holes_key);
-}
-
 /* What the pointers of a core_cut function pointed to. */
 struct older_view {
 	struct packet *pkt;
@@ -97,9 +84,9 @@ core_inline int older_see(__u32 where, struct older_view *ret_view)
 		if (!flow)
 			return 0;
 		if (where & WHERE_HOLES)
-			holes = older_find_holes(where, pkt, pkt->direction & 1);
+			holes = host_find_holes(&pkt->key, flow, pkt->direction & 1);
 		if (where & WHERE_PEER_HOLES)
-			peer_holes = older_find_holes(where, pkt, !(pkt->direction & 1));
+			peer_holes = host_find_holes(&pkt->key, flow, !(pkt->direction & 1));
 	}
 	*ret_view = (struct older_view){
 		.pkt = pkt,

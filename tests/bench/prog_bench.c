@@ -360,9 +360,11 @@ static int is_first(void *context, const struct table_head *head, bool is_closed
 	    ntohs(head->key.port_be16[0]) != OPENER_PORT_FIRST)
 		return 0;
 	first->whole.flow = ((const struct flow_place *)head)->flow;
-	for (__u32 i = 0; i < 2; i++)
-		bpf_map_lookup_elem(bpf_map__fd(first->bench->monitor->maps.rares),
-				    &(struct holes_key){.flow = head->key, .direction = i}, &first->whole.rare[i]);
+	for (__u32 i = 0; i < 2; i++) {
+		struct beside_key beside = table_beside(&first->whole.flow, i);
+
+		bpf_map_lookup_elem(bpf_map__fd(first->bench->monitor->maps.rares), &beside, &first->whole.rare[i]);
+	}
 	return 0;
 }
 

@@ -61,15 +61,18 @@ static int flush(void *context)
 	return 0;
 }
 
-static int fill_rares(int rares_fd, const struct record *record)
+static int fill_rares(int rares_fd, struct table *table, const struct record *record)
 {
+	struct flow_place place;
 	int err = 0;
 
+	if (!table_find(table, &record->key, &place))
+		return -ENOENT;
 	for (uint32_t i = 0; i < 2 && !err; i++) {
-		struct holes_key key = {.flow = record->key, .direction = i};
+		struct beside_key beside = table_beside(&place.flow, i);
 
 		if (record->flow.side[i].bits & SIDE_RARE)
-			err = bpf_map_update_elem(rares_fd, &key, &record->rare[i], BPF_ANY);
+			err = bpf_map_update_elem(rares_fd, &beside, &record->rare[i], BPF_ANY);
 	}
 	return err;
 }
@@ -86,7 +89,7 @@ static int fill(struct attach *attach, uint32_t count, uint64_t after_ns)
 		make_record(&record, i, after_ns);
 		err = table_fill(&table, &record.key, &record.flow);
 		if (!err)
-			err = fill_rares(rares_fd, &record);
+			err = fill_rares(rares_fd, &table, &record);
 	}
 	table_close(&table);
 	return err;

@@ -25,6 +25,8 @@ static int table_fill(struct table *table, const struct flow_key *key, const voi
 	head->place = place;
 	head->key = *key;
 	memcpy(head + 1, value, table->place_bytes - sizeof(*head));
+	if (table->is_flows)
+		((struct flow_place *)head)->flow.place = place;
 	head->live = table_tag(hash);
 	return 0;
 }

@@ -48,7 +48,7 @@ struct monitor_config program_config(void)
 /* ---------------------------------------------------------------- flows out */
 
 /* What the entries beside a flow still say is added when it is shown, as replay and the reader do. */
-static void settle(struct program *program, const struct flow_key *key, struct flow_whole *whole)
+static void settle(struct program *program, struct flow_whole *whole)
 {
 	int holes_fd = bpf_map__fd(program->skel->maps.holes);
 	int histograms_fd = bpf_map__fd(program->skel->maps.histograms);
@@ -58,15 +58,15 @@ static void settle(struct program *program, const struct flow_key *key, struct f
 	__u32 direction;
 
 	for (direction = 0; direction < 2; direction++) {
-		struct holes_key side_key = {.flow = *key, .direction = direction};
+		struct beside_key beside = table_beside(&whole->flow, direction);
 		__u32 bits = whole->flow.side[direction].bits;
 		bool has_holes = bits & SIDE_HOLES, has_histogram = bits & SIDE_HISTOGRAM;
 
-		has_holes = has_holes && !bpf_map_lookup_elem(holes_fd, &side_key, &holes);
+		has_holes = has_holes && !bpf_map_lookup_elem(holes_fd, &beside, &holes);
 		has_histogram = has_histogram &&
-				!bpf_map_lookup_elem(histograms_fd, &side_key, &histogram);
+				!bpf_map_lookup_elem(histograms_fd, &beside, &histogram);
 		if (!(bits & SIDE_RARE) ||
-		    bpf_map_lookup_elem(rares_fd, &side_key, &whole->rare[direction]))
+		    bpf_map_lookup_elem(rares_fd, &beside, &whole->rare[direction]))
 			whole->rare[direction] = (struct rare){0};
 		flow_settle(whole, direction, has_holes ? &holes : NULL,
 			    has_histogram ? &histogram : NULL);
@@ -107,7 +107,7 @@ static int take_flow(void *context, const struct table_head *head, bool is_close
 	if (!table_copy(&program->flows, head, &place) || !table_take(&program->flows, head))
 		return -EBUSY; /* nobody else is here */
 	whole.flow = place.flow;
-	settle(program, &place.head.key, &whole);
+	settle(program, &whole);
 	program->on_flow(program->context, &place.head.key, &whole);
 	table_release(&program->flows, head);
 	return 0;
@@ -136,10 +136,10 @@ static int take_half_open(void *context, const struct table_head *head, bool is_
 static int empty_map(struct bpf_map *map)
 {
 	int err = 0, map_fd = bpf_map__fd(map);
-	struct holes_key side_key;
+	struct beside_key beside;
 
-	while (!err && !bpf_map_get_next_key(map_fd, NULL, &side_key))
-		err = bpf_map_delete_elem(map_fd, &side_key);
+	while (!err && !bpf_map_get_next_key(map_fd, NULL, &beside))
+		err = bpf_map_delete_elem(map_fd, &beside);
 	return err;
 }
 

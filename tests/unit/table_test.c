@@ -291,6 +291,41 @@ static void what_is_there_is_found_and_visited_once(void **state)
 	assert_int_equal(table_count(&table), 9000);
 }
 
+static void what_is_beside_a_flow_is_of_its_place_its_life_and_one_side(void **state)
+{
+	struct flow flow = {.place = 21, .life = 3};
+	struct beside_key one = table_beside(&flow, 0), other = table_beside(&flow, 1);
+
+	(void)state;
+	assert_int_equal(one.side / 2, 21);
+	assert_int_equal(other.side / 2, 21);
+	assert_int_not_equal(one.side, other.side);
+	assert_int_equal(one.life, 3);
+	assert_int_equal(other.life, 3);
+}
+
+static void a_flow_owns_what_is_of_its_life_while_it_is_there(void **state)
+{
+	static struct flow_place flow_places[TABLE_WAYS];
+	struct table table = {.buckets = 1, .place_bytes = sizeof(*flow_places), .places = (char *)flow_places,
+			      .tags = buckets, .is_shared = true, .is_flows = true, .about = about};
+	struct table_head *head = &flow_places[7].head;
+	struct flow flow = {.place = 7, .life = 3}, next = {.place = 7, .life = 4};
+	struct beside_key own = table_beside(&flow, 1), later = table_beside(&next, 1);
+	struct beside_key nowhere = {.side = TABLE_WAYS * 2, .life = 3};
+
+	(void)state;
+	flow_places[7] = (struct flow_place){.head = {.live = TABLE_IS_TAG, .place = 7}, .flow = flow};
+	assert_true(table_owns(&table, &own));
+	assert_false(table_owns(&table, &later));
+	assert_false(table_owns(&table, &nowhere));
+	flow_places[7].flow = next;
+	assert_false(table_owns(&table, &own));
+	assert_true(table_owns(&table, &later));
+	assert_true(table_take(&table, head));
+	assert_false(table_owns(&table, &later));
+}
+
 static void a_copy_may_be_in_two_places(void **state)
 {
 	struct table table = shared();
@@ -381,6 +416,8 @@ int main(void)
 		table_test(every_bit_of_a_key_counts),
 		table_test(only_what_is_complete_is_held),
 		table_test(what_is_there_is_found_and_visited_once),
+		table_test(what_is_beside_a_flow_is_of_its_place_its_life_and_one_side),
+		table_test(a_flow_owns_what_is_of_its_life_while_it_is_there),
 		table_test(a_copy_may_be_in_two_places),
 		table_test(what_is_taken_is_found_by_nobody_and_taken_once),
 		table_test(a_released_place_is_free),
