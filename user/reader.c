@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "core/expire.h"
 #include "core/half_open.h"
+#include "orphans.h"
 #include "outbox.h"
 #include "rare_map.h"
 #include "ring.h"
@@ -74,7 +75,8 @@ struct reader {
 	struct flow_whole shown; /* where the output has no room of its own */
 	uint32_t flows_next; /* bucket where the next sweep goes on with what is not marked */
 	uint32_t half_open_next;
-	uint64_t orphans_dropped_ns; /* when this was last looked after, and what it cost */
+	struct orphans orphans; /* seen a moment ago */
+	uint64_t orphans_sought_ns; /* when this was last looked after, and what it cost */
 	uint64_t orphans_cost_ns;
 	uint64_t lines;      /* shown since the last delivery; intervals apart */
 	uint64_t secondaries; /* left meanwhile, and count at another interface */
@@ -488,34 +490,19 @@ static int sweep(struct reader *reader, uint64_t now_ns, uint32_t looks)
 	return err ? err : sweep_table(sweep, &reader->flows, end_flow_if_over, &reader->flows_next);
 }
 
-/* Two CPUs, of which one ends a flow, may leave entries beside it behind: they go when nobody owns them. */
-static void drop_orphans(struct reader *reader, int map_fd)
+/* Two CPUs, of which one ends a flow, may leave entries beside it behind. */
+static void look_for_orphans(struct reader *reader, uint64_t now_ns)
 {
-	bool has_key = false, is_orphan = false;
-	struct beside_key key, next;
+	uint64_t since_ns = now_ns - reader->orphans_sought_ns, begin_ns = clock_monotonic_ns();
 
-	/* Deleted one step late: from a key that is gone the walk would begin anew. */
-	while (!bpf_map_get_next_key(map_fd, has_key ? &key : NULL, &next)) {
-		if (is_orphan)
-			bpf_map_delete_elem(map_fd, &key);
-		is_orphan = !table_owns(&reader->flows, &next);
-		key = next;
-		has_key = true;
-	}
-	if (is_orphan)
-		bpf_map_delete_elem(map_fd, &key);
-}
-
-static void drop_all_orphans(struct reader *reader, uint64_t now_ns)
-{
-	uint64_t since_ns = now_ns - reader->orphans_dropped_ns, begin_ns = clock_monotonic_ns();
-
+	if (reader->orphans.count && since_ns > GRACE_NS)
+		orphans_drop(&reader->orphans, &reader->flows);
 	if (since_ns <= ORPHANS_EVERY_NS || since_ns < ORPHANS_SHARE * reader->orphans_cost_ns)
 		return;
-	drop_orphans(reader, reader->holes_fd);
-	drop_orphans(reader, reader->rares.fd);
-	drop_orphans(reader, reader->histograms_fd);
-	reader->orphans_dropped_ns = now_ns;
+	orphans_look(&reader->orphans, &reader->flows, reader->holes_fd);
+	orphans_look(&reader->orphans, &reader->flows, reader->rares.fd);
+	orphans_look(&reader->orphans, &reader->flows, reader->histograms_fd);
+	reader->orphans_sought_ns = now_ns;
 	reader->orphans_cost_ns = clock_monotonic_ns() - begin_ns;
 }
 
@@ -533,7 +520,7 @@ static int sweep_with(struct reader *reader, uint64_t now_ns, uint32_t looks)
 	err = sweep(reader, now_ns - GRACE_NS, looks);
 	if (!err)
 		err = deliver(reader);
-	drop_all_orphans(reader, now_ns);
+	look_for_orphans(reader, now_ns);
 	return err;
 }
 
@@ -1198,5 +1185,6 @@ void reader_close(struct reader *reader)
 	table_close(&reader->flows);
 	table_close(&reader->half_open);
 	rare_map_end(&reader->rares);
+	orphans_free(&reader->orphans);
 	free(reader);
 }
