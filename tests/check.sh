@@ -56,7 +56,7 @@ allowed_user() { # FILE
 # System headers with one owner: nobody else may know these libraries.
 owners() { # HEADER
 	case $1 in
-	bpf/* | xdp/* | linux/bpf.h) echo 'user/(attach[a-z_]*|interfaces|owner_maps|orphans|pair_maps|rare_map|reader|table)\.[ch]' ;;
+	bpf/* | xdp/* | linux/bpf.h) echo 'user/(attach[a-z_]*|claim_map|interfaces|map_entries|owner_maps|orphans|pair_maps|rare_map|reader|table)\.[ch]' ;;
 	microhttpd.h) echo 'user/http\.c' ;;
 	curl/*) echo 'user/otlp\.c' ;;
 	pcap.h | pcap/*) echo 'user/pcap_source\.c' ;;

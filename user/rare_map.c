@@ -3,16 +3,13 @@
 #include "rare_map.h"
 
 #include <bpf/bpf.h>
-#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 
-#define BATCH_ENTRIES 4096u
+#include "map_entries.h"
 
 struct rare_copy {
-	uint32_t count;
-	struct beside_key *keys;
-	struct rare *rares;
+	struct map_entries entries;
 	uint32_t *numbers; /* by side of a place: of its entry, plus one; 0: none. Listings come by in this order */
 };
 
@@ -25,8 +22,7 @@ static void free_copy(struct rare_copy *copy)
 {
 	if (!copy)
 		return;
-	free(copy->keys);
-	free(copy->rares);
+	map_entries_free(&copy->entries);
 	free(copy->numbers);
 	free(copy);
 }
@@ -45,40 +41,13 @@ void rare_map_end(struct rare_map *map)
 	map->is_listing = false;
 }
 
-/* Of memory that nothing is written to, the system gives none. */
-static bool make_room(struct rare_copy *copy, uint32_t places)
-{
-	copy->keys = malloc(RARE_MAP_COPIED * sizeof(*copy->keys));
-	copy->rares = malloc(RARE_MAP_COPIED * sizeof(*copy->rares));
-	copy->numbers = calloc(places, 2 * sizeof(*copy->numbers));
-	return copy->keys && copy->rares && copy->numbers;
-}
-
-/* What fits, in the order of the map. An entry that is there all the time comes once. */
-static void read_entries(int fd, struct rare_copy *copy)
-{
-	uint32_t position, next;
-	bool is_first = true;
-	int err = 0;
-
-	while (!err && copy->count < RARE_MAP_COPIED) {
-		uint32_t left = RARE_MAP_COPIED - copy->count, count = left < BATCH_ENTRIES ? left : BATCH_ENTRIES;
-
-		err = bpf_map_lookup_batch(fd, is_first ? NULL : &position, &next, copy->keys + copy->count,
-					   copy->rares + copy->count, &count, NULL);
-		if (err && err != -ENOENT) /* -ENOENT: these are the last */
-			return;
-		copy->count += count;
-		position = next;
-		is_first = false;
-	}
-}
-
 static void number_entries(struct rare_copy *copy, uint32_t places)
 {
-	for (uint32_t i = 0; i < copy->count; i++)
-		if (copy->keys[i].side / 2 < places)
-			copy->numbers[copy->keys[i].side] = i + 1;
+	const struct beside_key *keys = copy->entries.keys;
+
+	for (uint32_t i = 0; i < copy->entries.count; i++)
+		if (keys[i].side / 2 < places)
+			copy->numbers[keys[i].side] = i + 1;
 }
 
 static void make_copy(struct rare_map *map)
@@ -87,25 +56,29 @@ static void make_copy(struct rare_map *map)
 
 	if (!copy)
 		return;
-	if (make_room(copy, map->places))
-		read_entries(map->fd, copy);
-	number_entries(copy, map->places);
-	if (copy->count)
-		map->copy = copy;
-	else
+	copy->numbers = calloc(map->places, 2 * sizeof(*copy->numbers));
+	if (!copy->numbers || map_entries_read(&copy->entries, map->fd, sizeof(struct beside_key), sizeof(struct rare),
+					       RARE_MAP_COPIED)) {
 		free_copy(copy);
+		return;
+	}
+	number_entries(copy, map->places);
+	map->copy = copy;
 }
 
 /* NULL: it is not in the copy, or an earlier life of its place is. */
 static const struct rare *find_copy(const struct rare_map *map, const struct beside_key *key)
 {
-	const struct rare_copy *copy = map->copy;
+	const struct map_entries *entries;
+	const struct beside_key *keys;
 	uint32_t number;
 
-	if (!copy || key->side / 2 >= map->places)
+	if (!map->copy || key->side / 2 >= map->places)
 		return NULL;
-	number = copy->numbers[key->side];
-	return number && copy->keys[number - 1].life == key->life ? &copy->rares[number - 1] : NULL;
+	entries = &map->copy->entries;
+	keys = entries->keys;
+	number = map->copy->numbers[key->side];
+	return number && keys[number - 1].life == key->life ? (const struct rare *)entries->values + number - 1 : NULL;
 }
 
 bool rare_map_find(struct rare_map *map, const struct beside_key *key, struct rare *ret_rare)

@@ -13,6 +13,7 @@
 #include "abi/claim.h"
 #include "abi/counters.h"
 #include "abi/event.h"
+#include "claim_map.h"
 #include "clock.h"
 #include "core/expire.h"
 #include "core/half_open.h"
@@ -66,7 +67,7 @@ struct reader {
 	int histograms_fd;
 	struct rare_map rares;
 	int counters_fd;
-	int claims_fd;
+	struct claim_map claims;
 	int transits_fd;
 	int outbox_fd;
 	struct monitor_config config;
@@ -177,7 +178,7 @@ void reader_transit(const struct reader *reader, const struct flow_key *key, boo
 	}
 }
 
-size_t reader_also(const struct reader *reader, const struct flow_key *key, const struct flow *flow,
+size_t reader_also(struct reader *reader, const struct flow_key *key, const struct flow *flow,
 		   uint32_t *ret_ifindexes, size_t room)
 {
 	const struct side *opener = &flow->side[flow->opener & 1];
@@ -188,8 +189,7 @@ size_t reader_also(const struct reader *reader, const struct flow_key *key, cons
 	if (!reader->config.several)
 		return 0;
 	tuple.ifindex = 0;
-	if (bpf_map_lookup_elem(reader->claims_fd, &tuple, &claim) ||
-	    claim.ifindex != key->ifindex)
+	if (!claim_map_find(&reader->claims, &tuple, flow->start_ns, &claim) || claim.ifindex != key->ifindex)
 		return 0;
 	/* Of the next connection of this tuple already. */
 	if (claim.has_opener_seq && (opener->bits & SIDE_ISN) &&
@@ -659,6 +659,19 @@ static int walk_all(struct table *table, table_visit visit, void *context)
 	return table_walk(table, 0, table->buckets, visit, context);
 }
 
+/* Of much that is shown and stays. */
+static void begin_listing(struct reader *reader)
+{
+	claim_map_begin(&reader->claims);
+	rare_map_begin(&reader->rares);
+}
+
+static void end_listing(struct reader *reader)
+{
+	claim_map_end(&reader->claims);
+	rare_map_end(&reader->rares);
+}
+
 int reader_interval(struct reader *reader)
 {
 	struct list half_open = {};
@@ -667,7 +680,7 @@ int reader_interval(struct reader *reader)
 
 	if (err)
 		return err;
-	rare_map_begin(&reader->rares);
+	begin_listing(reader);
 	err = walk_all(&reader->half_open, list_half_open, &listing);
 	if (!err && half_open.count)
 		qsort(half_open.entries, half_open.count, sizeof(*half_open.entries), by_key);
@@ -677,7 +690,7 @@ int reader_interval(struct reader *reader)
 		if (!half_open.entries[i].is_shown)
 			show_open_half_open(reader, &half_open.entries[i].key);
 	}
-	rare_map_end(&reader->rares);
+	end_listing(reader);
 	free(half_open.entries);
 	/* Of flows that go on: whoever comes next shows them anew. */
 	reader->lines = 0;
@@ -805,6 +818,8 @@ int reader_finish(struct reader *reader, uint64_t now_ns)
 		err = walk_all(&reader->flows, list_flow, &listing);
 	if (!err && list.count)
 		qsort(list.entries, list.count, sizeof(*list.entries), by_start);
+	if (reader->only_looks)
+		begin_listing(reader);
 	for (size_t i = 0; i < list.count && !err; i++) {
 		const struct listed *listed = &list.entries[i];
 
@@ -818,6 +833,7 @@ int reader_finish(struct reader *reader, uint64_t now_ns)
 		}
 		err = end_listed(reader, listed);
 	}
+	end_listing(reader);
 	free(list.entries);
 	return err || reader->only_looks ? err : deliver(reader);
 }
@@ -1141,7 +1157,7 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 		const struct monitor_config *config, const struct reader_output *output)
 {
 	struct reader *reader = calloc(1, sizeof(*reader));
-	int err, rares_fd = map_fd(attach, "rares");
+	int rares_fd = map_fd(attach, "rares"), claims_fd = map_fd(attach, "claims"), err;
 
 	if (!reader)
 		return -ENOMEM;
@@ -1153,13 +1169,13 @@ int reader_open(struct reader **ret_reader, struct attach *attach,
 	reader->holes_fd = map_fd(attach, "holes");
 	reader->histograms_fd = map_fd(attach, "histograms");
 	reader->counters_fd = map_fd(attach, "counters");
-	reader->claims_fd = map_fd(attach, "claims");
 	reader->transits_fd = map_fd(attach, "transits");
 	err = -EBADF;
 	if (reader->holes_fd < 0 || reader->histograms_fd < 0 || rares_fd < 0 ||
-	    reader->counters_fd < 0 || reader->claims_fd < 0)
+	    reader->counters_fd < 0 || claims_fd < 0)
 		goto out;
 	err = table_open(&reader->flows, attach_object(attach), "flows", !reader->only_looks);
+	claim_map_open(&reader->claims, claims_fd, reader->flows.about.seed[0]);
 	rare_map_open(&reader->rares, rares_fd, reader->flows.buckets * TABLE_WAYS);
 	if (!err)
 		err = table_open(&reader->half_open, attach_object(attach), "half_open", !reader->only_looks);
@@ -1184,7 +1200,7 @@ void reader_close(struct reader *reader)
 		outbox_unmap(reader->outbox);
 	table_close(&reader->flows);
 	table_close(&reader->half_open);
-	rare_map_end(&reader->rares);
+	end_listing(reader);
 	orphans_free(&reader->orphans);
 	free(reader);
 }

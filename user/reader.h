@@ -56,7 +56,7 @@ uint64_t reader_left(const struct reader *reader); /* how many go on */
  * The other interfaces (as in flow_key) that see this flow, which counts for all of them. Returns how
  * many there are, of which at most `room` were written.
  */
-size_t reader_also(const struct reader *reader, const struct flow_key *key, const struct flow *flow,
+size_t reader_also(struct reader *reader, const struct flow_key *key, const struct flow *flow,
 		   uint32_t *ret_ifindexes, size_t room);
 
 /* Flows in the two rooms now; any thread may ask. */
