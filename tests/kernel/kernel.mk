@@ -15,9 +15,9 @@ $(BUILD)/tests/feeder.bpf.o: tests/kernel/feeder.bpf.c tests/kernel/feeder.h inc
 $(BUILD)/tests/feeder.skel.h: $(BUILD)/tests/feeder.bpf.o
 	$(Q)echo '  SKEL  ' $@; $(BPFTOOL) gen skeleton $< name feeder >$@
 
-DIFFER_SOURCES := tests/kernel/differ.c tests/kernel/scenes.c tests/kernel/programs.c
-$(BUILD)/tests/differ: $(DIFFER_SOURCES) tests/kernel/scenes.h tests/kernel/programs.h tests/kernel/feeder.h \
-		$(BUILD)/tests/feeder.skel.h $(LIBRARY) $(BUILD)/monitor.skel.h $(BUILD)/monitor_older.skel.h $(BUILD)/monitor_vlan.skel.h
+DIFFER_SOURCES := $(wildcard tests/kernel/differ*.c tests/kernel/scene*.c) tests/kernel/programs.c
+$(BUILD)/tests/differ: $(DIFFER_SOURCES) $(wildcard tests/kernel/*.h) $(BUILD)/tests/feeder.skel.h $(LIBRARY) \
+		$(BUILD)/monitor.skel.h $(BUILD)/monitor_older.skel.h $(BUILD)/monitor_vlan.skel.h
 	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -I$(BUILD)/tests -o $@ $(DIFFER_SOURCES) $(LIBRARY) $(LDLIBS_ALL)
 
 $(BUILD)/tests/flood.bpf.o: tests/kernel/flood.bpf.c tests/kernel/flood.h

@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "wire_put.h"
+
 #define BATCH 128
 #define FRAME_MAX 1514
 #define POOL_BYTES (1 << 20)
@@ -33,18 +35,6 @@ static void fill_pool(void)
 		state ^= state << 17;
 		pool[i] = (uint8_t)(state >> 32);
 	}
-}
-
-static void put16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-	put16(at, value >> 16);
-	put16(at + 2, value);
 }
 
 /*
