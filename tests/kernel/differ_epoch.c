@@ -42,6 +42,7 @@ static void on_program_flow(void *context, const struct flow_key *key, struct fl
 		flow->close = flow_close_reason(flow);
 	else if (flow->close == CLOSE_OPEN)
 		flow->close = CLOSE_END_OF_CAPTURE;
+	flow->place = flow->life = 0; /* the core alone has no table */
 	note_flow(&differ->kernel, key, whole);
 }
 
