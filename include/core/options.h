@@ -133,17 +133,62 @@ core_inline void options_read(const __u8 *at, __u32 len, const __u8 *end, struct
 
 /* ------------------------------------------------------------------ what nearly all segments carry */
 
-/* MSS, SACK permitted, timestamps, NOP, window scale: a SYN of Linux. 0: it is another, nothing was done. */
+/* The words that SYNs are made of. */
+#define WORD_NOP_WSCALE 0x010303u /* without the shift, its last octet */
+#define WORD_SACK_PERMITTED 0x01010402u /* behind two NOPs */
+#define WORD_SACK_PERMITTED_TIMESTAMPS 0x0402080au
+#define WORD_TIMESTAMPS 0x0101080au /* behind two NOPs: RFC 7323, appendix A */
+#define WORD_SACK_PERMITTED_END 0x04020000u
+
+/* Behind the MSS: timestamps with SACK permitted in front, window scale. A SYN of Linux. */
+core_inline int options_syn_of_linux(const __u8 *at, struct packet *pkt)
+{
+	if (load_u32(at) != WORD_SACK_PERMITTED_TIMESTAMPS || load_u32(at + 12) >> 8 != WORD_NOP_WSCALE)
+		return 0;
+	option_timestamps(at + 4, pkt);
+	option_wscale(at + 15, pkt);
+	return 1;
+}
+
+/* Window scale, timestamps, SACK permitted: macOS and iOS. */
+core_inline int options_syn_of_apple(const __u8 *at, struct packet *pkt)
+{
+	if (load_u32(at) >> 8 != WORD_NOP_WSCALE || load_u32(at + 4) != WORD_TIMESTAMPS ||
+	    load_u32(at + 16) != WORD_SACK_PERMITTED_END)
+		return 0;
+	option_wscale(at + 3, pkt);
+	option_timestamps(at + 8, pkt);
+	return 1;
+}
+
+/* Window scale and SACK permitted: Windows; the other way round: Linux without timestamps. */
+core_inline int options_syn_without_timestamps(const __u8 *at, struct packet *pkt)
+{
+	int is_windows = load_u32(at) >> 8 == WORD_NOP_WSCALE && load_u32(at + 4) == WORD_SACK_PERMITTED;
+
+	if (!is_windows && (load_u32(at) != WORD_SACK_PERMITTED || load_u32(at + 4) >> 8 != WORD_NOP_WSCALE))
+		return 0;
+	option_wscale(is_windows ? at + 3 : at + 7, pkt);
+	return 1;
+}
+
+/* 0: it is another list, and nothing was done. */
 core_inline int options_usual_syn(const __u8 *at, __u32 len, const __u8 *end, struct packet *pkt)
 {
-	if (len != 20 || at + 20 > end || load_u16(at) != 0x0204 ||
-	    load_u32(at + 4) != 0x0402080a || load_u32(at + 16) >> 8 != 0x010303)
+	int known = 0;
+
+	if (at + 4 > end || load_u16(at) != 0x0204)
 		return 0;
-	pkt->mss = load_u16(at + 2);
-	pkt->sack_permitted = 1;
-	option_timestamps(at + 8, pkt);
-	option_wscale(at + 19, pkt);
-	return 1;
+	if (len == 20 && at + 20 <= end)
+		known = options_syn_of_linux(at + 4, pkt);
+	else if (len == 24 && at + 24 <= end)
+		known = options_syn_of_apple(at + 4, pkt);
+	else if (len == 12 && at + 12 <= end)
+		known = options_syn_without_timestamps(at + 4, pkt);
+	pkt->sack_permitted = known & 1;
+	if (known || len == 4)
+		pkt->mss = load_u16(at + 2);
+	return known || len == 4;
 }
 
 /* NOP NOP SACK, and nothing behind it. 0: it is something else, nothing was done. */
@@ -167,7 +212,7 @@ core_inline int options_usual_sack(const __u8 *at, __u32 len, const __u8 *end, s
 /* In one piece, as a walk would. 0: there is something else, and the walk finds it all. */
 core_inline int options_usual(const __u8 *at, __u32 len, const __u8 *end, struct packet *pkt)
 {
-	if (len >= 12 && at + 12 <= end && load_u32(at) == 0x0101080a) { /* RFC 7323, appendix A */
+	if (len >= 12 && at + 12 <= end && load_u32(at) == WORD_TIMESTAMPS) {
 		option_timestamps(at + 4, pkt);
 		return len == 12 || options_usual_sack(at + 12, len - 12, end, pkt);
 	}

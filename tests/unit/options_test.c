@@ -172,6 +172,38 @@ static void a_syn_of_linux_is_read_whole(void **state)
 	assert_int_equal(pkt.wscale, 10);
 }
 
+static void a_syn_of_windows_is_read_whole(void **state)
+{
+	(void)state;
+	parse(MSS_1460, NOP, WSCALE(8), NOP, NOP, SACK_OK);
+	assert_false(pkt.options_len);
+	assert_int_equal(pkt.mss, 1460);
+	assert_true(pkt.sack_permitted);
+	assert_false(pkt.has_ts);
+	assert_int_equal(pkt.wscale, 8);
+}
+
+static void a_syn_of_macos_is_read_whole(void **state)
+{
+	(void)state;
+	parse(MSS_1460, NOP, WSCALE(6), NOP, NOP, TIMES_7_3, SACK_OK, END, END);
+	assert_false(pkt.options_len);
+	assert_int_equal(pkt.mss, 1460);
+	assert_true(pkt.sack_permitted);
+	assert_int_equal(pkt.tsval, 7);
+	assert_int_equal(pkt.wscale, 6);
+}
+
+static void an_mss_alone_permits_no_sack(void **state)
+{
+	(void)state;
+	parse(MSS_1460);
+	assert_false(pkt.options_len);
+	assert_int_equal(pkt.mss, 1460);
+	assert_false(pkt.sack_permitted);
+	assert_false(pkt.has_wscale);
+}
+
 #define TIMES NOP, NOP, TIMES_7_3
 #define SACKS(n) NOP, NOP, 5, 2 + 8 * (n)
 
@@ -182,6 +214,10 @@ static const struct {
 } usual[] = {
 	{12, {TIMES}},
 	{20, {MSS_1460, SACK_OK, TIMES_7_3, NOP, WSCALE(10)}},
+	{4, {MSS_1460}},
+	{12, {MSS_1460, NOP, WSCALE(8), NOP, NOP, SACK_OK}},
+	{12, {MSS_1460, NOP, NOP, SACK_OK, NOP, WSCALE(15)}},
+	{24, {MSS_1460, NOP, WSCALE(6), TIMES, SACK_OK, END, END}},
 	{24, {TIMES, SACKS(1), BLOCK_1_2}},
 	{32, {TIMES, SACKS(2), BLOCK_5_9, BLOCK_1_2}},
 	{40, {TIMES, SACKS(3), BLOCK_1_2, BLOCK_5_9, BLOCK_1_2}},
@@ -357,6 +393,9 @@ int main(void)
 		cmocka_unit_test(timestamps_elsewhere_are_read),
 		cmocka_unit_test(timestamps_of_another_length_are_ignored),
 		cmocka_unit_test(a_syn_of_linux_is_read_whole),
+		cmocka_unit_test(a_syn_of_windows_is_read_whole),
+		cmocka_unit_test(a_syn_of_macos_is_read_whole),
+		cmocka_unit_test(an_mss_alone_permits_no_sack),
 		cmocka_unit_test(what_is_read_in_one_piece_is_what_a_walk_gives),
 		cmocka_unit_test(unknown_options_are_stepped_over),
 		cmocka_unit_test(nothing_is_read_behind_the_end_of_the_list),
