@@ -41,14 +41,18 @@ struct {
 
 struct drive drive;
 
-/* Ethernet, IPv4, TCP and, right behind it, NOP NOP timestamps. */
+struct timestamps {
+	__be32 tsval_be32;
+	__be32 tsecr_be32;
+} __attribute__((packed));
+
+/* Ethernet, IPv4, TCP and, right behind it, NOP NOP timestamps; in a SYN one word later, behind MSS and SACK permitted. */
 struct headers {
 	struct ethhdr eth;
 	struct iphdr ip;
 	struct tcphdr tcp;
 	__u8 nops[4];
-	__be32 tsval_be32;
-	__be32 tsecr_be32;
+	struct timestamps timestamps;
 } __attribute__((packed));
 
 /* One to one on [0, mask], and not a stride a prefetcher could follow. */
@@ -76,6 +80,7 @@ static __always_inline void drive_packet(void *data, void *end)
 	__u32 clock = drive.first_visit + visit;
 	__be32 opener_addr, responder_addr = bpf_htonl(RESPONDER_ADDR);
 	__be16 opener_port, responder_port = bpf_htons(RESPONDER_PORT);
+	struct timestamps *timestamps;
 
 	if (data + sizeof(*headers) > end)
 		return;
@@ -95,9 +100,14 @@ static __always_inline void drive_packet(void *data, void *end)
 	headers->tcp.seq = bpf_htonl(isn(flow, leg->from) + leg->seq + turn * leg->seq_step);
 	headers->tcp.ack_seq =
 		bpf_htonl(isn(flow, !leg->from) + leg->ack + turn * leg->ack_step);
+	timestamps = &headers->timestamps;
+	if (drive.is_syn)
+		timestamps = (void *)timestamps + sizeof(__be32);
+	if ((void *)(timestamps + 1) > end)
+		return;
 	/* A new timestamp every eighth packet of a flow: as often an RTT sample starts. */
-	headers->tsval_be32 = bpf_htonl(1000 + clock / 8);
-	headers->tsecr_be32 = bpf_htonl(1000 + (clock - 1) / 8);
+	timestamps->tsval_be32 = bpf_htonl(1000 + clock / 8);
+	timestamps->tsecr_be32 = bpf_htonl(1000 + (clock - 1) / 8);
 }
 
 SEC("xdp")

@@ -33,7 +33,7 @@
 #include "prog_bench.skel.h"
 
 #define ROUNDS_MAX 32
-#define HEADERS_BYTES 66 /* Ethernet, IPv4, TCP with timestamps */
+#define HEADERS_BYTES 54 /* Ethernet, IPv4, TCP */
 #define PAYLOAD_BYTES 200
 #define OPENINGS 8192u             /* flows opened in each round, to time the opening */
 #define OPENINGS_FIRST (1u << 22)  /* their numbers, away from the flows that last */
@@ -114,17 +114,22 @@ static void fail(const char *what, int err)
 /* ------------------------------------------------------------------ packets */
 
 struct test_packet {
-	uint8_t bytes[HEADERS_BYTES + 8 + PAYLOAD_BYTES];
+	uint8_t bytes[HEADERS_BYTES + 40 + PAYLOAD_BYTES];
 	uint32_t len;
 };
 
-/* Addresses, ports and numbers are the driver's. */
+#define SYN_OPTIONS_BYTES 20
+#define OPTIONS_BYTES 12
+
+/* Addresses, ports and numbers are the driver's; options are those of Linux. */
 static struct test_packet packet_make(bool syn, bool ack, uint32_t payload_bytes)
 {
-	static const uint8_t timestamps[4] = { 1, 1, 8, 10 };
-	static const uint8_t syn_options[8] = { 2, 4, 5, 0xb4, 1, 3, 3, 14 };
-	uint32_t options = syn ? sizeof(syn_options) : 0;
-	struct test_packet packet = { .len = HEADERS_BYTES + options + payload_bytes };
+	static const uint8_t options[OPTIONS_BYTES] = { 1, 1, 8, 10 };
+	static const uint8_t syn_options[SYN_OPTIONS_BYTES] = {
+		2, 4, 5, 0xb4, 4, 2, 8, 10, [16] = 1, 3, 3, 14,
+	};
+	uint32_t options_len = syn ? SYN_OPTIONS_BYTES : OPTIONS_BYTES;
+	struct test_packet packet = { .len = HEADERS_BYTES + options_len + payload_bytes };
 	struct ethhdr *eth = (void *)packet.bytes;
 	struct iphdr *ip = (void *)(eth + 1);
 	struct tcphdr *tcp = (void *)(ip + 1);
@@ -135,14 +140,12 @@ static struct test_packet packet_make(bool syn, bool ack, uint32_t payload_bytes
 	ip->ttl = 64;
 	ip->protocol = IPPROTO_TCP;
 	ip->tot_len = htons((uint16_t)(packet.len - sizeof(*eth)));
-	tcp->doff = (uint16_t)((32 + options) / 4) & 15;
+	tcp->doff = (uint16_t)((20 + options_len) / 4) & 15;
 	tcp->syn = syn;
 	tcp->ack = ack;
 	tcp->psh = payload_bytes != 0;
 	tcp->window = htons(65535);
-	memcpy(tcp + 1, timestamps, sizeof(timestamps));
-	if (syn)
-		memcpy(packet.bytes + HEADERS_BYTES, syn_options, sizeof(syn_options));
+	memcpy(tcp + 1, syn ? syn_options : options, options_len);
 	return packet;
 }
 
@@ -218,12 +221,13 @@ static void open_chunk(struct bench *bench, uint32_t first_flow, uint32_t flows)
 {
 	struct test_packet syn = packet_make(true, false, 0), synack = packet_make(true, true, 0);
 	struct test_packet ack = packet_make(false, true, 0);
-	struct drive plan = { .first_flow = first_flow, .scatter = 0x9e3779b1u };
+	struct drive plan = { .first_flow = first_flow, .scatter = 0x9e3779b1u, .is_syn = 1 };
 
 	measure(bench, KIND_SYN, &syn, &plan, flows, 1);
 	plan.leg[0] = (struct leg){ .from = 1, .ack = 1 };
 	measure(bench, KIND_SYNACK, &synack, &plan, flows, 1);
 	plan.leg[0] = (struct leg){ .from = 0, .seq = 1, .ack = 1 };
+	plan.is_syn = 0;
 	measure(bench, KIND_PROMOTE, &ack, &plan, flows, 1);
 }
 
@@ -313,7 +317,7 @@ static void measure_holes(struct bench *bench)
 static void measure_flood(struct bench *bench, uint32_t round)
 {
 	struct test_packet syn = packet_make(true, false, 0);
-	struct drive plan = { .first_flow = FLOOD_FIRST + round * FLOOD_PACKETS };
+	struct drive plan = { .first_flow = FLOOD_FIRST + round * FLOOD_PACKETS, .is_syn = 1 };
 
 	measure(bench, KIND_FLOOD, &syn, &plan, FLOOD_PACKETS, 1);
 }

@@ -37,6 +37,7 @@ struct drive {
 	__u32 scatter; /* odd; another one gives another order */
 	__u32 both;    /* 0: leg[0] on all visits, 1: leg[0] and leg[1] take turns */
 	__u32 target;  /* enum target */
+	__u32 is_syn;  /* its timestamps stand where Linux has them in a SYN */
 	struct leg leg[2];
 };
 
