@@ -71,10 +71,10 @@ core_inline int track_is_common(const struct flow *flow, const struct side *side
 	__u32 wanted = pkt->payload_bytes ? known | SIDE_SPOKE : known;
 
 	return (pkt->flags & ~TCP_PSH) == TCP_ACK && pkt->seq == side->next &&
-	       (side->bits & (wanted | SIDE_PROBE_PENDING)) == wanted && (peer->bits & SIDE_SEQ) &&
+	       (side->bits & (wanted | SIDE_PROBE_PENDING)) == wanted &&
 	       (side->bits & (SIDE_ECHOES | SIDE_HOLES)) != SIDE_ECHOES && /* the list is to be opened first */
 	       pkt->ack - side->ack <= SEQ_WINDOW_MAX &&
-	       seq_in_reach(pkt->ack, READ_ONCE(peer->next)) &&
+	       (!(peer->bits & SIDE_SEQ) || seq_in_reach(pkt->ack, READ_ONCE(peer->next))) &&
 	       /* Once a window that is not zero was set, none is being waited for. */
 	       pkt->window && side->raw_window && !pkt->sack_count &&
 	       (pkt->payload_bytes != 1 || !loss_peer_window_is_zero(peer)) && /* or else a window probe */
