@@ -7,7 +7,7 @@
 # rounds' ratios. Both ends of requests and connections are on one CPU: on two, what is measured is how long a
 # virtual CPU takes to wake the other one, which differs from run to run by more than any program costs.
 #
-# BENCH_ROUNDS=N  rounds (5); BENCH_SECONDS=N  length of a bulk run (2)
+# BENCH_ROUNDS=N  rounds (5); BENCH_SECONDS=N  length of a bulk run (2); BENCH_ONLY=WORD  traffic with this in its name
 set -u
 exec </dev/null
 cd "$(dirname "$0")/../.." || exit 1
@@ -126,17 +126,24 @@ per_second() { # COUNT FILE...
 	sed -n 's/.* in \([0-9]*\) ms/\1/p' "$@" | awk -v count="$count" '$1 > ms { ms = $1 } END { printf "%.0f\n", count * 1000 / ms }'
 }
 
-# From a into b's native XDP. Each CPU has its own queue and its own connections, as a NIC would deal them out.
-flood_from() { # FRAMES MODE CPUS
-	local frames=$1 mode=$2 before cpu pids=() said=()
-	before=$(received)
-	for ((cpu = last; cpu > last - $3; cpu--)); do
-		taskset -c $cpu nsenter --net="/run/netns/$a" build/tests/flood -o -f $((cpu << 20)) "$mode" eth0 "$frames" >"$work/said.$cpu" &
+# On one CPU after the other, counted from the last; each has connections of its own, as a NIC would deal them out.
+flood_on() { # HOST CPUS FLOOD_OPTION...
+	local host=$1 count=$2 cpu pids=()
+	shift 2
+	for ((cpu = last; cpu > last - count; cpu--)); do
+		taskset -c $cpu nsenter --net="/run/netns/$host" build/tests/flood -f $((cpu << 20)) "$@" >"$work/said.$cpu" &
 		pids+=($!)
-		said+=("$work/said.$cpu")
 	done
 	wait "${pids[@]}"
-	per_second $(($(received) - before)) "${said[@]}"
+}
+
+# From a into b's native XDP, by what came through.
+flood_from() { # FRAMES MODE CPUS
+	local before
+	before=$(received)
+	rm -f "$work"/said.*
+	flood_on "$a" "$3" -o "$2" eth0 "$1"
+	per_second $(($(received) - before)) "$work"/said.*
 }
 
 known_flows_one_cpu() { flood_from 1000000 known 1; }
@@ -149,10 +156,15 @@ whole_connections_one_cpu() { echo $(($(flood_from 600000 churn 1) / 6)); }
 whole_connections_all_cpus() { echo $(($(flood_from 600000 churn "$cpus") / 6)); }
 
 # Put on b itself, each as if it had been received.
-syn_flood() {
-	taskset -c $last nsenter --net="/run/netns/$b" build/tests/flood syn eth0 500000 >"$work/said"
-	per_second 500000 "$work/said"
+syn_flood() { # CPUS
+	rm -f "$work"/said.*
+	flood_on "$b" "$1" syn eth0 500000
+	per_second $((500000 * $1)) "$work"/said.*
 }
+
+syn_flood_one_cpu() { syn_flood 1; }
+
+syn_flood_all_cpus() { syn_flood "$cpus"; }
 
 # ---------------------------------------------------------------- rounds
 
@@ -161,6 +173,10 @@ median() { sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : 
 race() { # NAME DOOR TRAFFIC WATCHER...
 	local name=$1 door=$2 traffic=$3 round who
 	shift 3
+	case $name in
+	*"${BENCH_ONLY:-}"*) ;;
+	*) return ;;
+	esac
 	for round in $(seq "$rounds"); do
 		for who in "$@"; do
 			watch "$who" "$door"
@@ -186,4 +202,5 @@ race "known flows, frames/s, one CPU" xdp known_flows_one_cpu empty ackmon
 race "known flows, frames/s, all CPUs" xdp known_flows_all_cpus empty ackmon
 race "whole connections/s, one CPU" xdp whole_connections_one_cpu empty ackmon
 race "whole connections/s, all CPUs" xdp whole_connections_all_cpus empty ackmon
-race "SYN flood, new connections/s" tc syn_flood empty ackmon
+race "SYN flood, new/s, one CPU" tc syn_flood_one_cpu empty ackmon
+race "SYN flood, new/s, all CPUs" tc syn_flood_all_cpus empty ackmon

@@ -59,12 +59,13 @@ static __always_inline struct step step_of_churn(__u32 number)
 /* 198.18.0.0/15 and 203.0.113.0/24 are for benchmarks and documentation (RFC 2544, RFC 5737). */
 static __always_inline struct step step_of(__u32 number)
 {
+	__u32 opener = first + number;
 	struct step step = {
-		.src = 0xc6120000 + (number & 0x1ffff),
+		.src = 0xc6120000 + (opener & 0x1ffff),
 		.dst = 0xcb007101,
-		.src_port = 1024 + (number >> 17),
+		.src_port = 1024 + (opener >> 17),
 		.dst_port = 443,
-		.seq = number * 2654435761u,
+		.seq = opener * 2654435761u,
 		.flags = SYN,
 	};
 	__u32 pair = number / 2, second = number & 1;

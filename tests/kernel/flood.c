@@ -29,7 +29,7 @@
 static const char usage[] =
 	"usage: flood [-o] [-f FIRST] syn|scan|data|reuse|known|churn IFACE FRAMES [FRAMES_PER_SECOND]\n"
 	"-o  out of the interface, instead of up to the stack\n"
-	"-f  number of the first connection of known and churn (0)\n"
+	"-f  number of the first connection of syn, known and churn (0)\n"
 	"Says how many frames it sent, and in how many ms.\n";
 
 struct request {
