@@ -201,9 +201,12 @@ static struct half_open *host_find_half_open(const struct flow_key *key)
 static enum room_answer host_enter_half_open(__u8 door, const struct flow_key *key,
 					     const struct half_open *half_open)
 {
-	struct half_open_entry *entry = flow_table_insert(&serving->half_open, key, serving->hash);
+	struct half_open_entry *entry;
 
 	(void)door;
+	if (flow_table_find(&serving->half_open, key, serving->hash))
+		return ROOM_KNOWN;
+	entry = flow_table_insert(&serving->half_open, key, serving->hash);
 	if (!entry)
 		return ROOM_FULL;
 	entry->serial = serving->opened++;

@@ -19,7 +19,7 @@
 
 enum room_answer {
 	ROOM_TAKEN, /* it is in there now */
-	ROOM_KNOWN, /* it was there already: another CPU was faster */
+	ROOM_KNOWN, /* it was there already, and is as it was */
 	ROOM_FULL,
 };
 
@@ -47,7 +47,10 @@ static struct flow_whole *host_take_flow(__u8 door, const struct flow_key *key, 
 static void host_close_flow(const struct flow_key *key, struct flow_whole *whole);
 /* A flow of the table has ended for good, and will be over soon. */
 static void host_note_closed(const struct flow_key *key);
-/* The same for the half-open room, which takes what is newer, forgets what is older and counts that. */
+/*
+ * The same for the half-open room, which takes what is newer, forgets what is older and counts that. A first SYN
+ * is entered without having been looked for.
+ */
 static struct half_open *host_find_half_open(const struct flow_key *key);
 static enum room_answer host_enter_half_open(__u8 door, const struct flow_key *key,
 					     const struct half_open *entry);
@@ -352,12 +355,19 @@ core_inline enum room_answer monitor_enter_flow(__u8 door, struct half_open_work
 	return answer;
 }
 
-/* A first segment. What does not fit is a flow at once. */
-core_inline int monitor_open(__u8 door, const struct packet *pkt, struct half_open_work *work)
-{
-	int fits = half_open_begin(&work->entry, pkt);
-	enum room_answer answer;
+/* A first segment, under work->key. What does not fit is a flow at once. */
+core_cut int monitor_open(const struct packet *pkt, __u32 door);
 
+core_cut int core_body(monitor_open)(const struct packet *pkt, __u32 door_number)
+{
+	struct half_open_work *work = host_half_open_work((__u8)door_number);
+	__u8 door = (__u8)door_number;
+	enum room_answer answer;
+	int fits;
+
+	if (!pkt || !work)
+		return WAY_DONE;
+	fits = half_open_begin(&work->entry, pkt);
 	work->entry.secondary = host_claim(pkt) & 1;
 	if (!fits) {
 		half_open_clear(work);
@@ -384,6 +394,15 @@ core_inline int monitor_open(__u8 door, const struct packet *pkt, struct half_op
 	return WAY_DONE;
 }
 
+/*
+ * A SYN mostly opens, and entering says whether it is there already: so it is not looked for first. Where several
+ * interfaces are watched it is, for who claims a connection does so once.
+ */
+core_inline int monitor_enters_at_once(const struct packet *pkt)
+{
+	return (pkt->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !host_config()->several;
+}
+
 /* Frames of a refused flow are counted, and open no other; a new SYN does. */
 core_inline int monitor_is_refused(const struct packet *pkt, const struct half_open *entry)
 {
@@ -403,6 +422,11 @@ core_cut int core_body(monitor_find)(const struct packet *pkt, __u32 door)
 	if (!pkt || !work)
 		return WAY_DONE;
 	work->key = pkt->key;
+	if (monitor_enters_at_once(pkt)) {
+		way = monitor_open(pkt, door);
+		if (way != WAY_ENTRY)
+			return way;
+	}
 	entry = host_find_half_open(&work->key);
 	if (entry && monitor_is_refused(pkt, entry)) {
 		host_count((__u8)door, COUNTER_frames_refused);
@@ -417,7 +441,7 @@ core_cut int core_body(monitor_find)(const struct packet *pkt, __u32 door)
 		/* A flow enters the second room before it leaves the first: just now, maybe. */
 		if (!(pkt->flags & TCP_SYN) && host_seek_flow(&work->key))
 			return WAY_FOUND;
-		way = monitor_open((__u8)door, pkt, work);
+		way = monitor_open(pkt, door);
 		if (way != WAY_ENTRY)
 			return way;
 		entry = host_find_half_open(&work->key);
@@ -492,7 +516,7 @@ core_cut int core_body(monitor_judge)(const struct packet *pkt, __u32 door)
 		ends = 1;
 	}
 	if (ends) {
-		int way = monitor_open((__u8)door, pkt, work);
+		int way = monitor_open(pkt, door);
 
 		if (way != WAY_ENTRY)
 			return way;

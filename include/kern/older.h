@@ -288,6 +288,19 @@ core_inline int window_note_dsack(const struct side *side, struct packet *pkt,
 
 /* ------------------------------------------------------------------ the first room */
 
+core_numbers int older_open(__u32 door)
+{
+	struct packet *pkt = older_packet(door);
+
+	return pkt ? core_body(monitor_open)(pkt, door) : WAY_DONE;
+}
+
+core_inline int monitor_open(const struct packet *pkt, __u32 door)
+{
+	(void)pkt;
+	return older_open(door);
+}
+
 core_numbers int older_find(__u32 door)
 {
 	struct packet *pkt = older_packet(door);

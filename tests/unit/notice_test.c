@@ -82,6 +82,8 @@ static enum room_answer host_enter_half_open(__u8 door, const struct flow_key *k
 {
 	(void)door;
 	(void)key;
+	if (porch_is_open)
+		return ROOM_KNOWN;
 	porch = *entry;
 	porch_is_open = 1;
 	return ROOM_TAKEN;
