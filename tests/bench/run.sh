@@ -145,7 +145,7 @@ bench_snapshot() {
 	# shellcheck disable=SC2046,SC2086
 	$CC $flags $bench/snapshot_bench.c -o $out/snapshot_bench build/libackmon.a \
 		$(pkg-config --libs libbpf libxdp libpcap libelf zlib libzstd nettle libmaxminddb) -lm
-	say "All connections as records (-I): CPU time of the reader"
+	say "All connections as records (-I): by the clock, and CPU time"
 	$out/snapshot_bench 1000000
 }
 
