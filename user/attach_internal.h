@@ -29,7 +29,7 @@ enum link_kind { STARTS_WITH_ETHERNET, STARTS_WITH_IP, LINK_KINDS };
 #define XDP_PROGRAM "ackmon_xdp"
 #define XDP_VLAN_PROGRAM "ackmon_xdp_vlan"
 
-struct monitor; /* the skeleton; attach.c alone includes it, so the binary holds it once */
+struct monitor; /* the skeleton; attach_programs.c alone includes it, so the binary holds it once */
 struct pins;
 
 /* One interface we are on. */
@@ -71,15 +71,13 @@ struct attach {
 	struct monitor *copies[LINK_KINDS][NETNS_MAX + 1];
 };
 
-/* attach.c: the programs */
+/* attach_programs.c */
 
 /* The programs as they are compiled, not loaded; whether this process may load them is not asked. */
 int attach_new(struct attach **ret_attach, const struct monitor_config *config);
 
 /* Before they are loaded. */
 void attach_configure(struct attach *attach, const struct monitor_config *config);
-
-void attach_leave(struct place *place);
 
 /* The descriptor of a program loaded for all interfaces of the place's namespace; or -errno. */
 int attach_program_fd(struct attach *attach, const struct place *place, const char *name);
@@ -97,13 +95,25 @@ int attach_copy_share(const struct attach *attach, struct bpf_object *copy, cons
 void attach_copy_close(struct monitor *copy);			  /* accepts NULL */
 
 int attach_program_name(uint32_t id, char ret_name[BPF_OBJ_NAME_LEN]);
+bool attach_program_is(uint32_t id, const char *name);
+
+/* attach_claim.c */
+
+/* Makes it ours, or says whose it is. */
+int attach_claim_place(struct place *place, char *ret_error, size_t error_size);
 uint64_t attach_netns_cookie(void); /* of our own namespace; 0: the kernel does not say */
 
 /* The process that watches the interface; 0: none. */
 pid_t attach_claimant(unsigned int ifindex);
-bool attach_program_is(uint32_t id, const char *name);
 
-/* attach.c: words */
+/* attach_choose.c: starts what the mode says, or what suits the interface, and says in ret_note what that is. */
+int attach_choose(struct attach *attach, struct place *place, enum hook_mode mode, char *ret_note,
+		  size_t note_size, char *ret_error, size_t error_size);
+
+/* attach.c */
+void attach_leave(struct place *place);
+
+/* attach_words.c */
 
 /* Writes the sentence and gives back err. */
 int attach_fail(char *ret_error, size_t error_size, int err, const char *format, ...)
