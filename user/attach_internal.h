@@ -147,7 +147,7 @@ int attach_tc_replace(struct place *place, enum direction direction, int prog_fd
 void attach_tc_remove_leftovers(struct place *place);
 const char *attach_tc_kind(const struct place *place); /* "TCX" or "clsact" */
 
-/* attach_keep.c */
+/* attach_adopt.c */
 
 /* For what `ackmon attach` attached: nothing is attached again. */
 int attach_adopt_place(struct attach *attach, struct place *place, char *ret_note, size_t note_size,
@@ -157,13 +157,15 @@ int attach_check_kept(const struct place *place, char *ret_error, size_t error_s
 bool attach_program_is_kept(uint32_t id);
 void attach_close_pins(struct attach *attach);
 void attach_forget_reader(struct attach *attach); /* in another process: its lock is not ours */
+/* As -i means it: a name, a pattern, or all that are up. */
+bool attach_any_selects(const char *const *words, size_t count, const struct interface *interface);
+
+/* attach_renew.c */
 struct pins_about;
 struct bpf_map;
 bool attach_is_working_space(const struct bpf_map *map); /* not kept: nobody needs it as it was */
 /* Every kept map is as this version has it. */
 bool attach_everything_fits(const struct attach *attach, const struct pins *pins,
 			    const struct pins_about *about);
-/* As -i means it: a name, a pattern, or all that are up. */
-bool attach_any_selects(const char *const *words, size_t count, const struct interface *interface);
 
 #endif
