@@ -150,9 +150,10 @@ $(LIBRARY): $(filter-out $(BUILD)/user/main.o,$(USER_OBJECTS))
 $(BUILD)/ackmon: $(BUILD)/user/main.o $(LIBRARY)
 	$(Q)echo '  LINK  ' $@; $(CC) $(CFLAGS) -o $@ $^ $(LDLIBS_ALL)
 
+# Without optimisation, for most of the time goes into compiling the core once more; the library is as it is shipped.
 $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
-	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -Itests/unit -MMD -MP -o $@ $< $(LIBRARY) $(LDLIBS_ALL) -lcmocka
+	$(Q)echo '  CC    ' $@; $(CC) $(CFLAGS_ALL) -O0 -Itests/unit -MMD -MP -o $@ $< $(LIBRARY) $(LDLIBS_ALL) -lcmocka
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d)
 
