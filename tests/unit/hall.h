@@ -121,11 +121,13 @@ static inline void host_close_flow(const struct flow_key *key, struct flow_whole
 
 /* Stands for a CPU that does its work between two looks of this one. */
 static void (*meanwhile)(const struct flow_key *key);
+static __u32 looks; /* for a half-open connection */
 
 static inline struct half_open *host_find_half_open(const struct flow_key *key)
 {
 	struct room_entry *entry = entry_in(half_open, key);
 
+	looks++;
 	if (meanwhile)
 		meanwhile(key);
 	return entry ? &entry->entry : NULL;
@@ -165,10 +167,12 @@ static inline int host_close_half_open(const struct flow_key *key, const struct 
 }
 
 static int is_claimed; /* by another interface */
+static __u32 claims_asked;
 
 static inline int host_claim(const struct packet *pkt)
 {
 	(void)pkt;
+	claims_asked++;
 	return is_claimed;
 }
 
@@ -344,6 +348,8 @@ static inline int open_house(void **state)
 	generation = 1;
 	group_shift = 0;
 	is_claimed = 0;
+	claims_asked = 0;
+	looks = 0;
 	config = (struct monitor_config){
 		.idle_timeout_ns = 100 * S,
 		.half_open_timeout_ns = 30 * S,

@@ -29,6 +29,26 @@ static void what_was_learned_moves_along(void **state)
 	assert_int_equal(unique_bytes_in(proven, 1, CLIENT), 100);
 }
 
+static void a_first_syn_is_entered_without_a_look(void **state)
+{
+	(void)state;
+	pass(CLIENT, seq(999), flags(TCP_SYN), at_us(10));
+	assert_int_equal(looks, 0);
+	pass(CLIENT, seq(999), flags(TCP_SYN), at_ms(1000));
+	assert_int_equal(looks > 0, 1);
+	assert_int_equal(counters[COUNTER_flows_opened], 1);
+	assert_int_equal(counters[FRAMES_TRACKED], 2);
+}
+
+static void of_several_interfaces_a_repeated_syn_claims_nothing(void **state)
+{
+	(void)state;
+	config.several = 1;
+	pass(CLIENT, seq(999), flags(TCP_SYN), at_us(10));
+	pass(CLIENT, seq(999), flags(TCP_SYN), at_ms(1000));
+	assert_int_equal(claims_asked, 1);
+}
+
 static void a_flood_of_syns_never_enters_the_flow_table(void **state)
 {
 	__u16 port;
@@ -220,6 +240,8 @@ int main(void)
 		hall_test(a_syn_opens_a_flow_in_the_half_open_room),
 		hall_test(a_completed_handshake_moves_to_the_flow_table),
 		hall_test(what_was_learned_moves_along),
+		hall_test(a_first_syn_is_entered_without_a_look),
+		hall_test(of_several_interfaces_a_repeated_syn_claims_nothing),
 		hall_test(a_flood_of_syns_never_enters_the_flow_table),
 		hall_test(without_room_a_new_flow_is_counted_and_nothing_else),
 		hall_test(a_full_flow_table_refuses_once_and_shows_the_opening),
