@@ -175,17 +175,15 @@ static void host_close_flow(const struct flow_key *key, struct flow_whole *whole
 	serving->taken = NULL;
 }
 
-static struct rare *host_find_rare(const struct flow_key *key, const struct flow *flow, __u32 direction)
+static struct rare *host_find_rare(const struct flow *flow, __u32 direction)
 {
-	(void)key;
 	return entry_of(flow)->rares[direction];
 }
 
-static struct rare *host_open_rare(const struct flow_key *key, const struct flow *flow, __u32 direction)
+static struct rare *host_open_rare(const struct flow *flow, __u32 direction)
 {
 	struct flow_entry *entry = entry_of(flow);
 
-	(void)key;
 	if (!entry->rares[direction])
 		entry->rares[direction] = calloc(1, sizeof(struct rare));
 	return entry->rares[direction];
@@ -251,22 +249,18 @@ static struct holes *unfold(struct flow_entry *entry, __u32 direction)
 	return folded_holes_open(entry->holes[direction], &serving->holes[direction]);
 }
 
-static struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,
-				     __u32 direction)
+static struct holes *host_find_holes(const struct flow *flow, __u32 direction)
 {
 	struct flow_entry *entry = entry_of(flow);
 
-	(void)key;
 	return entry->holes[direction] ? unfold(entry, direction) : NULL;
 }
 
-static struct holes *host_open_holes(const struct flow_key *key, const struct flow *flow,
-				     __u32 direction)
+static struct holes *host_open_holes(const struct flow *flow, __u32 direction)
 {
 	static const struct holes none;
 	struct flow_entry *entry = entry_of(flow);
 
-	(void)key;
 	if (folded_holes_keep(&entry->holes[direction], &none))
 		return NULL;
 	return unfold(entry, direction);
@@ -276,7 +270,7 @@ static struct holes *host_open_holes(const struct flow_key *key, const struct fl
 static void lose_holes(struct flow_entry *entry, __u32 direction)
 {
 	struct side *side = &entry->flow.side[direction];
-	struct rare *rare = host_open_rare(&entry->head.key, &entry->flow, direction);
+	struct rare *rare = host_open_rare(&entry->flow, direction);
 
 	free(entry->holes[direction]);
 	entry->holes[direction] = NULL;
@@ -301,12 +295,11 @@ static void fold(struct replay *replay)
 	replay->unfolded = NULL;
 }
 
-static int host_take_samples(const struct flow_key *key, struct flow *flow, __u32 direction,
+static int host_take_samples(struct flow *flow, __u32 direction,
 			     const __u16 buckets[RTT_WAITING], int opens)
 {
 	struct flow_entry *entry = entry_of(flow);
 
-	(void)key;
 	if (!entry->histograms[direction] && !opens)
 		return 0;
 	return folded_histogram_take(&entry->histograms[direction], buckets, RTT_WAITING) ? -1 : 1;

@@ -60,19 +60,17 @@ static int host_close_half_open(const struct flow_key *key, const struct half_op
 static int host_claim(const struct packet *pkt);
 /* Working space for a connection that is in the first room; NULL: never, but for the verifier. */
 static struct half_open_work *host_half_open_work(__u8 door);
-/* NULL: none, or no room. A host that keeps them with the flow needs no key. */
-static struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,
-				     __u32 direction);
-static struct holes *host_open_holes(const struct flow_key *key, const struct flow *flow,
-				     __u32 direction);
+/* NULL: none, or no room. */
+static struct holes *host_find_holes(const struct flow *flow, __u32 direction);
+static struct holes *host_open_holes(const struct flow *flow, __u32 direction);
 /* The same for what is rare, of a flow of the table. */
-static struct rare *host_find_rare(const struct flow_key *key, const struct flow *flow, __u32 direction);
-static struct rare *host_open_rare(const struct flow_key *key, const struct flow *flow, __u32 direction);
+static struct rare *host_find_rare(const struct flow *flow, __u32 direction);
+static struct rare *host_open_rare(const struct flow *flow, __u32 direction);
 /*
  * Round trips to one end: four, of which only the buckets are known, into its histogram, which is opened first
  * where `opens`. 1: taken; 0: there is none; -1: it should have been opened, and found no room.
  */
-static int host_take_samples(const struct flow_key *key, struct flow *flow, __u32 direction,
+static int host_take_samples(struct flow *flow, __u32 direction,
 			     const __u16 buckets[RTT_WAITING], int opens);
 /* The flow as it is now, with flow.close set; 0, or -1 when the event was lost. */
 static int host_post_flow(const struct flow_key *key, const struct flow_whole *whole);
@@ -196,10 +194,10 @@ core_inline struct holes *monitor_list(__u8 door, const struct flow *flow, const
 {
 	struct holes *holes;
 
-	holes = host_find_holes(&pkt->key, flow, pkt->direction & 1);
+	holes = host_find_holes(flow, pkt->direction & 1);
 	if (holes)
 		return holes;
-	holes = host_open_holes(&pkt->key, flow, pkt->direction & 1);
+	holes = host_open_holes(flow, pkt->direction & 1);
 	if (!holes)
 		host_count(door, COUNTER_holes_refused);
 	return holes;
@@ -233,7 +231,7 @@ core_inline struct holes *monitor_peer_holes(const struct flow *flow, const stru
 
 	if (!window_is_dsack(pkt) || !(flow->side[peer].bits & SIDE_HOLES))
 		return (struct holes *)0;
-	return host_find_holes(&pkt->key, flow, peer);
+	return host_find_holes(flow, peer);
 }
 
 /* A flow with few samples needs no histogram: its minimum, mean and maximum say as much. */
@@ -248,7 +246,7 @@ core_apart int monitor_rtt_take(struct flow *flow, const struct packet *pkt, __u
 	if (!flow || !pkt)
 		return 0;
 	side = &flow->side[pkt->direction & 1];
-	taken = host_take_samples(&pkt->key, flow, pkt->direction & 1, side->rtt_waiting,
+	taken = host_take_samples(flow, pkt->direction & 1, side->rtt_waiting,
 				  side->rtt_samples == MONITOR_HISTOGRAM_SAMPLES + RTT_WAITING);
 	if (taken > 0)
 		side->bits |= SIDE_HISTOGRAM;
@@ -335,7 +333,7 @@ core_apart int monitor_enter_rare(__u32 door, __u32 direction)
 	flow = host_find_flow(&work->key);
 	if (!flow)
 		return 0;
-	rare = host_open_rare(&work->key, flow, direction & 1);
+	rare = host_open_rare(flow, direction & 1);
 	if (rare)
 		return rare_add(rare, &work->rare[direction & 1]);
 	flow->side[direction & 1].bits ^= SIDE_RARE | SIDE_RARE_REFUSED;
@@ -618,9 +616,9 @@ core_apart int monitor_rare(struct flow *flow, struct packet *pkt, __u32 door)
 		return half_open_note(host_half_open_work((__u8)door), pkt);
 	direction = pkt->direction & 1;
 	side = &flow->side[direction];
-	rare = host_find_rare(&pkt->key, flow, direction);
+	rare = host_find_rare(flow, direction);
 	if (!rare)
-		rare = host_open_rare(&pkt->key, flow, direction);
+		rare = host_open_rare(flow, direction);
 	side->bits |= rare ? SIDE_RARE : SIDE_RARE_REFUSED;
 	if (rare)
 		rare_note(rare, pkt);
@@ -640,7 +638,7 @@ core_apart int monitor_aggregate_rare(const struct flow *flow, const struct pack
 	if (!flow || !pkt || !work || !(flow->side[direction & 1].bits & SIDE_RARE))
 		return 0;
 	rare = pkt->in_work ? &work->rare[direction & 1]
-			    : host_find_rare(&pkt->key, flow, direction & 1);
+			    : host_find_rare(flow, direction & 1);
 	pair = host_pair_counters(flow->pair);
 	if (rare && pair)
 		pair_add_rare(pair, rare);

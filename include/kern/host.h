@@ -229,23 +229,19 @@ core_apart int host_close_side(const struct flow *flow, __u32 direction)
 	return 0;
 }
 
-core_inline struct rare *host_find_rare(const struct flow_key *key, const struct flow *flow,
-					__u32 direction)
+core_inline struct rare *host_find_rare(const struct flow *flow, __u32 direction)
 {
 	struct beside_key beside = table_beside_key(flow, direction);
 
-	(void)key;
 	return bpf_map_lookup_elem(&rares, &beside);
 }
 
-core_inline struct rare *host_open_rare(const struct flow_key *key, const struct flow *flow,
-					__u32 direction)
+core_inline struct rare *host_open_rare(const struct flow *flow, __u32 direction)
 {
 	struct beside_key beside = table_beside_key(flow, direction);
 	__u32 zero = 0;
 	struct rare *none = bpf_map_lookup_elem(&no_rare, &zero);
 
-	(void)key;
 	if (!none)
 		return (struct rare *)0;
 	bpf_map_update_elem(&rares, &beside, none, BPF_NOEXIST);
@@ -253,18 +249,18 @@ core_inline struct rare *host_open_rare(const struct flow_key *key, const struct
 }
 
 /* What is rare about a side of a flow that was taken. */
-core_apart int host_take_rare(struct half_open_work *work, const struct flow_key *key, __u32 direction)
+core_apart int host_take_rare(struct half_open_work *work, __u32 direction)
 {
 	const struct rare *rare;
 	struct rare *taken;
 
-	if (!work || !key)
+	if (!work)
 		return 0;
 	taken = &work->rare[direction & 1];
 	__builtin_memset(taken, 0, sizeof(*taken));
 	if (!(work->flow.side[direction & 1].bits & SIDE_RARE))
 		return 0;
-	rare = host_find_rare(key, &work->flow, direction & 1);
+	rare = host_find_rare(&work->flow, direction & 1);
 	if (rare)
 		*taken = *rare;
 	return 0;
@@ -281,8 +277,8 @@ core_inline struct flow_whole *host_take_flow(__u8 door, const struct flow_key *
 		return (struct flow_whole *)0;
 	work->flow = place->flow;
 	table_release_flow(place);
-	host_take_rare(work, key, 0);
-	host_take_rare(work, key, 1);
+	host_take_rare(work, 0);
+	host_take_rare(work, 1);
 	return &work->whole;
 }
 
@@ -293,59 +289,51 @@ core_inline void host_close_flow(const struct flow_key *key, struct flow_whole *
 	host_close_side(&whole->flow, 1);
 }
 
-core_inline struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,
-					  __u32 direction)
+core_inline struct holes *host_find_holes(const struct flow *flow, __u32 direction)
 {
 	struct beside_key beside = table_beside_key(flow, direction);
 
-	(void)key;
 	return bpf_map_lookup_elem(&holes, &beside);
 }
 
-core_inline struct holes *host_open_holes(const struct flow_key *key, const struct flow *flow,
-					  __u32 direction)
+core_inline struct holes *host_open_holes(const struct flow *flow, __u32 direction)
 {
 	struct beside_key beside = table_beside_key(flow, direction);
 	__u32 zero = 0;
 	struct holes *empty = bpf_map_lookup_elem(&no_holes, &zero);
 
-	(void)key;
 	if (!empty)
 		return (struct holes *)0;
 	bpf_map_update_elem(&holes, &beside, empty, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&holes, &beside);
 }
 
-core_inline struct histogram *host_find_histogram(const struct flow_key *key,
-						  const struct flow *flow, __u32 direction)
+core_inline struct histogram *host_find_histogram(const struct flow *flow, __u32 direction)
 {
 	struct beside_key beside = table_beside_key(flow, direction);
 
-	(void)key;
 	return bpf_map_lookup_elem(&histograms, &beside);
 }
 
-core_inline struct histogram *host_open_histogram(const struct flow_key *key,
-						  const struct flow *flow, __u32 direction)
+core_inline struct histogram *host_open_histogram(const struct flow *flow, __u32 direction)
 {
 	struct beside_key beside = table_beside_key(flow, direction);
 	__u32 zero = 0;
 	struct histogram *empty = bpf_map_lookup_elem(&no_samples, &zero);
 
-	(void)key;
 	if (!empty)
 		return (struct histogram *)0;
 	bpf_map_update_elem(&histograms, &beside, empty, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&histograms, &beside);
 }
 
-core_inline int host_take_samples(const struct flow_key *key, struct flow *flow, __u32 direction,
+core_inline int host_take_samples(struct flow *flow, __u32 direction,
 				  const __u16 buckets[RTT_WAITING], int opens)
 {
-	struct histogram *histogram = host_find_histogram(key, flow, direction);
+	struct histogram *histogram = host_find_histogram(flow, direction);
 
 	if (!histogram && opens) {
-		histogram = host_open_histogram(key, flow, direction);
+		histogram = host_open_histogram(flow, direction);
 		if (!histogram)
 			return -1;
 	}
@@ -355,13 +343,13 @@ core_inline int host_take_samples(const struct flow_key *key, struct flow *flow,
 	return 1;
 }
 
-core_inline void host_settle(const struct flow_key *key, struct flow_whole *copy, __u32 direction)
+core_inline void host_settle(struct flow_whole *copy, __u32 direction)
 {
 	__u32 bits = copy->flow.side[direction].bits;
 
 	flow_settle(copy, direction,
-		    bits & SIDE_HOLES ? host_find_holes(key, &copy->flow, direction) : (struct holes *)0,
-		    bits & SIDE_HISTOGRAM ? host_find_histogram(key, &copy->flow, direction)
+		    bits & SIDE_HOLES ? host_find_holes(&copy->flow, direction) : (struct holes *)0,
+		    bits & SIDE_HISTOGRAM ? host_find_histogram(&copy->flow, direction)
 					  : (struct histogram *)0);
 }
 
@@ -380,8 +368,8 @@ core_cut int core_body(host_post_apart)(const struct flow_key *key, const struct
 	event->reserved = 0;
 	event->key = *key;
 	event->whole = *whole;
-	host_settle(key, &event->whole, 0);
-	host_settle(key, &event->whole, 1);
+	host_settle(&event->whole, 0);
+	host_settle(&event->whole, 1);
 	/* Waking the reader costs 9 us; it comes by on its own timer. */
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	return 0;

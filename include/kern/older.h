@@ -84,9 +84,9 @@ core_inline int older_see(__u32 where, struct older_view *ret_view)
 		if (!flow)
 			return 0;
 		if (where & WHERE_HOLES)
-			holes = host_find_holes(&pkt->key, flow, pkt->direction & 1);
+			holes = host_find_holes(flow, pkt->direction & 1);
 		if (where & WHERE_PEER_HOLES)
-			peer_holes = host_find_holes(&pkt->key, flow, !(pkt->direction & 1));
+			peer_holes = host_find_holes(flow, !(pkt->direction & 1));
 	}
 	*ret_view = (struct older_view){
 		.pkt = pkt,

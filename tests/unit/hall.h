@@ -182,21 +182,28 @@ static inline struct half_open_work *host_half_open_work(__u8 door)
 	return &work;
 }
 
-static inline struct holes *host_find_holes(const struct flow_key *key, const struct flow *flow,
-				     __u32 direction)
+static inline struct room_entry *entry_of(const struct flow *flow)
 {
-	struct room_entry *entry = entry_in(proven, key);
+	size_t i;
 
-	assert_ptr_equal(&entry->flow, flow);
+	for (i = 0; i < ROOM_MAX; i++)
+		if (&proven[i].flow == flow)
+			return &proven[i];
+	fail_msg("a flow that is not in the room");
+	return NULL;
+}
+
+static inline struct holes *host_find_holes(const struct flow *flow, __u32 direction)
+{
+	struct room_entry *entry = entry_of(flow);
+
 	return entry->has_holes[direction] ? &entry->holes[direction] : NULL;
 }
 
-static inline struct holes *host_open_holes(const struct flow_key *key, const struct flow *flow,
-				     __u32 direction)
+static inline struct holes *host_open_holes(const struct flow *flow, __u32 direction)
 {
-	struct room_entry *entry = entry_in(proven, key);
+	struct room_entry *entry = entry_of(flow);
 
-	assert_ptr_equal(&entry->flow, flow);
 	if (!holes_room)
 		return NULL;
 	holes_room--;
@@ -204,19 +211,17 @@ static inline struct holes *host_open_holes(const struct flow_key *key, const st
 	return &entry->holes[direction];
 }
 
-static inline struct rare *host_find_rare(const struct flow_key *key, const struct flow *flow, __u32 direction)
+static inline struct rare *host_find_rare(const struct flow *flow, __u32 direction)
 {
-	struct room_entry *entry = entry_in(proven, key);
+	struct room_entry *entry = entry_of(flow);
 
-	assert_ptr_equal(&entry->flow, flow);
 	return entry->has_rare[direction] ? &entry->rares[direction] : NULL;
 }
 
-static inline struct rare *host_open_rare(const struct flow_key *key, const struct flow *flow, __u32 direction)
+static inline struct rare *host_open_rare(const struct flow *flow, __u32 direction)
 {
-	struct room_entry *entry = entry_in(proven, key);
+	struct room_entry *entry = entry_of(flow);
 
-	assert_ptr_equal(&entry->flow, flow);
 	if (!rare_room)
 		return NULL;
 	rare_room--;
@@ -224,34 +229,30 @@ static inline struct rare *host_open_rare(const struct flow_key *key, const stru
 	return &entry->rares[direction];
 }
 
-static inline struct histogram *host_find_histogram(const struct flow_key *key, const struct flow *flow,
-					     __u32 direction)
+static inline struct histogram *host_find_histogram(const struct flow *flow, __u32 direction)
 {
-	struct room_entry *entry = entry_in(proven, key);
+	struct room_entry *entry = entry_of(flow);
 
-	assert_ptr_equal(&entry->flow, flow);
 	return entry->has_histogram[direction] ? &entry->histograms[direction] : NULL;
 }
 
-static inline struct histogram *host_open_histogram(const struct flow_key *key, const struct flow *flow,
-					     __u32 direction)
+static inline struct histogram *host_open_histogram(const struct flow *flow, __u32 direction)
 {
-	struct room_entry *entry = entry_in(proven, key);
+	struct room_entry *entry = entry_of(flow);
 
-	assert_ptr_equal(&entry->flow, flow);
 	if (!histogram_room)
 		return NULL;
 	entry->has_histogram[direction] = 1;
 	return &entry->histograms[direction];
 }
 
-static inline int host_take_samples(const struct flow_key *key, struct flow *flow, __u32 direction,
+static inline int host_take_samples(struct flow *flow, __u32 direction,
 			     const __u16 buckets[RTT_WAITING], int opens)
 {
-	struct histogram *histogram = host_find_histogram(key, flow, direction);
+	struct histogram *histogram = host_find_histogram(flow, direction);
 
 	if (!histogram && opens)
-		histogram = host_open_histogram(key, flow, direction);
+		histogram = host_open_histogram(flow, direction);
 	if (!histogram)
 		return opens ? -1 : 0;
 	histogram_take(histogram, buckets, RTT_WAITING);

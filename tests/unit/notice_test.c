@@ -149,53 +149,46 @@ static struct chunk *host_chunk(__u32 chunk)
 	return NULL;
 }
 
-static struct holes *host_find_holes(const struct flow_key *key, const struct flow *of,
-				     __u32 direction)
+static struct holes *host_find_holes(const struct flow *of, __u32 direction)
 {
-	(void)key;
 	(void)of;
 	return &house_holes[direction];
 }
 
-static struct holes *host_open_holes(const struct flow_key *key, const struct flow *of,
-				     __u32 direction)
+static struct holes *host_open_holes(const struct flow *of, __u32 direction)
 {
-	return host_find_holes(key, of, direction);
+	return host_find_holes(of, direction);
 }
 
-static struct rare *host_find_rare(const struct flow_key *key, const struct flow *of, __u32 direction)
+static struct rare *host_find_rare(const struct flow *of, __u32 direction)
 {
-	(void)key;
 	(void)of;
 	return &house_rares[direction];
 }
 
-static struct rare *host_open_rare(const struct flow_key *key, const struct flow *of, __u32 direction)
+static struct rare *host_open_rare(const struct flow *of, __u32 direction)
 {
-	return host_find_rare(key, of, direction);
+	return host_find_rare(of, direction);
 }
 
-static struct histogram *host_find_histogram(const struct flow_key *key, const struct flow *of,
-					     __u32 direction)
+static struct histogram *host_find_histogram(const struct flow *of, __u32 direction)
 {
-	(void)key;
 	(void)of;
 	return &house_histograms[direction];
 }
 
-static struct histogram *host_open_histogram(const struct flow_key *key, const struct flow *of,
-					     __u32 direction)
+static struct histogram *host_open_histogram(const struct flow *of, __u32 direction)
 {
-	return host_find_histogram(key, of, direction);
+	return host_find_histogram(of, direction);
 }
 
-static int host_take_samples(const struct flow_key *key, struct flow *of, __u32 direction,
+static int host_take_samples(struct flow *of, __u32 direction,
 			     const __u16 buckets[RTT_WAITING], int opens)
 {
-	struct histogram *histogram = host_find_histogram(key, of, direction);
+	struct histogram *histogram = host_find_histogram(of, direction);
 
 	if (!histogram && opens)
-		histogram = host_open_histogram(key, of, direction);
+		histogram = host_open_histogram(of, direction);
 	if (!histogram)
 		return opens ? -1 : 0;
 	histogram_take(histogram, buckets, RTT_WAITING);
