@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "core/expire.h"
 #include "core/half_open.h"
+#include "core/half_open_flow.h"
 #include "orphans.h"
 #include "outbox.h"
 #include "rare_map.h"

@@ -12,6 +12,7 @@
 #include "config.h"
 #include "core/expire.h"
 #include "core/half_open.h"
+#include "core/half_open_flow.h"
 
 /* Connections at once. */
 #define ROOM_FLOWS 131072u

@@ -3,6 +3,7 @@
 #include "core.h"
 
 #include "core/half_open.h"
+#include "core/half_open_flow.h"
 
 static struct half_open_work work;
 static const struct monitor_config patient = {
