@@ -69,7 +69,7 @@ static const char *iface_name(struct watcher *watcher, uint32_t ifindex)
 
 	if (!name && attach_is_kept(watcher->attach, ifindex))
 		name = if_indextoname(ifindex, watcher->kept_name);
-	return name;
+	return name; /* until the next one is asked for */
 }
 
 /* "veth1,br0"; what does not fit is left out at a comma. NULL: no other interface saw it. */
@@ -126,9 +126,9 @@ static void on_flow(void *context, const struct flow_key *key, const struct flow
 		record->whole = *whole;
 	record->key = *key;
 	record->wall_offset_ns = watcher->wall_offset_ns;
+	record->also_ifaces = also_names(watcher, key, &whole->flow); /* first: it looks up names, too */
 	record->iface = iface_name(watcher, key->ifindex);
 	record->netns = roster_netns(watcher->roster, key->ifindex);
-	record->also_ifaces = also_names(watcher, key, &whole->flow);
 	record->labels = options_label(watcher->options) ? watcher->labels : NULL;
 	find_owners(watcher, record);
 	reader_transit(watcher->reader, key, !watcher->in_interval, record->transit);

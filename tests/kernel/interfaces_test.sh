@@ -147,6 +147,21 @@ transit_is_the_time_inside_the_box() {
 		'all(r["opener_transit_min_ns"] + r["responder_transit_min_ns"] <= r.get("responder_rtt_min_ns", 1e18) for r in rows)'
 }
 
+has_lines() { [ "$(wc -l <"$work/out")" -ge "$1" ]; } # COUNT
+
+# All that is kept is read, by a reader who named none of the two that see the connection.
+kept_interfaces_that_were_not_named_have_a_name_each() {
+	local kept=/sys/fs/bpf/${NETNS_PREFIX}kept status
+	ip -n "${NETNS_PREFIX}r" link add third0 type veth peer name third1 && ip -n "${NETNS_PREFIX}r" link set third0 up || return 1
+	on r "$ACKMON" attach -q --bpffs "$kept" -m tc --closed-timeout 0.2 -i third0 -i toa -i tob 2>"$work/attach" || { why=$(cat "$work/attach"); return 1; }
+	watch_on r "third0" --bpffs "$kept" -i third0 && connections 3 $B4 && until_true has_lines 3 && end_watcher &&
+		records 'len(rows) == 3' 'all(r["iface"] == "toa" and r["also_ifaces"] == "tob" for r in rows)'
+	status=$?
+	on r "$ACKMON" detach -q --bpffs "$kept" -i third0 -i toa -i tob
+	ip -n "${NETNS_PREFIX}r" link del third0
+	return $status
+}
+
 the_interface_nearest_to_the_opener_claims() {
 	watch_on r "toa: TC" -i tob -i toa || return 1
 	connections 5 $B4 || return 1
@@ -443,6 +458,7 @@ need ip nsenter python3 bpftool
 netns_up
 all=(
 	forwarded_connections_count_once_and_name_both_interfaces
+	kept_interfaces_that_were_not_named_have_a_name_each
 	the_interface_nearest_to_the_opener_claims
 	transit_is_the_time_inside_the_box
 	refused_and_unanswered_connections_count_once
