@@ -21,7 +21,7 @@ struct rare_map {
 	int fd;
 	uint32_t places; /* of the table of flows */
 	bool is_listing;
-	uint32_t asked; /* of this listing, one by one */
+	uint32_t asked; /* how often, in this listing */
 	struct rare_copy *copy; /* NULL: none yet, or there is no room */
 };
 

@@ -221,7 +221,7 @@ struct flow {
 	__u16 syns;      /* opener: SYNs before the answer, counted up to 65,535 */
 	__u16 synacks;   /* responder: SYN-ACKs before they were acknowledged, the same */
 	__u32 place; /* in the kernel side's table, and which of the flows that were there one after the other it is: */
-	__u32 life;  /* see struct beside_key; both 0 anywhere else */
+	__u32 life;  /* see struct beside_key; both 0 in replay */
 	__u32 reserved;
 };
 _Static_assert(sizeof(struct flow) == 584, "flow has no hidden padding");

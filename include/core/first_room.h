@@ -105,11 +105,12 @@ core_cut int core_body(monitor_open)(const struct packet *pkt, __u32 door_number
 
 /*
  * A SYN mostly opens, and entering says whether it is there already: so it is not looked for first. Where several
- * interfaces are watched it is, for who claims a connection does so once.
+ * interfaces are watched it is, for who claims a connection does so once; and with SACK blocks, for it may not fit
+ * and would enter the other room.
  */
 core_inline int monitor_enters_at_once(const struct packet *pkt)
 {
-	return (pkt->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !host_config()->several;
+	return (pkt->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !pkt->sack_count && !host_config()->several;
 }
 
 /* Frames of a refused flow are counted, and open no other; a new SYN does. */

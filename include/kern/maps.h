@@ -25,7 +25,7 @@
 /*
  * Proven flows. Refuses when full; the reader takes out what is over. Hash tables of our own, see abi/table.h: a
  * place is found without a call, where its key likes best to be with one look, and readers look at all of
- * them without asking the kernel. Sizes are set before loading, by tables.h.
+ * them without asking the kernel. Sizes are set before loading, by user/table.c.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

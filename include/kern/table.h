@@ -304,7 +304,7 @@ core_apart __u32 table_search_half_open(const struct flow_key *key)
 	return table_search(&half_open_tags, &half_open, key, table_hash(key, about), about->half_open_buckets);
 }
 
-/* By the tags at once: most of what is looked for here is not there. */
+/* By the tags at once. */
 core_inline struct half_open_place *table_find_half_open(const struct flow_key *key)
 {
 	__u32 place = table_search_half_open(key);

@@ -40,6 +40,16 @@ static void a_first_syn_is_entered_without_a_look(void **state)
 	assert_int_equal(counters[FRAMES_TRACKED], 2);
 }
 
+static void a_syn_that_does_not_fit_is_looked_for_first(void **state)
+{
+	(void)state;
+	pass(CLIENT, .client_port = 1, seq(999), flags(TCP_SYN), at_us(10));
+	pass(CLIENT, .client_port = 1, seq(999), flags(TCP_SYN), two_sacks(1, 2, 5, 6), at_ms(1000));
+	assert_null(in_room(half_open, 1));
+	assert_non_null(in_room(proven, 1));
+	assert_int_equal(counters[COUNTER_flows_opened], 1);
+}
+
 static void of_several_interfaces_a_repeated_syn_claims_nothing(void **state)
 {
 	(void)state;
@@ -241,6 +251,7 @@ int main(void)
 		hall_test(a_completed_handshake_moves_to_the_flow_table),
 		hall_test(what_was_learned_moves_along),
 		hall_test(a_first_syn_is_entered_without_a_look),
+		hall_test(a_syn_that_does_not_fit_is_looked_for_first),
 		hall_test(of_several_interfaces_a_repeated_syn_claims_nothing),
 		hall_test(a_flood_of_syns_never_enters_the_flow_table),
 		hall_test(without_room_a_new_flow_is_counted_and_nothing_else),
