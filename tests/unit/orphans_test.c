@@ -99,6 +99,18 @@ static void what_nobody_owns_goes_the_second_time(void **state)
 	assert_int_equal(orphans.count, 0);
 }
 
+static void what_found_its_owner_meanwhile_stays(void **state)
+{
+	(void)state;
+	need_map();
+	places[3].head.live = 0; /* its flow is entering */
+	orphans_look(&orphans, &flows, fd);
+	assert_int_equal(orphans.count, 1);
+	places[3].head.live = TABLE_IS_TAG;
+	orphans_drop(&orphans, &flows);
+	assert_true(is_there(key_of(3)));
+}
+
 static void an_earlier_life_of_a_place_owns_nothing(void **state)
 {
 	struct beside_key before;
@@ -134,6 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		orphan_test(what_is_owned_stays),
 		orphan_test(what_nobody_owns_goes_the_second_time),
+		orphan_test(what_found_its_owner_meanwhile_stays),
 		orphan_test(an_earlier_life_of_a_place_owns_nothing),
 		orphan_test(all_are_noted),
 	};
