@@ -235,7 +235,7 @@ check-kernels:
 
 bench:
 	@if [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory bench-deps; fi
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory test-programs
 	tests/bench/run.sh
 
 .PHONY: bench-live
