@@ -33,7 +33,7 @@ allowed_door='kern/.*'
 own=$(cd user && printf '%s\n' *.h | sed 's/\./\\./' | paste -sd'|')
 
 # Exceptions, each for one reason:
-#   reader.c        asks core/expire.h when a connection is over, and core/half_open.h and core/half_open_flow.h
+#   reader*         ask core/expire.h when a connection is over, and core/half_open.h and core/half_open_flow.h
 #                   what it is, as the kernel side does
 #   table.c         shares the kernel side's tables, and must agree with it where a key lives
 #   pcap_source.h, replay.h   hand over core/frame.h, the form every door uses
@@ -41,7 +41,7 @@ allowed_user() { # FILE
 	local allowed="abi/.*|$leaves|$own|$system"
 	case $1 in
 	user/replay.c) allowed="$allowed|core/monitor\.h" ;;
-	user/reader.c) allowed="$allowed|core/(expire|half_open|half_open_flow)\.h" ;;
+	user/reader*.[ch]) allowed="$allowed|core/(expire|half_open|half_open_flow)\.h" ;;
 	user/table.c) allowed="$allowed|core/table\.h" ;;
 	user/pair_maps.c) allowed="$allowed|core/(owner|pair)\.h" ;;
 	user/record.c) allowed="$allowed|core/outcome\.h" ;;
@@ -56,7 +56,7 @@ allowed_user() { # FILE
 # System headers with one owner: nobody else may know these libraries.
 owners() { # HEADER
 	case $1 in
-	bpf/* | xdp/* | linux/bpf.h) echo 'user/(attach[a-z_]*|claim_map|interfaces|map_entries|owner_maps|orphans|pair_maps|rare_map|reader|table)\.[ch]' ;;
+	bpf/* | xdp/* | linux/bpf.h) echo 'user/(attach[a-z_]*|claim_map|interfaces|map_entries|owner_maps|orphans|pair_maps|rare_map|reader[a-z_]*|table)\.[ch]' ;;
 	microhttpd.h) echo 'user/http\.c' ;;
 	curl/*) echo 'user/otlp\.c' ;;
 	pcap.h | pcap/*) echo 'user/pcap_source\.c' ;;
@@ -89,7 +89,7 @@ for file in user/*.[ch]; do
 	check_includes "$file" "$(allowed_user "$file")"
 	includes_of "$file" | grep -E '^(core|kern)/' | while read -r header; do
 		case $file:$header in
-		*:core/histogram.h | *:core/labels.h | *:core/seq.h | user/replay.c:core/monitor.h | user/table.c:core/table.h | user/reader.c:core/expire.h | user/reader.c:core/half_open.h | user/reader.c:core/half_open_flow.h) ;;
+		*:core/histogram.h | *:core/labels.h | *:core/seq.h | user/replay.c:core/monitor.h | user/table.c:core/table.h | user/reader*:core/expire.h | user/reader*:core/half_open.h | user/reader*:core/half_open_flow.h) ;;
 		user/pair_maps.c:core/owner.h | user/pair_maps.c:core/pair.h | user/record.c:core/outcome.h) ;;
 		user/pcap_source.h:core/frame.h | user/replay.h:core/frame.h) ;;
 		*) echo "$file includes $header, which is not for this room" ;;

@@ -49,7 +49,7 @@ int reader_interval(struct reader *reader);                 /* shows every open 
 /* Flows of interfaces that are gone leave; each as in their key. */
 int reader_leave(struct reader *reader, const uint32_t *ifindexes, size_t count);
 /* Everything leaves, but flows of interfaces that are kept: they go on, and the next reader has them. */
-int reader_finish(struct reader *reader, uint64_t now_ns);
+int reader_finish(struct reader *reader);
 uint64_t reader_left(const struct reader *reader); /* how many go on */
 
 /*

@@ -285,6 +285,11 @@ int table_walk(struct table *table, uint32_t from, uint32_t to, table_visit visi
 	return 0;
 }
 
+int table_walk_all(struct table *table, table_visit visit, void *context)
+{
+	return table_walk(table, 0, table->buckets, visit, context);
+}
+
 uint64_t table_count(const struct table *table)
 {
 	uint64_t count = 0;

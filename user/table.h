@@ -56,6 +56,7 @@ void table_close(struct table *table);
  */
 typedef int (*table_visit)(void *context, const struct table_head *head, bool is_closed);
 int table_walk(struct table *table, uint32_t from, uint32_t to, table_visit visit, void *context);
+int table_walk_all(struct table *table, table_visit visit, void *context);
 
 /* How many there are; any thread may ask. */
 uint64_t table_count(const struct table *table);

@@ -660,7 +660,7 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 		output_give_up(&watcher->output);
 	if (attach_only_looks(watcher->attach)) /* who takes writes what is in the outbox before taking more */
 		output_begin_many(&watcher->output);
-	reader_finish(watcher->reader, clock_monotonic_ns());
+	reader_finish(watcher->reader);
 	output_end_many(&watcher->output);
 	if (reader_left(watcher->reader))
 		log_info("%llu connections go on; the next ackmon on these interfaces shows them",
