@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Names for addresses: prefixes become ranges without overlap, and one search finds the range. */
+/* Names for addresses: rules become nodes, these ranges, and one search finds whose an address is. */
 #include "labels.h"
 
 #include <arpa/inet.h>
@@ -10,70 +10,28 @@
 
 #include "core/labels.h"
 #include "geoip.h"
+#include "label_groups.h"
+#include "label_ranges.h"
 #include "labels_file.h"
-
-#define NONE UINT32_MAX
-#define INDEX_BITS_MIN 4
-#define INDEX_BITS_MAX 20
-
-typedef unsigned __int128 wide; /* an address as a number */
-
-/* A distinct prefix, with what it says itself and what it leaves to the one around it. */
-struct node {
-	struct label_prefix prefix;
-	uint32_t label; /* index of a rule; NONE: as its kind of address */
-	uint32_t ports; /* index of label_ports and port_labels; 0: none */
-	bool is_geoip;  /* no file speaks of it */
-};
 
 struct port_labels {
 	uint32_t label[LABEL_PORTS_MAX];
 };
 
-/* Each ends where the next begins. value: NONE, a label, or with HAS_PORTS a node; first a node. */
+/* The value of a range: a label, or with HAS_PORTS a node; LABEL_NONE: no prefix. */
 #define HAS_PORTS (1u << 31)
-
-struct range_ipv4 {
-	uint32_t start;
-	uint32_t value;
-};
-
-struct range_ipv6 {
-	wide start;
-	uint32_t value;
-};
-
-struct ranges {
-	union {
-		struct range_ipv4 *ipv4;
-		struct range_ipv6 *ipv6;
-		void *all;
-	};
-	uint32_t *index; /* by the highest bits of an address: ranges that begin before these */
-	uint32_t count;
-	uint32_t room;
-	unsigned int index_bits;
-};
 
 struct table {
 	struct labels_file file;
 	struct label *labels; /* one for each rule */
-	struct node *nodes;
+	struct label_node *nodes;
 	uint32_t node_count;
 	struct label_ports *ports; /* [0] is empty */
 	struct port_labels *port_labels;
 	uint32_t ports_count;
 	uint32_t ports_room;
-	struct ranges ipv4;
-	struct ranges ipv6;
-};
-
-struct groups {
-	struct label_group *entries;
-	uint32_t *slots; /* hash table of indices, NONE: free */
-	uint32_t count;
-	uint32_t room;
-	uint32_t slot_count; /* a power of two, more than twice count */
+	struct label_ranges ipv4;
+	struct label_ranges ipv6;
 };
 
 struct labels {
@@ -81,264 +39,9 @@ struct labels {
 	const char *const *geoip;
 	size_t geoip_count;
 	struct table table;
-	struct groups groups;
+	struct label_groups groups;
 	struct label plain[2]; /* of GROUP_INTERNAL and GROUP_EXTERNAL */
 };
-
-/* Groups */
-
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-	do {
-		hash = (hash ^ (uint8_t)*text) * 0x100000001b3ull;
-	} while (*text++);
-	return hash;
-}
-
-static uint64_t group_hash(const struct label_group *group)
-{
-	uint64_t hash = hash_text(hash_text(0xcbf29ce484222325ull, group->namespace), group->region);
-
-	return (hash ^ group->external) * 0x9e3779b97f4a7c15ull >> 16;
-}
-
-static bool group_equals(const struct label_group *a, const struct label_group *b)
-{
-	return a->external == b->external && !strcmp(a->namespace, b->namespace) &&
-	       !strcmp(a->region, b->region);
-}
-
-static uint32_t *groups_slot(const struct groups *groups, const struct label_group *group)
-{
-	uint32_t at = (uint32_t)group_hash(group) & (groups->slot_count - 1);
-
-	while (groups->slots[at] != NONE &&
-	       !group_equals(&groups->entries[groups->slots[at]], group))
-		at = (at + 1) & (groups->slot_count - 1);
-	return &groups->slots[at];
-}
-
-static int groups_grow(struct groups *groups)
-{
-	uint32_t room = groups->room ? groups->room * 2 : 64;
-	struct label_group *entries = reallocarray(groups->entries, room, sizeof(*entries));
-	uint32_t *slots;
-
-	if (!entries)
-		return -ENOMEM;
-	groups->entries = entries;
-	slots = malloc(4ull * room * sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	free(groups->slots);
-	groups->slots = slots;
-	groups->slot_count = 4 * room;
-	groups->room = room;
-	memset(slots, 0xff, 4ull * room * sizeof(*slots));
-	for (uint32_t i = 0; i < groups->count; i++)
-		*groups_slot(groups, &entries[i]) = i;
-	return 0;
-}
-
-/* The group of that content, new or not. Texts are copied: they outlive the file they come from. */
-static int groups_intern(struct groups *groups, const struct label_group *group, uint32_t *ret_group)
-{
-	struct label_group copy = {.external = group->external};
-	uint32_t *slot;
-	int err;
-
-	if (groups->count == groups->room) {
-		err = groups_grow(groups);
-		if (err)
-			return err;
-	}
-	slot = groups_slot(groups, group);
-	if (*slot == NONE) {
-		copy.namespace = strdup(group->namespace);
-		copy.region = strdup(group->region);
-		if (!copy.namespace || !copy.region) {
-			free((void *)copy.namespace);
-			free((void *)copy.region);
-			return -ENOMEM;
-		}
-		*slot = groups->count;
-		groups->entries[groups->count++] = copy;
-	}
-	*ret_group = *slot;
-	return 0;
-}
-
-static void groups_close(struct groups *groups)
-{
-	for (uint32_t i = 0; i < groups->count; i++) {
-		free((void *)groups->entries[i].namespace);
-		free((void *)groups->entries[i].region);
-	}
-	free(groups->entries);
-	free(groups->slots);
-}
-
-/* Numbers of addresses */
-
-static wide prefix_first(const struct label_prefix *prefix)
-{
-	wide first = 0;
-
-	for (int i = 0; i < 16; i++)
-		first = first << 8 | prefix->addr.bytes[i];
-	return first;
-}
-
-static wide prefix_last(const struct label_prefix *prefix)
-{
-	wide behind = prefix->bits ? ((wide)1 << (128 - prefix->bits)) - 1 : ~(wide)0;
-
-	return prefix_first(prefix) | (prefix->bits == 128 ? 0 : behind);
-}
-
-#define IPV4_FIRST ((wide)0xffff << 32)
-#define IPV4_LAST (IPV4_FIRST | 0xffffffffu)
-
-static bool addr_is_ipv4(const struct ip_addr *addr)
-{
-	return !addr->words_be32[0] && !addr->words_be32[1] &&
-	       load_u32(&addr->words_be32[2]) == 0xffff;
-}
-
-/* Ranges */
-
-static wide ranges_start(const struct ranges *ranges, uint32_t i, bool is_ipv4)
-{
-	return is_ipv4 ? ranges->ipv4[i].start : ranges->ipv6[i].start;
-}
-
-static uint32_t *ranges_value(const struct ranges *ranges, uint32_t i, bool is_ipv4)
-{
-	return is_ipv4 ? &ranges->ipv4[i].value : &ranges->ipv6[i].value;
-}
-
-static int ranges_grow(struct ranges *ranges, bool is_ipv4)
-{
-	uint32_t room = ranges->room ? ranges->room * 2 : 64;
-	void *all = reallocarray(ranges->all, room,
-				 is_ipv4 ? sizeof(*ranges->ipv4) : sizeof(*ranges->ipv6));
-
-	if (!all)
-		return -ENOMEM;
-	ranges->all = all;
-	ranges->room = room;
-	return 0;
-}
-
-/* From `start` on it is that node's, which overrules who said the same before. */
-static int ranges_begin(struct ranges *ranges, wide start, uint32_t node, bool is_ipv4)
-{
-	uint32_t last = ranges->count - 1;
-	int err = 0;
-
-	if (ranges->count && ranges_start(ranges, last, is_ipv4) == start) {
-		*ranges_value(ranges, last, is_ipv4) = node;
-		return 0;
-	}
-	if (ranges->count && *ranges_value(ranges, last, is_ipv4) == node)
-		return 0;
-	if (ranges->count == ranges->room)
-		err = ranges_grow(ranges, is_ipv4);
-	if (err)
-		return err;
-	if (is_ipv4)
-		ranges->ipv4[ranges->count] = (struct range_ipv4){(uint32_t)start, node};
-	else
-		ranges->ipv6[ranges->count] = (struct range_ipv6){start, node};
-	ranges->count++;
-	return 0;
-}
-
-/* Nodes in order of their address, the shorter first: those around one another are a stack. */
-static int ranges_build(struct ranges *ranges, const struct node *nodes, uint32_t count,
-			bool is_ipv4)
-{
-	wide first = is_ipv4 ? IPV4_FIRST : 0, end = is_ipv4 ? IPV4_LAST : ~(wide)0;
-	uint32_t around[130], depth = 0;
-	int err = ranges_begin(ranges, 0, NONE, is_ipv4);
-
-	for (uint32_t i = 0; !err && i <= count; i++) {
-		while (!err && depth &&
-		       (i == count || prefix_last(&nodes[around[depth - 1]].prefix) <
-					      prefix_first(&nodes[i].prefix))) {
-			wide last = prefix_last(&nodes[around[--depth]].prefix);
-
-			if (last != end)
-				err = ranges_begin(ranges, last + 1 - first,
-						   depth ? around[depth - 1] : NONE, is_ipv4);
-		}
-		if (err || i == count)
-			break;
-		err = ranges_begin(ranges, prefix_first(&nodes[i].prefix) - first, i, is_ipv4);
-		around[depth++] = i;
-	}
-	return err;
-}
-
-static int ranges_index(struct ranges *ranges, bool is_ipv4)
-{
-	unsigned int width = is_ipv4 ? 32 : 128, bits = INDEX_BITS_MIN;
-	uint32_t at = 0;
-
-	while (bits < INDEX_BITS_MAX && 1u << bits < ranges->count)
-		bits++;
-	ranges->index_bits = bits;
-	ranges->index = malloc(((1ull << bits) + 1) * sizeof(*ranges->index));
-	if (!ranges->index)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < 1u << bits; i++) {
-		while (at < ranges->count &&
-		       ranges_start(ranges, at, is_ipv4) < (wide)i << (width - bits))
-			at++;
-		ranges->index[i] = at;
-	}
-	ranges->index[1u << bits] = ranges->count;
-	return 0;
-}
-
-/* The last range that begins at or before the address; the first begins at 0. */
-static uint32_t ranges_find_ipv4(const struct ranges *ranges, uint32_t addr)
-{
-	uint32_t top = addr >> (32 - ranges->index_bits);
-	uint32_t low = ranges->index[top], high = ranges->index[top + 1];
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (ranges->ipv4[middle].start <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return ranges->ipv4[low - 1].value;
-}
-
-static uint32_t ranges_find_ipv6(const struct ranges *ranges, wide addr)
-{
-	uint32_t top = (uint32_t)(addr >> (128 - ranges->index_bits));
-	uint32_t low = ranges->index[top], high = ranges->index[top + 1];
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (ranges->ipv6[middle].start <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return ranges->ipv6[low - 1].value;
-}
-
-static void ranges_close(struct ranges *ranges)
-{
-	free(ranges->all);
-	free(ranges->index);
-}
 
 /* From rules to nodes */
 
@@ -425,11 +128,11 @@ static int ports_add(struct building *building, uint32_t at, const struct label_
 
 /* Rules order[first..end) have one prefix. What they leave open is what the node around says. */
 static int make_node(struct building *building, uint32_t first, uint32_t end,
-		     const struct node *around, struct node *ret_node)
+		     const struct label_node *around, struct label_node *ret_node)
 {
 	struct table *table = building->table;
 	const struct label_rule *rules = table->file.rules, *previous = NULL, *rule = NULL;
-	struct node node = {.prefix = rules[building->order[first]].prefix, .label = NONE};
+	struct label_node node = {.prefix = rules[building->order[first]].prefix, .label = LABEL_NONE};
 	uint32_t inherited = around ? around->ports : 0;
 	int err = 0;
 
@@ -455,7 +158,7 @@ static int make_node(struct building *building, uint32_t first, uint32_t end,
 							    table->labels[label].group},
 					label);
 	}
-	if (err || node.label != NONE || !around) {
+	if (err || node.label != LABEL_NONE || !around) {
 		*ret_node = node;
 		return err;
 	}
@@ -474,7 +177,7 @@ static int make_node(struct building *building, uint32_t first, uint32_t end,
 /* IPv6 prefixes do not reach into the part of them where IPv4 is mapped to. */
 static bool reaches_into(const struct label_prefix *around, const struct label_prefix *prefix)
 {
-	return around->bits >= 96 || prefix->bits < 96 || !addr_is_ipv4(&prefix->addr);
+	return around->bits >= 96 || prefix->bits < 96 || !label_addr_is_ipv4(&prefix->addr);
 }
 
 static int make_nodes(struct building *building)
@@ -486,22 +189,22 @@ static int make_nodes(struct building *building)
 
 	while (!err && i < table->file.count) {
 		const struct label_prefix *prefix = &rules[building->order[i]].prefix;
-		const struct node *outer = NULL;
+		const struct label_node *outer = NULL;
 		bool is_geoip;
 
 		for (end = i + 1; end < table->file.count; end++) {
 			if (compare_prefixes(&rules[building->order[end]].prefix, prefix))
 				break;
 		}
-		while (depth && prefix_last(&table->nodes[around[depth - 1]].prefix) <
-					prefix_first(prefix))
+		while (depth && label_prefix_last(&table->nodes[around[depth - 1]].prefix) <
+					label_prefix_first(prefix))
 			depth--;
 		if (depth && reaches_into(&table->nodes[around[depth - 1]].prefix, prefix))
 			outer = &table->nodes[around[depth - 1]];
 		is_geoip = rules[building->order[i]].line == LABEL_LINE_GEOIP;
 		/* Where the file says something, what a database knows more closely is not asked. */
 		if (!is_geoip || !outer || outer->is_geoip) {
-			struct node *node = &table->nodes[table->node_count];
+			struct label_node *node = &table->nodes[table->node_count];
 
 			err = make_node(building, i, end, outer, node);
 			node->is_geoip = is_geoip;
@@ -512,12 +215,12 @@ static int make_nodes(struct building *building)
 	return err;
 }
 
-static int make_labels(struct table *table, struct groups *groups)
+static int make_labels(struct table *table, struct label_groups *groups)
 {
 	for (size_t i = 0; i < table->file.count; i++) {
 		const struct label_rule *rule = &table->file.rules[i];
 		struct label_group group = {rule->namespace, rule->region, rule->external};
-		int err = groups_intern(groups, &group, &table->labels[i].group);
+		int err = label_groups_intern(groups, &group, &table->labels[i].group);
 
 		if (err)
 			return err;
@@ -528,13 +231,13 @@ static int make_labels(struct table *table, struct groups *groups)
 }
 
 /* From nodes to what they say, so that a look-up need not visit them. */
-static void settle_values(struct table *table, struct ranges *ranges, uint32_t first, bool is_ipv4)
+static void settle_values(struct table *table, struct label_ranges *ranges, uint32_t first, bool is_ipv4)
 {
 	for (uint32_t i = 0; i < ranges->count; i++) {
-		uint32_t *value = ranges_value(ranges, i, is_ipv4);
-		const struct node *node = &table->nodes[first + (*value == NONE ? 0 : *value)];
+		uint32_t *value = label_ranges_value(ranges, i, is_ipv4);
+		const struct label_node *node = &table->nodes[first + (*value == LABEL_NONE ? 0 : *value)];
 
-		if (*value == NONE)
+		if (*value == LABEL_NONE)
 			continue;
 		*value = node->ports ? HAS_PORTS | (first + *value) : node->label;
 	}
@@ -547,25 +250,25 @@ static int make_ranges(struct table *table)
 	int err;
 
 	while (first < table->node_count &&
-	       (prefix_first(&table->nodes[first].prefix) < IPV4_FIRST || table->nodes[first].prefix.bits < 96))
+	       (label_prefix_first(&table->nodes[first].prefix) < IPV4_FIRST || table->nodes[first].prefix.bits < 96))
 		first++;
-	while (last > first && prefix_first(&table->nodes[last - 1].prefix) > IPV4_LAST)
+	while (last > first && label_prefix_first(&table->nodes[last - 1].prefix) > IPV4_LAST)
 		last--;
-	err = ranges_build(&table->ipv6, table->nodes, table->node_count, false);
+	err = label_ranges_build(&table->ipv6, table->nodes, table->node_count, false);
 	if (!err)
-		err = ranges_build(&table->ipv4, table->nodes + first, last - first, true);
+		err = label_ranges_build(&table->ipv4, table->nodes + first, last - first, true);
 	if (!err) {
 		settle_values(table, &table->ipv6, 0, false);
 		settle_values(table, &table->ipv4, first, true);
-		err = ranges_index(&table->ipv4, true);
+		err = label_ranges_index(&table->ipv4, true);
 	}
-	return err ? err : ranges_index(&table->ipv6, false);
+	return err ? err : label_ranges_index(&table->ipv6, false);
 }
 
 static void table_close(struct table *table)
 {
-	ranges_close(&table->ipv4);
-	ranges_close(&table->ipv6);
+	label_ranges_close(&table->ipv4);
+	label_ranges_close(&table->ipv6);
 	free(table->labels);
 	free(table->nodes);
 	free(table->ports);
@@ -574,7 +277,7 @@ static void table_close(struct table *table)
 	*table = (struct table){0};
 }
 
-static int table_build(struct building *building, struct groups *groups)
+static int table_build(struct building *building, struct label_groups *groups)
 {
 	struct table *table = building->table;
 	size_t count = table->file.count;
@@ -626,7 +329,7 @@ static int open_plain_groups(struct labels *labels)
 {
 	for (uint32_t i = 0; i < 2; i++) {
 		struct label_group group = {"", "", i == GROUP_EXTERNAL};
-		int err = groups_intern(&labels->groups, &group, &labels->plain[i].group);
+		int err = label_groups_intern(&labels->groups, &group, &labels->plain[i].group);
 
 		if (err)
 			return err;
@@ -690,20 +393,20 @@ static void renumber(struct labels *labels, const uint32_t *number)
 
 int labels_number_after(struct labels *labels, const struct label_group *before, uint32_t count)
 {
-	struct groups groups = {0}, *old = &labels->groups;
+	struct label_groups groups = {0}, *old = &labels->groups;
 	uint32_t *number = calloc(old->count, sizeof(*number)), unused;
 	int err = number ? 0 : -ENOMEM;
 
 	for (uint32_t i = 0; i < count && !err; i++)
-		err = groups_intern(&groups, &before[i], &unused);
+		err = label_groups_intern(&groups, &before[i], &unused);
 	for (uint32_t i = 0; i < old->count && !err; i++)
-		err = groups_intern(&groups, &old->entries[i], &number[i]);
+		err = label_groups_intern(&groups, &old->entries[i], &number[i]);
 	if (!err) {
 		renumber(labels, number);
-		groups_close(old);
+		label_groups_close(old);
 		*old = groups;
 	} else {
-		groups_close(&groups);
+		label_groups_close(&groups);
 	}
 	free(number);
 	return err;
@@ -714,7 +417,7 @@ void labels_close(struct labels *labels)
 	if (!labels)
 		return;
 	table_close(&labels->table);
-	groups_close(&labels->groups);
+	label_groups_close(&labels->groups);
 	free(labels->path);
 	free(labels);
 }
@@ -762,15 +465,15 @@ static uint32_t find_value(const struct table *table, const struct ip_addr *addr
 {
 	wide number;
 
-	if (addr_is_ipv4(addr))
-		return ranges_find_ipv4(&table->ipv4, load_u32(&addr->words_be32[3]));
+	if (label_addr_is_ipv4(addr))
+		return label_ranges_find_ipv4(&table->ipv4, load_u32(&addr->words_be32[3]));
 	number = (wide)load_u32(&addr->words_be32[0]) << 96 |
 		 (wide)load_u32(&addr->words_be32[1]) << 64 |
 		 (wide)load_u32(&addr->words_be32[2]) << 32 | load_u32(&addr->words_be32[3]);
-	return ranges_find_ipv6(&table->ipv6, number);
+	return label_ranges_find_ipv6(&table->ipv6, number);
 }
 
-static uint32_t find_port(const struct table *table, const struct node *node, uint16_t port)
+static uint32_t find_port(const struct table *table, const struct label_node *node, uint16_t port)
 {
 	const struct label_ports *ports = &table->ports[node->ports];
 
@@ -787,9 +490,9 @@ const struct label *labels_find(const struct labels *labels, const struct ip_add
 	const struct table *table = &labels->table;
 	uint32_t label = find_value(table, addr);
 
-	if (label != NONE && label & HAS_PORTS)
+	if (label != LABEL_NONE && label & HAS_PORTS)
 		label = find_port(table, &table->nodes[label & ~HAS_PORTS], port);
-	if (label == NONE)
+	if (label == LABEL_NONE)
 		return &labels->plain[labels_is_internal(addr) ? GROUP_INTERNAL : GROUP_EXTERNAL];
 	return &table->labels[label];
 }
@@ -804,7 +507,7 @@ int labels_group_within(struct labels *labels, uint32_t group, const char *names
 	struct label_group other = *labels_group(labels, group);
 
 	other.namespace = namespace;
-	return groups_intern(&labels->groups, &other, ret_group);
+	return label_groups_intern(&labels->groups, &other, ret_group);
 }
 
 uint32_t labels_group_count(const struct labels *labels)
@@ -820,10 +523,10 @@ int labels_walk(const struct labels *labels, labels_prefix_fn visit, void *conte
 	int err = table->node_count ? visit(context, &ipv4, &unnamed) : 0;
 
 	for (uint32_t i = 0; i < table->node_count && !err; i++) {
-		const struct node *node = &table->nodes[i];
+		const struct label_node *node = &table->nodes[i];
 		struct label_value value = {.group = GROUP_UNNAMED, .ports = node->ports};
 
-		if (node->label != NONE)
+		if (node->label != LABEL_NONE)
 			value.group = table->labels[node->label].group;
 		err = visit(context, &node->prefix, &value);
 	}
