@@ -366,7 +366,7 @@ static bool find_in(struct table *table, uint32_t number, uint32_t tag, const st
 	if (!table->is_shared && bpf_map_lookup_elem(table->tags_fd, &number, table->tags))
 		return false;
 	for (uint32_t ways = table_alike(bucket, tag); ways; ways &= ways - 1) {
-		const struct table_head *head = look_at(table, number * TABLE_WAYS + table_lowest(ways));
+		const struct table_head *head = look_at(table, number * TABLE_WAYS + table_any(ways));
 
 		if (head && table_holds(head, tag, key) && table_copy(table, head, ret_place))
 			return true;

@@ -35,8 +35,13 @@
 #define TABLE_TAG_BITS (~3u)
 
 struct table_bucket {
-	__u32 tag[TABLE_WAYS];
-	__u32 spilled; /* how many entries at home here are in their other bucket; the high half counts those pushed out */
+	union {
+		struct {
+			__u32 tag[TABLE_WAYS];
+			__u32 spilled; /* entries at home here that are in their other bucket; the high half counts those pushed out */
+		};
+		__u64 pair[(TABLE_WAYS + 1) / 2]; /* the same, to look at two tags at once */
+	};
 };
 _Static_assert(sizeof(struct table_bucket) == 64, "a bucket is one line of the cache");
 

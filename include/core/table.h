@@ -17,12 +17,12 @@ core_inline __u32 table_first_way(__u64 hash);
 /* Its key and value are complete, and it is the key's. */
 core_inline int table_holds(const struct table_head *head, __u32 tag, const struct flow_key *key);
 
-/* Ways of a bucket, a bit each: those with this tag, and those that are free. */
+/* Ways of a bucket, a bit each, see table_bit(): those with this tag, and those that are free. */
 core_inline __u32 table_alike(const struct table_bucket *bucket, __u32 tag);
 core_inline __u32 table_free_ways(const struct table_bucket *bucket);
 
-/* The lowest way of a set that is not empty. */
-core_inline __u32 table_lowest(__u32 ways);
+/* A way of a set that is not empty. */
+core_inline __u32 table_any(__u32 ways);
 
 /*
  * Takes a place for a key: a way of its home, or TABLE_IN_OTHER and a way of the other bucket. TABLE_KNOWN and a
@@ -111,36 +111,72 @@ core_inline int table_holds(const struct table_head *head, __u32 tag, const stru
 }
 
 /*
- * The set with a way more, where `unlike` is 0. Without a branch: one would be as often wrong as right, and the
- * verifier walks both ways; and one after the other: all at once would take half of a program's stack.
+ * Tags are looked at two at a time: what is done to a word of a bucket is done to both halves, with numbers that
+ * leave each half to itself. A set has the bits of the ways in the lower halves first, then those of the others.
  */
-core_inline __u32 table_with_way(__u32 ways, __u32 way, __u32 unlike)
-{
-	ways |= (__u32)(((__u64)unlike - 1) >> 63) << way;
-#ifdef __bpf__
-	__asm__ volatile("" : "+r"(ways)); /* before the next tag is read */
+#define TABLE_BOTH(number) ((__u64)(number) << 32 | (number))
+
+#define TABLE_PAIRS ((TABLE_WAYS + 1) / 2)
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define TABLE_UPPER(way) ((way) & 1)
+#else
+#define TABLE_UPPER(way) (~(way) & 1)
 #endif
-	return ways;
+
+core_inline __u32 table_bit(__u32 way)
+{
+	return TABLE_UPPER(way) * TABLE_PAIRS + (way >> 1);
 }
 
+core_inline __u32 table_way(__u32 bit)
+{
+	return (bit << 1 & TABLE_WAY) | TABLE_UPPER(bit >> 3);
+}
+
+/* A bit of each half of eight words: one bit more to the right a word, the first at the very right. */
+core_inline __u32 table_set(__u64 bits)
+{
+	return (__u32)(bits | bits >> (32 - TABLE_PAIRS)) & 0xffff & ~(1u << table_bit(TABLE_WAYS)); /* `spilled` */
+}
+
+/* The compiler reads one word after the other: all at once would take half of a program's stack. */
+core_inline __u64 table_next_word(__u64 bits)
+{
+#ifdef __bpf__
+	__asm__ volatile("" : "+r"(bits));
+#endif
+	return bits;
+}
+
+/*
+ * Without a branch: one would be as often wrong as right, and the verifier walks both ways. Bit 30 of a half is
+ * set by adding 1 where all bits below were, which is where the tag is the same: the two low bits are shifted out.
+ */
 core_inline __u32 table_alike(const struct table_bucket *bucket, __u32 tag)
 {
-	__u32 ways = 0, i;
+	const __u64 same = TABLE_BOTH(1u << 30);
+	__u64 unlike = TABLE_BOTH((__u64)(~tag & TABLE_TAG_BITS)), bits = 0;
+	__u32 i;
 
-#pragma GCC unroll 15
-	for (i = 0; i < TABLE_WAYS; i++)
-		ways = table_with_way(ways, i, (READ_ONCE(bucket->tag[i]) & ~TABLE_CLOSED) ^ tag);
-	return ways;
+#pragma GCC unroll 8
+	for (i = 0; i < TABLE_PAIRS; i++) {
+		__u64 pair = (READ_ONCE(bucket->pair[i]) & TABLE_BOTH((__u64)TABLE_TAG_BITS)) ^ unlike;
+
+		bits = table_next_word(bits >> 1 | (((pair >> 2) + TABLE_BOTH(1)) & same));
+	}
+	return table_set(bits >> (30 - (TABLE_PAIRS - 1)));
 }
 
 core_inline __u32 table_free_ways(const struct table_bucket *bucket)
 {
-	__u32 ways = 0, i;
+	__u64 bits = 0;
+	__u32 i;
 
-#pragma GCC unroll 15
-	for (i = 0; i < TABLE_WAYS; i++)
-		ways = table_with_way(ways, i, READ_ONCE(bucket->tag[i]));
-	return ways;
+#pragma GCC unroll 8
+	for (i = TABLE_PAIRS; i--;)
+		bits = table_next_word(bits << 1 | (READ_ONCE(bucket->pair[i]) & TABLE_BOTH(TABLE_IS_TAG)));
+	return table_set(~bits / TABLE_IS_TAG & TABLE_BOTH((1u << TABLE_PAIRS) - 1));
 }
 
 core_inline __u32 table_count_ways(__u32 ways)
@@ -151,10 +187,10 @@ core_inline __u32 table_count_ways(__u32 ways)
 	return (ways + (ways >> 8)) & 31;
 }
 
-/* As many as there are bits below the lowest one. */
-core_inline __u32 table_lowest(__u32 ways)
+/* The lowest bit is the one that has as many below it as are counted. */
+core_inline __u32 table_any(__u32 ways)
 {
-	return table_count_ways((ways & (0u - ways)) - 1) & TABLE_WAY;
+	return table_way(table_count_ways((ways & (0u - ways)) - 1) & TABLE_WAY);
 }
 
 /*
@@ -176,7 +212,7 @@ core_inline int table_take_way(__u32 *tag_at, __u32 tag)
 /* The way a key likes best, or any. */
 core_inline __u32 table_prefer(__u32 ways, __u32 first)
 {
-	return ways >> first & 1 ? first : table_lowest(ways);
+	return ways >> table_bit(first) & 1 ? first : table_any(ways);
 }
 
 /* The other bucket is another line of the cache: nobody looks at it who need not. */
@@ -188,11 +224,11 @@ core_inline __u32 table_claim(struct table_bucket *home, struct table_bucket *ot
 	__u32 ways = alike ? 0 : table_free_ways(home), others = 0;
 
 	if (alike && !(avoid & TABLE_AVOID_HOME))
-		return TABLE_KNOWN | table_lowest(alike);
+		return TABLE_KNOWN | table_any(alike);
 	if (!are_one && (spilled || table_count_ways(ways) <= TABLE_CROWDED)) {
 		alike = table_alike(other, tag);
 		if (alike && spilled && !(avoid & TABLE_AVOID_OTHER))
-			return TABLE_KNOWN | TABLE_IN_OTHER | table_lowest(alike);
+			return TABLE_KNOWN | TABLE_IN_OTHER | table_any(alike);
 		if (!alike && table_count_ways(ways) <= TABLE_CROWDED)
 			others = table_free_ways(other);
 	}

@@ -39,11 +39,12 @@ core_inline __u32 table_best_place(__u64 hash, __u32 buckets)
 /* The way of one bucket with the key's tag, if it is the key's. */
 core_inline __u32 table_choose(void *places, __u32 bucket, __u32 alike, __u32 tag, const struct flow_key *key)
 {
-	__u32 place = table_place(bucket, table_lowest(alike));
 	const struct table_head *head;
+	__u32 place;
 
-	if (!alike)
+	if (likely(!alike))
 		return TABLE_NOWHERE;
+	place = table_place(bucket, table_any(alike));
 	head = bpf_map_lookup_elem(places, &place);
 	return head && table_holds(head, tag, key) ? place : TABLE_NOWHERE;
 }

@@ -187,6 +187,94 @@ static void nobody_finds_room_twice_in_one_bucket(void **state)
 	assert_int_equal(bucket->spilled, 0);
 }
 
+/* Every bit but the two low ones, none but what every tag has, and every second one. */
+static const uint32_t tags[] = {TABLE_TAG_BITS, TABLE_IS_TAG, 0xaaaaaaa8 | TABLE_IS_TAG, 0x5555555c};
+
+static void fill_with(struct table_bucket *bucket, uint32_t tag)
+{
+	for (uint32_t way = 0; way < TABLE_WAYS; way++)
+		bucket->tag[way] = tag;
+}
+
+static void a_way_has_a_bit_of_its_own(void **state)
+{
+	uint32_t ways = 0;
+
+	(void)state;
+	for (uint32_t way = 0; way < TABLE_WAYS; way++) {
+		assert_int_equal(table_any(1u << table_bit(way)), way);
+		ways |= 1u << table_bit(way);
+	}
+	assert_int_equal(table_count_ways(ways), TABLE_WAYS);
+	for (uint32_t way = 0; way < TABLE_WAYS; way++)
+		assert_int_equal(table_prefer(ways, way), way);
+}
+
+/* Between tags that differ from it in one bit, whichever that is. */
+static void a_tag_is_alike_where_it_stands_and_nowhere_else(void **state)
+{
+	struct table_bucket *bucket = &buckets[0];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tags) / sizeof(*tags); i++) {
+		for (uint32_t bit = 3; bit < 32; bit++) {
+			for (uint32_t way = 0; way < TABLE_WAYS; way++) {
+				fill_with(bucket, tags[i] ^ 1u << bit);
+				bucket->tag[(way + 1) % TABLE_WAYS] |= TABLE_CLOSED;
+				assert_int_equal(table_alike(bucket, tags[i]), 0);
+				bucket->tag[way] = tags[i];
+				assert_int_equal(table_alike(bucket, tags[i]), 1u << table_bit(way));
+				bucket->tag[way] |= TABLE_CLOSED;
+				assert_int_equal(table_alike(bucket, tags[i]), 1u << table_bit(way));
+			}
+		}
+		fill_with(bucket, tags[i]);
+		assert_int_equal(table_count_ways(table_alike(bucket, tags[i])), TABLE_WAYS);
+		fill_with(bucket, 0);
+		assert_int_equal(table_alike(bucket, tags[i]), 0);
+	}
+}
+
+static void a_way_without_a_tag_is_free(void **state)
+{
+	struct table_bucket *bucket = &buckets[0];
+
+	(void)state;
+	assert_int_equal(table_count_ways(table_free_ways(bucket)), TABLE_WAYS);
+	for (size_t i = 0; i < sizeof(tags) / sizeof(*tags); i++) {
+		for (uint32_t way = 0; way < TABLE_WAYS; way++) {
+			fill_with(bucket, tags[i] | (way & TABLE_CLOSED));
+			assert_int_equal(table_free_ways(bucket), 0);
+			bucket->tag[way] = 0;
+			assert_int_equal(table_free_ways(bucket), 1u << table_bit(way));
+			fill_with(bucket, 0);
+			bucket->tag[way] = tags[i] | (way & TABLE_CLOSED);
+			assert_int_equal(table_count_ways(table_free_ways(bucket)), TABLE_WAYS - 1);
+			assert_false(table_free_ways(bucket) & 1u << table_bit(way));
+		}
+	}
+}
+
+/* Whatever is counted behind them. */
+static void what_is_counted_in_a_bucket_is_no_tag(void **state)
+{
+	struct table_bucket *bucket = &buckets[0];
+	static const uint32_t counts[] = {0, 1, 3, TABLE_IS_TAG, TABLE_PUSHED * 7 + 5, TABLE_TAG_BITS, ~0u};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+		uint32_t as_tag = (counts[i] & TABLE_TAG_BITS) | TABLE_IS_TAG;
+
+		bucket->spilled = counts[i];
+		fill_with(bucket, 0);
+		assert_int_equal(table_alike(bucket, as_tag), 0);
+		assert_int_equal(table_count_ways(table_free_ways(bucket)), TABLE_WAYS);
+		fill_with(bucket, as_tag);
+		assert_int_equal(table_count_ways(table_alike(bucket, as_tag)), TABLE_WAYS);
+		assert_int_equal(table_free_ways(bucket), 0);
+	}
+}
+
 static void every_bit_of_a_key_counts(void **state)
 {
 	struct flow_key key = key_of(7);
@@ -413,6 +501,10 @@ int main(void)
 		table_test(a_stranger_with_the_same_tag_sends_it_to_the_other_bucket),
 		table_test(a_closed_connection_is_still_known),
 		table_test(nobody_finds_room_twice_in_one_bucket),
+		table_test(a_way_has_a_bit_of_its_own),
+		table_test(a_tag_is_alike_where_it_stands_and_nowhere_else),
+		table_test(a_way_without_a_tag_is_free),
+		table_test(what_is_counted_in_a_bucket_is_no_tag),
 		table_test(every_bit_of_a_key_counts),
 		table_test(only_what_is_complete_is_held),
 		table_test(what_is_there_is_found_and_visited_once),
