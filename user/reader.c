@@ -27,12 +27,11 @@ static bool find_rare(struct reader *reader, const struct flow *flow, uint32_t d
 	return rare_map_find(&reader->rares, &beside, ret_rare);
 }
 
-/* Of a flow of the table. */
-void reader_load_rares(struct reader *reader, struct flow_whole *whole)
+void reader_load_rares(struct reader *reader, const struct flow *flow, struct rare ret_rares[2])
 {
 	for (uint32_t direction = 0; direction < 2; direction++)
-		if (!find_rare(reader, &whole->flow, direction, &whole->rare[direction]))
-			whole->rare[direction] = (struct rare){};
+		if (!find_rare(reader, flow, direction, &ret_rares[direction]))
+			ret_rares[direction] = (struct rare){};
 }
 
 static void settle_side(struct reader *reader, struct flow_whole *whole, uint32_t direction)

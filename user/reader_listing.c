@@ -109,10 +109,8 @@ static struct flow_whole *room_for_whole(struct reader *reader)
 	return room ? room : &reader->shown;
 }
 
-/* *whole has only the flow yet. */
 static void show_open(struct reader *reader, const struct flow_key *key, struct flow_whole *whole, uint8_t close)
 {
-	reader_load_rares(reader, whole);
 	reader_settle(reader, whole);
 	reader_show(reader, key, whole, close);
 }
@@ -122,7 +120,26 @@ static void show_place(struct reader *reader, const struct flow_place *place, ui
 	struct flow_whole *whole = room_for_whole(reader);
 
 	whole->flow = place->flow;
+	reader_load_rares(reader, &whole->flow, whole->rare);
 	show_open(reader, &place->head.key, whole, close);
+}
+
+/*
+ * Rare counts come first: they are parts of what the flow counts, and frames go on passing. Read afterwards they
+ * would be ahead of it, and an end would have repeated more than it sent.
+ */
+static bool copy_whole(struct reader *reader, const struct table_head *head, struct flow_key *ret_key,
+		       struct flow_whole *ret_whole)
+{
+	const struct flow *flow = &((const struct flow_place *)head)->flow;
+	uint32_t life = __atomic_load_n(&flow->life, __ATOMIC_RELAXED);
+
+	reader_load_rares(reader, flow, ret_whole->rare);
+	if (!table_copy_apart(&reader->flows, head, ret_key, &ret_whole->flow))
+		return false;
+	if (ret_whole->flow.life != life) /* another connection has come to this place */
+		reader_load_rares(reader, &ret_whole->flow, ret_whole->rare);
+	return true;
 }
 
 static int show_open_flow(void *context, const struct table_head *head, bool is_closed)
@@ -133,7 +150,7 @@ static int show_open_flow(void *context, const struct table_head *head, bool is_
 	struct listed wanted, *listed = NULL;
 
 	(void)is_closed;
-	if (!table_copy_apart(&listing->reader->flows, head, &wanted.key, &whole->flow))
+	if (!copy_whole(listing->reader, head, &wanted.key, whole))
 		return 0;
 	if (half_open->count)
 		listed = bsearch(&wanted, half_open->entries, half_open->count,

@@ -57,8 +57,9 @@ struct reader {
 
 /* reader.c: a connection as a record */
 
-/* What is rare about a flow of the table, and what it owns beside its entry, into what is shown of it. */
-void reader_load_rares(struct reader *reader, struct flow_whole *whole);
+/* What is rare about a flow of the table, by side. */
+void reader_load_rares(struct reader *reader, const struct flow *flow, struct rare ret_rares[2]);
+/* What else it owns beside its entry, into what is shown of it. */
 void reader_settle(struct reader *reader, struct flow_whole *whole);
 /* The connection that a half-open entry (reader->work.entry) stands for. */
 const struct flow_whole *reader_expand(struct reader *reader, const struct flow_key *key);

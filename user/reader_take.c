@@ -114,7 +114,7 @@ static struct outbox_slot *open_slot(struct reader *reader, uint32_t place, bool
 void reader_count_slot(struct reader *reader, struct outbox_slot *slot)
 {
 	if (!slot->is_half_open)
-		reader_load_rares(reader, &slot->taken);
+		reader_load_rares(reader, &slot->taken.flow, slot->taken.rare);
 	if (slot->is_counted)
 		return;
 	slot->taken.flow.close = slot->close;

@@ -25,11 +25,19 @@ static const struct side *record_opener(const struct record *record)
 	return &record->flow.side[record->flow.opener & 1];
 }
 
+/* Of two numbers read at different moments, the lesser may be the newer one, and be ahead. */
+static uint64_t record_less(uint64_t number, uint64_t part)
+{
+	return number > part ? number - part : 0;
+}
+
+/* A flow that was entered just now may not have counted its first frame. */
 static uint64_t record_end_ns(const struct record *record)
 {
 	uint64_t a = record->flow.side[0].last_ns, b = record->flow.side[1].last_ns;
+	uint64_t last_ns = a > b ? a : b, start_ns = record->flow.start_ns;
 
-	return a > b ? a : b;
+	return last_ns > start_ns ? last_ns : start_ns;
 }
 
 static bool record_is_over(const struct record *record)
@@ -400,7 +408,7 @@ static void read_approximate(const struct record_end *end, struct value *ret_val
 
 static void read_unique(const struct record_end *end, struct value *ret_value)
 {
-	value_number(ret_value, end->side->payload_bytes - end->rare->again_bytes);
+	value_number(ret_value, record_less(end->side->payload_bytes, end->rare->again_bytes));
 }
 
 /* A window still closed when the flow is over was closed until then. */

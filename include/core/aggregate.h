@@ -98,13 +98,15 @@ core_inline void aggregate_opening(__u32 number, struct flow *flow)
  */
 core_inline void aggregate_early_rtt(__u32 number, __u32 histogram, const struct side *side)
 {
-	__u64 others_ns = side->rtt_sum_ns - side->rtt_min_ns - side->rtt_max_ns;
-	__u32 others = side->rtt_samples - 2, i;
+	__u64 sum_ns = READ_ONCE(side->rtt_sum_ns), ends_ns = side->rtt_min_ns + side->rtt_max_ns;
+	/* Of the other direction's side, which another CPU may write just now. */
+	__u64 others_ns = sum_ns > ends_ns ? sum_ns - ends_ns : 0;
+	__u32 samples = READ_ONCE(side->rtt_samples), others = samples - 2, i;
 
-	if (!side->rtt_samples)
+	if (!samples)
 		return;
 	aggregate_sample(number, histogram, side->rtt_min_ns);
-	if (side->rtt_samples == 1)
+	if (samples == 1)
 		return;
 	aggregate_sample(number, histogram, side->rtt_max_ns);
 	for (i = 0; i < RTT_PROBES && i < others; i++)

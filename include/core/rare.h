@@ -107,7 +107,8 @@ core_apart int rare_note(struct rare *rare, struct packet *pkt)
 	rare_note_class(rare, pkt);
 	rare_note_window(rare, pkt);
 	rare->again_bytes += pkt->verdict.again_bytes;
-	rare->again_bytes -= !!(marks & MARK_PROBE_SEEN);
+	/* Of a probe that passed while there was no room for this entry nothing was counted. */
+	rare->again_bytes -= rare->again_bytes && (marks & MARK_PROBE_SEEN);
 	rare->holes_dropped += !!(marks & MARK_UNLISTED);
 	rare->window_full += !!(marks & MARK_FULL);
 	rare->suspects += !!(marks & MARK_OUTSIDE);

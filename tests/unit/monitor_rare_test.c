@@ -58,6 +58,21 @@ static void rare_counts_that_find_no_room_as_the_flow_enters_are_counted_too(voi
 	assert_false(in_room(proven, 1)->flow.side[CLIENT].bits & SIDE_RARE);
 }
 
+static void a_probe_that_was_not_counted_is_not_taken_back(void **state)
+{
+	(void)state;
+	connect_port(1, 10);
+	pass(SERVER, .client_port = 1, seq(5000), ack(1000), window(0), at_ms(1));
+	rare_room = 0;
+	pass(CLIENT, .client_port = 1, seq(1000), ack(5000), bytes(1), at_ms(300));
+	assert_int_equal(counters[COUNTER_rares_refused], 1);
+	rare_room = ROOM_MAX;
+	pass(SERVER, .client_port = 1, seq(5000), ack(1001), window(1000), at_ms(301));
+	pass(CLIENT, .client_port = 1, seq(1001), ack(5000), bytes(99), at_ms(302));
+	assert_int_equal(in_room(proven, 1)->flow.side[CLIENT].payload_bytes, 100);
+	assert_int_equal(in_room(proven, 1)->rares[CLIENT].again_bytes, 0);
+}
+
 /* ------------------------------------------------------------------ holes */
 
 static void an_orderly_flow_owns_no_hole_list(void **state)
@@ -107,6 +122,7 @@ int main(void)
 		hall_test(rare_counts_go_with_their_flow),
 		hall_test(rare_counts_without_room_are_counted_and_the_flow_says_so),
 		hall_test(rare_counts_that_find_no_room_as_the_flow_enters_are_counted_too),
+		hall_test(a_probe_that_was_not_counted_is_not_taken_back),
 		hall_test(an_orderly_flow_owns_no_hole_list),
 		hall_test(a_hole_opens_a_list_for_its_direction_only),
 		hall_test(a_hole_list_without_room_is_counted_and_the_flow_says_so),

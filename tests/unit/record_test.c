@@ -107,6 +107,26 @@ TEST(times_are_wall_clock_and_durations_are_not)
 	assert_number(&record, "start_ns", 6 * S);
 }
 
+/* Live, a flow and what is rare about it are read one after the other, and frames go on passing. */
+TEST(a_part_that_is_newer_than_its_whole_leaves_nothing)
+{
+	struct record record = established_record();
+
+	record.rare[0].again_bytes = 1000;
+	assert_number(&record, "opener_unique_bytes", 234);
+	record.rare[0].again_bytes = 1235;
+	assert_number(&record, "opener_unique_bytes", 0);
+}
+
+TEST(a_flow_that_has_counted_no_frame_yet_has_lasted_no_time)
+{
+	struct record record = established_record();
+
+	record.flow.side[0].last_ns = record.flow.side[1].last_ns = 0;
+	assert_number(&record, "end_ns", 10 * S);
+	assert_number(&record, "duration_ns", 0);
+}
+
 TEST(connect_is_absent_when_the_capture_has_the_answer_first)
 {
 	struct record record = established_record();
@@ -547,6 +567,8 @@ int main(void)
 		cmocka_unit_test(numbers_of_an_end_come_from_its_side),
 		cmocka_unit_test(wide_and_narrow_numbers_are_read_whole),
 		cmocka_unit_test(times_are_wall_clock_and_durations_are_not),
+		cmocka_unit_test(a_part_that_is_newer_than_its_whole_leaves_nothing),
+		cmocka_unit_test(a_flow_that_has_counted_no_frame_yet_has_lasted_no_time),
 		cmocka_unit_test(connect_is_absent_when_the_capture_has_the_answer_first),
 		cmocka_unit_test(connect_is_known_of_a_syn_at_time_zero),
 		cmocka_unit_test(handshake_legs_need_their_flag),
