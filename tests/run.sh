@@ -97,6 +97,7 @@ part_netns() {
 
 part_golden() {
 	run_part golden tests/golden/run.sh
+	run_part pipe tests/pipe_test.py
 	run_part pairs tests/metrics/pairs_add_up.py
 	run_part geoip tests/metrics/geoip_test.py
 	run_part merge tests/metrics/merge_test.py

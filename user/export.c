@@ -96,6 +96,12 @@ void export_finish(struct exporter *exporter)
 		exporter->writer->finish(exporter);
 }
 
+void export_let_go(struct exporter *exporter)
+{
+	if (exporter->writer->let_go)
+		exporter->writer->let_go(exporter);
+}
+
 size_t export_field_count(const struct exporter *exporter)
 {
 	return exporter->field_count;

@@ -24,6 +24,8 @@ void export_record(struct exporter *exporter, const struct record *record);
 /* The sink was opened again and is empty: what a file begins with comes once more. */
 void export_begin(struct exporter *exporter);
 void export_finish(struct exporter *exporter);
+/* Rows that are held back go out: nobody knows when the next one comes. */
+void export_let_go(struct exporter *exporter);
 
 /* Its fields, and what spells a line of them, for another thread: 0, -ENOMEM, or -ENOTSUP of a table. */
 struct line;

@@ -28,6 +28,7 @@ struct export_writer {
 	int (*open)(struct exporter *exporter); /* 0 or -ENOMEM, with nothing left behind */
 	void (*record)(struct exporter *exporter, const struct record *record);
 	void (*begin)(struct exporter *exporter); /* what a new file begins with */
+	void (*let_go)(struct exporter *exporter); /* what it holds back */
 	void (*finish)(struct exporter *exporter);
 	void (*close)(struct exporter *exporter);
 	const struct line_style *style; /* a line a record, and nothing else; NULL: otherwise */

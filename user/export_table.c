@@ -330,7 +330,7 @@ static void table_record(struct exporter *exporter, const struct record *record)
 }
 
 /* Without rows there is nothing to head. */
-static void table_finish(struct exporter *exporter)
+static void table_let_go(struct exporter *exporter)
 {
 	struct table *table = exporter->state;
 
@@ -428,6 +428,7 @@ static int table_open(struct exporter *exporter)
 const struct export_writer export_table = {
 	.open = table_open,
 	.record = table_record,
-	.finish = table_finish,
+	.let_go = table_let_go,
+	.finish = table_let_go,
 	.close = table_close,
 };

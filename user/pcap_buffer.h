@@ -65,7 +65,10 @@ static inline int pcap_buffer_make_room(struct pcap_buffer *buffer)
 	return 0;
 }
 
-/* Reads until `wanted` bytes wait, and no longer: behind a pipe the next frame may be far away. */
+/*
+ * Reads until `wanted` bytes wait, and no longer: behind a pipe the next frame may be far away. -EAGAIN: they
+ * have not come yet; what did stays.
+ */
 static inline int pcap_buffer_fill(struct pcap_buffer *buffer, size_t wanted)
 {
 	while (pcap_buffer_waiting(buffer) < wanted) {
@@ -79,7 +82,7 @@ static inline int pcap_buffer_fill(struct pcap_buffer *buffer, size_t wanted)
 		len = buffer->read(buffer->cookie, (char *)buffer->bytes + buffer->end,
 				   buffer->size - buffer->end);
 		if (len < 0)
-			return -EIO;
+			return errno == EAGAIN ? -EAGAIN : -EIO;
 		if (!len)
 			return 0;
 		buffer->end += (size_t)len;
@@ -87,7 +90,7 @@ static inline int pcap_buffer_fill(struct pcap_buffer *buffer, size_t wanted)
 	return 0;
 }
 
-/* 1: so many bytes wait; 0: the file ends before; -ENOMEM, -EIO. What waits may have moved. */
+/* 1: so many bytes wait; 0: the file ends before; -ENOMEM, -EIO, -EAGAIN. What waits may have moved. */
 static inline int pcap_buffer_has(struct pcap_buffer *buffer, size_t wanted)
 {
 	int err;

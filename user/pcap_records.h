@@ -41,7 +41,7 @@ int pcap_records_open(struct pcap_records *records, const uint8_t header[PCAP_FI
 
 /*
  * 1: *ret_record is the next one. 0: the file ended behind the one before. -EPROTO: it is damaged
- * here, and ret_reason says how; -ENOMEM; -EIO: read() failed.
+ * here, and ret_reason says how; -ENOMEM; -EIO: read() failed; -EAGAIN: it said so.
  */
 int pcap_records_next(struct pcap_records *records, struct pcap_record *ret_record,
 		      char *ret_reason, size_t reason_size);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -33,7 +34,9 @@ struct input {
 	uint8_t *packed;   /* [start, end) waits to be unpacked; first the magic that was peeked at */
 	size_t start;
 	size_t end;
+	bool never_waits;  /* where nothing has come yet that is said, as -EAGAIN */
 	bool finished;     /* the packed stream came to its own end */
+	bool member_ended; /* of gzip: what follows may be another one */
 	bool interrupted;  /* a signal ended a blocking read: the person wants to stop */
 	const char *error; /* why reading or unpacking failed; NULL: it did not */
 	z_stream gzip;
@@ -98,10 +101,23 @@ fail(int err, char *ret_error, size_t error_size, const char *format, ...)
 
 /* Input: bytes from a descriptor, unpacked. */
 
+/* The end of a pipe is something, too. */
+static bool has_come(int fd)
+{
+	struct pollfd input = { .fd = fd, .events = POLLIN };
+
+	return poll(&input, 1, 0) != 0;
+}
+
 static ssize_t input_take(struct input *input, void *bytes, size_t size)
 {
-	ssize_t len = read(input->fd, bytes, size);
+	ssize_t len;
 
+	if (input->never_waits && !has_come(input->fd)) {
+		errno = EAGAIN;
+		return -1;
+	}
+	len = read(input->fd, bytes, size);
 	if (len >= 0) {
 		input->consumed += (uint64_t)len;
 		return len;
@@ -155,11 +171,9 @@ static ssize_t input_read_plain(void *cookie, char *bytes, size_t size)
 }
 
 /* A gzip file may be several members in a row; what follows the last one is padding (RFC 1952, 2.2). */
-static bool gzip_member_follows(struct input *input)
+static bool gzip_begins_member(struct input *input)
 {
-	if (input_fill(input) <= 0 || input->packed[input->start] != 0x1f)
-		return false;
-	return inflateReset(&input->gzip) == Z_OK;
+	return input->packed[input->start] == 0x1f && inflateReset(&input->gzip) == Z_OK;
 }
 
 static ssize_t input_read_gzip(void *cookie, char *bytes, size_t size)
@@ -174,9 +188,16 @@ static ssize_t input_read_gzip(void *cookie, char *bytes, size_t size)
 
 		if (filled < 0)
 			return -1;
+		if (!filled && (input->interrupted || input->member_ended))
+			return 0;
 		if (!filled)
-			return input->interrupted ? 0 : input_fail(input, "gzip data ends early");
+			return input_fail(input, "gzip data ends early");
+		if (input->member_ended && !gzip_begins_member(input)) {
+			input->finished = true;
+			return 0;
+		}
 
+		input->member_ended = false;
 		gzip->next_in = input->packed + input->start;
 		gzip->avail_in = (uInt)(input->end - input->start);
 		gzip->next_out = (Bytef *)bytes;
@@ -186,7 +207,7 @@ static ssize_t input_read_gzip(void *cookie, char *bytes, size_t size)
 		len = size - gzip->avail_out;
 
 		if (result == Z_STREAM_END)
-			input->finished = !gzip_member_follows(input);
+			input->member_ended = true;
 		else if (result != Z_OK && result != Z_BUF_ERROR)
 			return input_fail(input, "gzip data is damaged");
 	}
@@ -256,7 +277,7 @@ static int input_peek(struct input *input)
 			break;
 		input->end += (size_t)len;
 	}
-	return 0;
+	return input->interrupted ? -EINTR : 0;
 }
 
 int pcap_source_open_path(const char *path)
@@ -373,6 +394,8 @@ static int source_explain_header(const struct pcap_source *source, const char *r
 {
 	const struct input *input = &source->input;
 
+	if (input->interrupted)
+		return fail(-EINTR, ret_error, error_size, "%s: %s", source->name, strerror(EINTR));
 	if (input->error)
 		return fail(-EPROTO, ret_error, error_size, "%s: %s", source->name, input->error);
 	if (!input->delivered)
@@ -672,8 +695,10 @@ static int source_end(const struct pcap_source *source, int got, const char *rea
 {
 	const struct input *input = &source->input;
 
-	if (!got || input->interrupted)
-		return 0;
+	if (input->interrupted)
+		return -EINTR;
+	if (!got || got == -EAGAIN)
+		return got;
 	if (input->error)
 		reason = input->error;
 	else if (got == -ENOMEM)
@@ -741,6 +766,12 @@ int pcap_source_next(struct pcap_source *source, struct frame *ret_frame, int *r
 	source_describe(source->link->link, &record, ret_frame);
 	source->frames++;
 	return 1;
+}
+
+/* Through libpcap it would not go on where it stopped: of an old version frames are waited for. */
+void pcap_source_never_wait(struct pcap_source *source)
+{
+	source->input.never_waits = !source->input.size && (source->has_records || source->has_ng_records);
 }
 
 void pcap_source_position(const struct pcap_source *source, uint64_t *ret_bytes,

@@ -13,7 +13,7 @@ struct pcap_source;
 /*
  * path "-" is stdin. filter is a pcap filter or NULL. On failure -errno, and ret_error holds one
  * sentence that names the file and the way out (bad filter: -EINVAL; not a capture: -EPROTO;
- * link type not supported: -EPROTONOSUPPORT; an empty file: -ENODATA).
+ * link type not supported: -EPROTONOSUPPORT; an empty file: -ENODATA; a signal came first: -EINTR).
  */
 int pcap_source_open(struct pcap_source **ret_source, const char *path, const char *filter,
 		     char *ret_error, size_t error_size);
@@ -28,7 +28,8 @@ int pcap_source_open_path(const char *path);
 /*
  * 1: *ret_frame is the next frame (valid until the next call); its door, link, wire_bytes and
  * time_ns are set, segments is 0, ifindex 0. ret_selected is 0 when the filter does not select it.
- * 0: end of the file. -EPROTO: damaged here; ret_error names file, frame and reason.
+ * 0: end of the file. -EPROTO: damaged here; ret_error names file, frame and reason. -EINTR: a signal came
+ * while it was waited for. -EAGAIN: see pcap_source_never_wait().
  */
 int pcap_source_next(struct pcap_source *source, struct frame *ret_frame, int *ret_selected,
 		     char *ret_error, size_t error_size);
@@ -38,6 +39,9 @@ int pcap_source_next(struct pcap_source *source, struct frame *ret_frame, int *r
  * not supported: they came with link LINK_UNKNOWN, and the sentence names the first such interface.
  */
 int pcap_source_left_out(const struct pcap_source *source, char *ret_text, size_t text_size);
+
+/* From now on a pipe that has nothing yet is no reason to wait: that is -EAGAIN, and asked again it goes on. */
+void pcap_source_never_wait(struct pcap_source *source);
 
 /* How far it is read, and how long it is (both compressed, where it is); size 0 when unknown. */
 void pcap_source_position(const struct pcap_source *source, uint64_t *ret_bytes,

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,8 +12,10 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "config.h"
 #include "confine.h"
 #include "labels.h"
@@ -26,6 +29,9 @@
 #include "replay.h"
 #include "summary.h"
 
+/* From a pipe what is known is shown this often, however much or little comes. */
+#define SHOW_NS 1000000000ull
+
 struct player {
 	const struct options *options;
 	struct output output;
@@ -37,10 +43,13 @@ struct player {
 	uint64_t size;         /* of all captures; 0: unknown */
 	int *fds;      /* of the captures, or why there is none as -errno; -EBADF: played */
 	size_t opened; /* captures */
+	bool is_pipe;  /* the one that is played: its writer may still be at it */
+	uint64_t shown_ns; /* when what is known was shown */
+	const char *cut_short; /* the capture that was not read to its end, or not at all */
 	int exit_code;
 };
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t ended_by; /* a signal; SIGALRM: --duration is over */
 static volatile sig_atomic_t summary_wanted;
 
 static void on_signal(int signal)
@@ -48,18 +57,47 @@ static void on_signal(int signal)
 	if (signal == SIGUSR1)
 		summary_wanted = 1;
 	else
-		interrupted = 1;
+		ended_by = signal;
 }
 
+static sigset_t signals_caught(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGALRM);
+	sigaddset(&signals, SIGUSR1);
+	return signals;
+}
+
+/* A hangup that was ignored when we came is none of our business: nohup(1). */
 static void catch_signals(void)
 {
-	struct sigaction action = {.sa_handler = on_signal};
+	struct sigaction action = {.sa_handler = on_signal}, before;
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
+	sigaction(SIGALRM, &action, NULL);
+	if (!sigaction(SIGHUP, NULL, &before) && before.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &action, NULL);
 	action.sa_flags = SA_RESTART;
 	sigaction(SIGUSR1, &action, NULL);
+}
+
+static void start_duration(uint64_t duration_ns)
+{
+	const struct itimerval timer = {
+		.it_value = {
+			.tv_sec = (time_t)(duration_ns / 1000000000),
+			.tv_usec = (suseconds_t)(duration_ns % 1000000000 / 1000) + !!(duration_ns % 1000),
+		},
+	};
+
+	if (duration_ns)
+		setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 static void on_flow(void *context, const struct flow_key *key, const struct flow_whole *whole)
@@ -99,18 +137,65 @@ static void note_exit(struct player *player, int exit_code)
 
 static bool is_finished(const struct player *player)
 {
-	return interrupted || sink_error(player->output.sink) ||
-	       (player->options->frame_limit && player->frames >= player->options->frame_limit);
+	return ended_by || sink_error(player->output.sink);
+}
+
+static void answer(const struct player *player)
+{
+	if (!summary_wanted)
+		return;
+	summary_wanted = 0;
+	print_summary(player);
+}
+
+/* All that is known, as far as a second has passed since that was done. */
+static void show_now_and_then(struct player *player)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+
+	if (now_ns < player->shown_ns + SHOW_NS)
+		return;
+	player->shown_ns = now_ns;
+	replay_sweep_idle(player->replay);
+	export_let_go(player->output.exporter);
+	output_flush(&player->output);
 }
 
 static void look_around(struct player *player, const struct reading_batch *batch)
 {
 	replay_sweep(player->replay, batch->now_ns);
 	progress_update(player->frames, player->bytes_before + batch->bytes, player->size);
-	if (summary_wanted) {
-		summary_wanted = 0;
-		print_summary(player);
-	}
+	if (player->is_pipe)
+		show_now_and_then(player);
+	answer(player);
+}
+
+/* False: a signal came, or the time is over. Signals are caught here and nowhere else meanwhile. */
+static bool came(int fd, uint64_t time_ns, const sigset_t *signals)
+{
+	struct pollfd input = {.fd = fd, .events = POLLIN};
+	struct timespec time = {(time_t)(time_ns / 1000000000), (long)(time_ns % 1000000000)};
+
+	return ppoll(&input, 1, time_ns == UINT64_MAX ? NULL : &time, signals) > 0;
+}
+
+/* Until there is something to read, or nobody wants it any more; what is known is shown first. */
+static void wait_for(struct player *player, int fd)
+{
+	const sigset_t caught = signals_caught();
+	uint64_t shown_ns = player->shown_ns, time_ns = SHOW_NS;
+	sigset_t before;
+
+	output_flush(&player->output);
+	sigprocmask(SIG_BLOCK, &caught, &before);
+	do {
+		answer(player);
+		show_now_and_then(player);
+		/* Shown since it began: there is nothing more to come. */
+		if (player->shown_ns != shown_ns)
+			time_ns = UINT64_MAX;
+	} while (!is_finished(player) && !came(fd, time_ns, &before));
+	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 static void show_all(struct player *player, void (*show)(struct replay *replay))
@@ -120,7 +205,7 @@ static void show_all(struct player *player, void (*show)(struct replay *replay))
 	output_end_many(&player->output);
 }
 
-static void play_batch(struct player *player, const struct reading_batch *batch)
+static void play_batch(struct player *player, const struct reading_batch *batch, int fd)
 {
 	player->frames += batch->frames;
 	replay_track(player->replay, batch->looked);
@@ -128,6 +213,15 @@ static void play_batch(struct player *player, const struct reading_batch *batch)
 		show_all(player, replay_interval);
 	else if (batch->due == DUE_LOOK)
 		look_around(player, batch);
+	else if (batch->due == DUE_WAIT)
+		wait_for(player, fd);
+}
+
+static bool is_pipe(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && !S_ISREG(st.st_mode);
 }
 
 static void play_capture(struct player *player, size_t index)
@@ -138,12 +232,21 @@ static void play_capture(struct player *player, size_t index)
 	const char *reason;
 	char error[512];
 	uint64_t bytes, size;
-	int got;
+	int fd = player->fds[index], got;
 
-	got = pcap_source_open_fd(&source, player->fds[index], path, player->options->filter, error,
+	player->is_pipe = is_pipe(fd);
+	if (player->is_pipe)
+		wait_for(player, fd);
+	player->cut_short = path;
+	if (is_finished(player))
+		return;
+	got = pcap_source_open_fd(&source, fd, path, player->options->filter, error,
 				  sizeof(error));
 	player->fds[index] = -EBADF;
 	player->opened += !got;
+	if (got == -EINTR)
+		return;
+	player->cut_short = NULL;
 	if (got) {
 		log_error("%s", error);
 		note_exit(player, got == -EINVAL ? EXIT_USAGE : EXIT_FAILED);
@@ -151,10 +254,12 @@ static void play_capture(struct player *player, size_t index)
 	}
 	reading_begin(&player->reading, source);
 	while (!is_finished(player) && (batch = reading_next(&player->reading)))
-		play_batch(player, batch);
+		play_batch(player, batch, fd);
 	got = reading_end(&player->reading, &reason);
 	log_progress_done();
-	if (got < 0 && !interrupted) {
+	if (got == 1 || got == -EINTR) {
+		player->cut_short = path;
+	} else if (got < 0) {
 		log_error("%s", reason);
 		note_exit(player, EXIT_LOST);
 	}
@@ -272,6 +377,33 @@ static int give_up_privileges(struct player *player)
 	return err ? EXIT_FAILED : EXIT_DONE;
 }
 
+static const char *name_of_end(void)
+{
+	switch (ended_by) {
+	case SIGALRM:
+		return "--duration";
+	case SIGINT:
+		return "SIGINT";
+	case SIGHUP:
+		return "SIGHUP";
+	}
+	return "SIGTERM";
+}
+
+/* What was left unread is not lost, but whoever reads the records has to know. */
+static void say_cut_short(const struct player *player, size_t played)
+{
+	const char *const *captures = player->options->captures;
+	const char *name = player->cut_short;
+
+	if (!name && played < player->options->capture_count)
+		name = captures[played];
+	if (!ended_by || !name)
+		return;
+	log_info("%s: ended by %s behind frame %" PRIu64 "; what follows was not read",
+		 strcmp(name, "-") ? name : "standard input", name_of_end(), player->frames);
+}
+
 static int play_all(struct player *player)
 {
 	struct monitor_config config =
@@ -302,6 +434,8 @@ static int play_all(struct player *player)
 		log_error("replay: out of memory");
 		err = EXIT_FAILED;
 	} else {
+		catch_signals();
+		start_duration(player->options->duration_ns);
 		err = give_up_privileges(player);
 	}
 	if (err) {
@@ -310,14 +444,16 @@ static int play_all(struct player *player)
 		replay_close(player->replay);
 		return err;
 	}
-	catch_signals();
-	for (i = 0; i < player->options->capture_count && !is_finished(player); i++)
+	player->shown_ns = clock_monotonic_ns();
+	for (i = 0; i < player->options->capture_count && !is_finished(player) &&
+		    !reading_has_enough(&player->reading); i++)
 		play_capture(player, i);
+	say_cut_short(player, i);
 	show_all(player, replay_finish);
 	if (player->options->pairs)
 		show_pairs(player);
 	note_exit(player, output_close(&player->output));
-	if (player->opened)
+	if (player->opened || ended_by)
 		print_summary(player);
 	reading_close(&player->reading);
 	replay_close(player->replay);

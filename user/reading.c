@@ -2,6 +2,8 @@
 /* A capture, read and looked into ahead of the analysis: by a thread of its own, where that pays. */
 #include "reading.h"
 
+#include <errno.h>
+
 #include "replay.h"
 #include "threads.h"
 
@@ -11,7 +13,7 @@
 /* Starting a thread takes as long as some hundred frames. */
 #define THREAD_BYTES (1024 * 1024)
 
-/* One CPU does both; so does a pipe, whose frames may be a long time coming: none waits for the next. */
+/* One CPU does both. So does a pipe, which says when it has nothing: what came is shown before it is waited for. */
 static uint64_t thread_bytes(void)
 {
 	if (threads_usable() < 2)
@@ -43,11 +45,16 @@ void reading_close(struct reading *reading)
 
 /* ------------------------------------------------------------------ filling a batch */
 
+bool reading_has_enough(const struct reading *reading)
+{
+	return reading->frame_limit && reading->frames_selected >= reading->frame_limit;
+}
+
 static bool read_frame(struct reading *reading)
 {
 	if (reading->has_frame)
 		return true;
-	if (reading->frame_limit && reading->frames >= reading->frame_limit)
+	if (reading_has_enough(reading))
 		return false;
 	reading->got = pcap_source_next(reading->source, &reading->frame, &reading->selected,
 					reading->error, sizeof(reading->error));
@@ -78,6 +85,7 @@ static bool put_frame(struct reading *reading, struct reading_batch *batch)
 	reading->has_frame = false;
 	reading->frames++;
 	batch->frames++;
+	reading->frames_selected += !!reading->selected;
 	if (reading->selected)
 		return replay_look(reading->replay, batch->looked, &reading->frame);
 	return replay_look_filtered(batch->looked);
@@ -92,13 +100,15 @@ static bool fill(struct reading *reading, struct reading_batch *batch, bool is_f
 	batch->due = DUE_NOTHING;
 	replay_batch_begin(reading->replay, batch->looked, is_far_ahead);
 	while (!is_full) {
-		if (!read_frame(reading))
-			return false;
+		if (!read_frame(reading)) {
+			batch->due = reading->got == -EAGAIN ? DUE_WAIT : DUE_NOTHING;
+			return batch->due == DUE_WAIT;
+		}
 		if (passes_interval(reading)) {
 			batch->due = DUE_INTERVAL;
 			return true; /* the frame comes behind it */
 		}
-		is_full = put_frame(reading, batch) || reading->is_pipe;
+		is_full = put_frame(reading, batch);
 		if (reading->frames % FRAMES_BETWEEN_LOOKS == 0) {
 			batch->due = DUE_LOOK;
 			batch->now_ns = reading->frame.time_ns;
@@ -160,7 +170,7 @@ void reading_begin(struct reading *reading, struct pcap_source *source)
 	pcap_source_position(source, &bytes, &size);
 	reading->source = source;
 	reading->has_frame = false;
-	reading->is_pipe = !size;
+	pcap_source_never_wait(source);
 	reading->got = 1;
 	reading->is_done = false;
 	/* Without memory for a thread there is none. */

@@ -22,6 +22,7 @@ enum reading_due {
 	DUE_NOTHING,
 	DUE_INTERVAL, /* the capture's own clock has passed another interval */
 	DUE_LOOK,     /* time to look at signals, progress and silent flows */
+	DUE_WAIT,     /* a pipe has nothing more yet: wait for it, then go on */
 };
 
 struct reading_batch {
@@ -37,8 +38,9 @@ struct reading {
 	struct replay *replay;
 	uint64_t interval_ns; /* 0: no intervals */
 	uint64_t interval_end_ns;
-	uint64_t frame_limit; /* 0: none */
+	uint64_t frame_limit; /* of those that are selected; 0: none */
 	uint64_t frames;      /* taken so far */
+	uint64_t frames_selected;
 	uint64_t thread_bytes; /* a file of this size is read by a thread; UINT64_MAX: none is */
 	struct belt belt;
 	struct reading_batch batches[READING_BATCHES]; /* on the belt; the first one serves without a thread */
@@ -48,7 +50,6 @@ struct reading {
 	struct frame frame; /* was read and is in no batch yet; valid with has_frame */
 	int selected;
 	bool has_frame;
-	bool is_pipe;
 	int got; /* how reading it ended, as from pcap_source_next(); 1: it did not */
 	char error[512];
 
@@ -68,6 +69,9 @@ void reading_begin(struct reading *reading, struct pcap_source *source);
 
 /* The next batch, the caller's until reading_next() or reading_end(); NULL: there are no more. */
 struct reading_batch *reading_next(struct reading *reading);
+
+/* So many frames are selected as there may be. Not while a capture is read: it is for between two. */
+bool reading_has_enough(const struct reading *reading);
 
 /*
  * How the capture ended, as from pcap_source_next(): 0, -errno with a sentence, or 1 when there is more of it.

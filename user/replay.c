@@ -621,12 +621,10 @@ static void sweep_half_open(struct replay *replay, uint64_t now_ns)
 	}
 }
 
-void replay_sweep(struct replay *replay, uint64_t now_ns)
+static void sweep(struct replay *replay, uint64_t now_ns)
 {
 	uint32_t i;
 
-	if (!sweep_is_due(replay, now_ns))
-		return;
 	serve(replay);
 	replay->frames_since_sweep = 0;
 	replay->swept_ns = now_ns;
@@ -639,6 +637,19 @@ void replay_sweep(struct replay *replay, uint64_t now_ns)
 		show(replay, entry, flow_close_reason(&entry->flow));
 		remove_flow(entry);
 	}
+}
+
+void replay_sweep(struct replay *replay, uint64_t now_ns)
+{
+	if (sweep_is_due(replay, now_ns))
+		sweep(replay, now_ns);
+}
+
+/* Nothing else is to be done: however few frames came, the walk may be. */
+void replay_sweep_idle(struct replay *replay)
+{
+	if (replay->newest_ns > replay->swept_ns)
+		sweep(replay, replay->newest_ns);
 }
 
 /* What a listing knows of an entry of either room; flows come before what is half-open. */

@@ -65,6 +65,8 @@ void replay_batch_clear(struct replay_batch *batch); /* empties it, as if they h
 
 /* Flows that are over at now_ns leave. Called between frames, as often as is cheap. */
 void replay_sweep(struct replay *replay, uint64_t now_ns);
+/* The same at the time of the newest frame, when there is none to track. */
+void replay_sweep_idle(struct replay *replay);
 
 /* Shows every flow still open, by start; none leaves. */
 void replay_interval(struct replay *replay);

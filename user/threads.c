@@ -40,6 +40,7 @@ int threads_start(pthread_t *ret_thread, void *(*run)(void *context), void *cont
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGUSR1);
+	sigaddset(&signals, SIGALRM);
 	pthread_sigmask(SIG_BLOCK, &signals, &before);
 	err = pthread_create(ret_thread, NULL, run, context);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
