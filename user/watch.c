@@ -53,6 +53,7 @@ struct watcher {
 	bool said_full;
 	uint64_t lost_before; /* records, when the output began to wait */
 	bool has_failed;
+	bool hangup_is_ignored; /* as nohup(1) wants it */
 	bool is_waiting;      /* for the output to take something, and that was said */
 	uint64_t frames_before; /* we came: what is kept counts on */
 	struct roster *roster; /* NULL: we only look */
@@ -346,7 +347,7 @@ static void on_labels(void *context)
 
 /*
  * A file is opened again, as after logrotate, and labels are read again. A terminal that hung up ends
- * a watch that has neither.
+ * a watch that has neither, unless whoever started it had hangups ignored.
  */
 static void on_hangup(void *context)
 {
@@ -356,7 +357,7 @@ static void on_hangup(void *context)
 		on_labels(watcher);
 	if (watcher->options->output_path)
 		output_reopen(&watcher->output);
-	else if (!options_label(watcher->options) && !watcher->options->listen)
+	else if (!options_label(watcher->options) && !watcher->options->listen && !watcher->hangup_is_ignored)
 		loop_stop(watcher->loop);
 }
 
@@ -371,8 +372,10 @@ static void on_summary(void *context)
 static int open_loop(struct watcher *watcher)
 {
 	const struct options *options = watcher->options;
+	struct sigaction hangup;
 	int err = loop_open(&watcher->loop);
 
+	watcher->hangup_is_ignored = !sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler == SIG_IGN;
 	if (!err)
 		err = loop_on_signal(watcher->loop, SIGINT, on_stop, watcher);
 	if (!err)

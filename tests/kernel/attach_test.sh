@@ -171,6 +171,20 @@ sigint_detaches()
 	same_traces near0
 }
 
+sighup_ends_it_unless_it_was_ignored()
+{
+	watch_interface near0 -m tc || return 1
+	kill -HUP "$watcher"
+	wait "$watcher" 2>/dev/null
+	grep -q 'frames seen' "$work/err" || { why="a hangup did not end it"; return 1; }
+	trap '' HUP # what nohup(1) does
+	watch_interface near0 -m tc || { trap - HUP; return 1; }
+	trap - HUP
+	kill -HUP "$watcher"
+	sleep 0.5
+	expect kill -0 "$watcher"
+}
+
 next_start_removes_what_kill_left() # mode
 {
 	traces near0 >"$work/before"
