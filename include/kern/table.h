@@ -296,16 +296,24 @@ core_inline void table_release_flow(const struct flow_place *place)
 
 /* ------------------------------------------------------------------ half-open ones */
 
+/* Whoever asks for one mostly finds it, where it likes best to be. */
 core_apart __u32 table_search_half_open(const struct flow_key *key)
 {
 	const struct table_about *about = table_about();
+	const struct half_open_place *best;
+	__u64 hash;
+	__u32 place;
 
 	if (!key || !about)
 		return TABLE_NOWHERE;
-	return table_search(&half_open_tags, &half_open, key, table_hash(key, about), about->half_open_buckets);
+	hash = table_hash(key, about);
+	place = table_best_place(hash, about->half_open_buckets);
+	best = bpf_map_lookup_elem(&half_open, &place);
+	if (best && table_holds(&best->head, table_tag(hash), key))
+		return place;
+	return table_search(&half_open_tags, &half_open, key, hash, about->half_open_buckets);
 }
 
-/* By the tags at once. */
 core_inline struct half_open_place *table_find_half_open(const struct flow_key *key)
 {
 	__u32 place = table_search_half_open(key);
