@@ -30,8 +30,10 @@ static int host_parse_hops(const struct frame *frame, struct packet *pkt, int ho
 static struct flow *host_find_flow(const struct flow_key *key);
 /* The same, of a key that is hardly expected there: costs less where it is not, and more where it is. */
 static struct flow *host_seek_flow(const struct flow_key *key);
-/* Into the flow table, if the key is not there yet. */
-static enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *flow);
+/* Into the flow table, if the key is not there yet; `flow` knows from then on where it is. */
+static enum room_answer host_enter_flow(const struct flow_key *key, struct flow *flow);
+/* As host_find_flow(), of a key of which `flow` may know where it is. */
+static struct flow *host_find_entered(const struct flow_key *key, const struct flow *flow);
 /*
  * Out of the flow table, as it is at the very end, with what is rare about it. NULL: another CPU, or the reader,
  * was faster, and its record is theirs. What is given back is this CPU's until host_close_flow(), which also lets

@@ -84,7 +84,7 @@ core_inline void monitor_segment(__u8 door, struct packet *pkt)
 		flow = &work->flow;
 		pkt->in_work = way == WAY_APART || way == WAY_REFUSE;
 		if (!pkt->in_work)
-			flow = host_seek_flow(&pkt->key);
+			flow = host_find_entered(&pkt->key, &work->flow);
 		if (!flow) { /* another CPU ended it */
 			host_count(door, COUNTER_frames_no_room);
 			return;

@@ -76,7 +76,18 @@ core_inline struct flow *host_seek_flow(const struct flow_key *key)
 	return &place->flow;
 }
 
-core_leaf int host_enter_flow_apart(const struct flow_key *key, const struct flow *flow)
+core_inline struct flow *host_find_entered(const struct flow_key *key, const struct flow *flow)
+{
+	__u32 at = table_search_entered(key, flow->place);
+	struct flow_place *place = bpf_map_lookup_elem(&flows, &at);
+
+	if (!place)
+		return (struct flow *)0;
+	barrier_var(place);
+	return &place->flow;
+}
+
+core_leaf int host_enter_flow_apart(const struct flow_key *key, struct flow *flow)
 {
 	const struct table_about *about = table_about();
 	struct flow_place *place;
@@ -94,13 +105,13 @@ core_leaf int host_enter_flow_apart(const struct flow_key *key, const struct flo
 		return ROOM_FULL;
 	life = place->flow.life + 1;
 	place->flow = *flow;
-	place->flow.place = at;
-	place->flow.life = life;
+	place->flow.place = flow->place = at;
+	place->flow.life = flow->life = life;
 	table_fill(&place->head, at, key, hash);
 	return ROOM_TAKEN;
 }
 
-core_inline enum room_answer host_enter_flow(const struct flow_key *key, const struct flow *flow)
+core_inline enum room_answer host_enter_flow(const struct flow_key *key, struct flow *flow)
 {
 	return (enum room_answer)host_enter_flow_apart(key, flow);
 }

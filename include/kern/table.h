@@ -236,6 +236,22 @@ core_inline struct flow_place *table_seek_flow(const struct flow_key *key)
 	return bpf_map_lookup_elem(&flows, &place);
 }
 
+/* At that place, or wherever else it is. */
+
+/* At that place, or wherever else it is. */
+core_apart __u32 table_search_entered(const struct flow_key *key, __u32 place)
+{
+	const struct flow_place *entered = bpf_map_lookup_elem(&flows, &place);
+	__u32 tag;
+
+	if (!key)
+		return TABLE_NOWHERE;
+	tag = entered ? READ_ONCE(entered->head.live) : 0;
+	if (entered && (tag & TABLE_IS_TAG) && !(tag & ~TABLE_TAG_BITS) && table_holds(&entered->head, tag, key))
+		return place;
+	return table_search_flows(key);
+}
+
 core_apart __u32 table_enter_flow_once(const struct flow_key *key, __u64 hash, __u32 avoid)
 {
 	const struct table_about *about = table_about();
