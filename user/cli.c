@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "abi/tunnel.h"
@@ -35,7 +36,7 @@ static const char help_text[] =
 	"  --netns NAME|PID|PATH  interfaces of this network namespace; may be repeated\n"
 	"  -r FILE ...       pcap or pcapng, also .gz and .zst, in the order given\n"
 	"  -m MODE           hook of ingress: auto (default), native, native-vlan, skb or tc\n"
-	"  -c N              stop after N frames\n"
+	"  -c N              stop after N frames that the filter selects\n"
 	"  --duration TIME   stop after TIME\n"
 	"  --decap LIST      look into these tunnels, or all: ipip sit 4in6 6in6 gre erspan\n"
 	"                    vxlan vxlan-gpe geneve gtp-u l2tpv3 teredo\n"
@@ -116,6 +117,7 @@ enum { /* options without a letter */
 	OPTION_TEXTFILE,
 	OPTION_OTLP,
 	OPTION_EXPORT_INTERVAL,
+	OPTION_END,
 };
 
 static const struct option long_options[] = {
@@ -171,6 +173,7 @@ struct reading {
 	const char **interfaces; /* the same memory as in options, writable */
 	const char **captures;
 	const char **netns;
+	bool seen[OPTION_END]; /* by what getopt_long() calls it */
 	bool after_capture; /* an operand here may be one more capture */
 	bool usage;         /* a mistake was found, and its sentence printed */
 	bool no_memory;
@@ -302,10 +305,11 @@ static bool parse_time(const char *text, uint64_t *ret_ns)
 	if (!unit || !(whole_len + part_len))
 		return false;
 	for (size_t i = 0; i < whole_len; i++) {
-		ns = ns * 10 + (uint64_t)(text[i] - '0') * unit;
-		if (ns > longest_ns)
+		ns = ns * 10 + (uint64_t)(text[i] - '0');
+		if (ns > longest_ns / unit)
 			return false;
 	}
+	ns *= unit;
 	step = unit;
 	for (size_t i = 0; i < part_len; i++) {
 		uint64_t digit = (uint64_t)(part[i] - '0');
@@ -510,10 +514,21 @@ static bool is_capture_name(const char *word)
 	return false;
 }
 
+/* A folder is none: one named tcp leaves the word what it is. */
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return false;
+	errno = EISDIR;
+	return !S_ISDIR(st.st_mode);
+}
+
 /* What follows -r FILE is a capture as long as there is such a file; then the filter begins. */
 static void take_operand(struct reading *reading, const char *word)
 {
-	if (reading->after_capture && (!strcmp(word, "-") || !access(word, F_OK))) {
+	if (reading->after_capture && (!strcmp(word, "-") || is_there(word))) {
 		add_capture(reading, word);
 		return;
 	}
@@ -541,6 +556,7 @@ static void take_option(struct reading *reading, int option, char **fields)
 {
 	struct options *options = reading->options;
 
+	reading->seen[option] = true;
 	switch (option) {
 	case 'i':
 		add_interface(reading, optarg);
@@ -724,6 +740,94 @@ static void check_standard_input(struct reading *reading)
 		USAGE(reading, "-r -: standard input can be read only once");
 }
 
+/* What goes together */
+
+static const char *option_name(int option)
+{
+	const struct option *at = long_options;
+
+	while (at->name && at->val != option)
+		at++;
+	return at->name;
+}
+
+static bool is_replay(const struct options *options)
+{
+	return options->verb == VERB_WATCH && options->capture_count;
+}
+
+static bool writes_events(const struct options *options)
+{
+	return options->verb == VERB_WATCH && options->events;
+}
+
+static bool writes_pairs(const struct options *options)
+{
+	return options->verb == VERB_WATCH && options->pairs;
+}
+
+/* What would do nothing there; the words follow the option's name. */
+static const struct misfit {
+	bool (*where)(const struct options *options);
+	int options[5];
+	const char *words;
+} misfits[] = {
+	{ is_replay, { OPTION_LISTEN, OPTION_TEXTFILE, OPTION_OTLP, OPTION_EXPORT_INTERVAL },
+	  "metrics are of what is watched with -i; -o pairs says what a capture came to" },
+	{ is_replay, { 'm', OPTION_LOOK, OPTION_BPFFS }, "is for -i: nothing is attached to read a capture" },
+	{ writes_events, { 'e', 'I' }, "is about records, and --events writes what happened instead" },
+	{ writes_pairs, { 'e', 'I' }, "is about records, and -o pairs writes none, but one table at the end" },
+};
+
+/* These take little; all else would be ignored. */
+static const int status_options[] = { 'i', 'o', 'j', 'H', 'v', 'q', OPTION_BPFFS, 0 };
+static const int detach_options[] = { 'i', 'v', 'q', OPTION_BPFFS, 0 };
+static const int list_options[] = { 'D', 'v', 'q', 0 };
+
+static bool is_one_of(const int *options, int option)
+{
+	while (*options && *options != option)
+		options++;
+	return *options;
+}
+
+static void check_takes(struct reading *reading, const char *what, const int *taken)
+{
+	for (int option = 0; option < OPTION_END; option++) {
+		if (reading->seen[option] && !is_one_of(taken, option)) {
+			USAGE(reading, "%s: --%s means nothing here; see ackmon -h", what, option_name(option));
+			return;
+		}
+	}
+	if (reading->options->filter)
+		USAGE(reading, "%s: \"%s\" means nothing here; see ackmon -h", what, reading->options->filter);
+}
+
+static void check_misfits(struct reading *reading)
+{
+	for (size_t i = 0; i < sizeof(misfits) / sizeof(*misfits); i++) {
+		if (!misfits[i].where(reading->options))
+			continue;
+		for (const int *option = misfits[i].options; *option && !reading->usage; option++)
+			if (reading->seen[*option])
+				USAGE(reading, "--%s: %s", option_name(*option), misfits[i].words);
+	}
+}
+
+/* Events have one form; a name that promises another one is a mistake, too. */
+static void check_events(struct reading *reading)
+{
+	const struct options *options = reading->options;
+
+	if (!writes_events(options) || options->format == FORMAT_NDJSON)
+		return;
+	if (options->pairs || options->format != FORMAT_AUTO)
+		USAGE(reading, "--events: are written as NDJSON; leave -o out");
+	else if (options->output_path && format_of_path(options->output_path) == FORMAT_CSV)
+		USAGE(reading, "--events: are written as NDJSON; give %s another name, or say -j",
+		      options->output_path);
+}
+
 /* What to watch is named by exactly one of -i, -r and -D. */
 static void check_source(struct reading *reading)
 {
@@ -742,6 +846,12 @@ static void check_source(struct reading *reading)
 		USAGE(reading, "--look: at which interface? ackmon --look -i IFACE");
 		return;
 	}
+	if (options->verb == VERB_STATUS)
+		check_takes(reading, "status", status_options);
+	else if (options->verb == VERB_DETACH)
+		check_takes(reading, "detach", detach_options);
+	else if (options->list_interfaces)
+		check_takes(reading, "-D", list_options);
 	if (options->list_interfaces || options->verb == VERB_STATUS || options->verb == VERB_DETACH)
 		return;
 	if (options->verb == VERB_ATTACH) {
@@ -774,8 +884,8 @@ static void resolve_output(struct options *options)
 		options->output_path = NULL;
 	if (options->format != FORMAT_AUTO)
 		return;
-	options->format = FORMAT_TABLE;
-	if (options->output_path)
+	options->format = options->events ? FORMAT_NDJSON : FORMAT_TABLE;
+	if (options->output_path && !options->events)
 		options->format = format_of_path(options->output_path);
 }
 
@@ -801,6 +911,10 @@ static int read_command_line(struct reading *reading, int argc, char **argv)
 		return code;
 	if (!reading->usage)
 		check_source(reading);
+	if (!reading->usage)
+		check_misfits(reading);
+	if (!reading->usage)
+		check_events(reading);
 	if (reading->no_memory) {
 		log_error("the command line does not fit into memory");
 		return EXIT_FAILED;

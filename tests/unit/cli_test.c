@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -92,7 +93,7 @@ static int enter_directory(__attribute__((unused)) void **state)
 		return -1;
 	close(creat("a.pcap", 0600));
 	close(creat("b.pcap", 0600));
-	return 0;
+	return mkdir("tcp", 0700);
 }
 
 static int leave_directory(__attribute__((unused)) void **state)
@@ -101,6 +102,7 @@ static int leave_directory(__attribute__((unused)) void **state)
 
 	unlink("a.pcap");
 	unlink("b.pcap");
+	rmdir("tcp");
 	return !getcwd(path, sizeof(path)) || chdir("/") || rmdir(path);
 }
 
@@ -175,6 +177,14 @@ TEST(files_after_another_option_or_a_filter_word_are_not)
 	cli_free(&options);
 	accept("-r a.pcap -- b.pcap");
 	assert_string_equal(options.filter, "b.pcap");
+	cli_free(&options);
+}
+
+TEST(folder_named_like_a_word_of_the_filter_is_none_of_them)
+{
+	accept("-r a.pcap tcp port 80");
+	assert_int_equal(options.capture_count, 1);
+	assert_string_equal(options.filter, "tcp port 80");
 	cli_free(&options);
 }
 
@@ -258,7 +268,8 @@ TEST(times_have_units)
 TEST(what_is_no_time_is_refused)
 {
 	static const char *const times[] = { "0",   "x",  "1x", "-1", "1.2.3", ".", "s",
-					     "0.0", "1e3", "99999999999999999999" };
+					     "0.0", "1e3", "99999999999999999999", "3153600001",
+					     "20000000000", "36893488147", "6m000000", "52560001m" };
 	char line[64];
 
 	for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
@@ -391,6 +402,48 @@ TEST(verbs_come_first_and_have_options_of_their_own)
 	refuse("-i lo attach -r x", "choose one");
 }
 
+TEST(what_would_do_nothing_is_refused)
+{
+	refuse("-r a.pcap --listen 9500", "--listen: metrics are of what is watched");
+	refuse("-r a.pcap --textfile x", "--textfile");
+	refuse("-r a.pcap --otlp http://x", "--otlp");
+	refuse("-r a.pcap -m tc", "--mode");
+	refuse("-r a.pcap --events -e id", "--fields");
+	refuse("-i lo --events -I 1", "--interval");
+	refuse("-i lo -o pairs -I 1", "--interval");
+	refuse("-i lo -o pairs,csv -e id", "--fields");
+	refuse("status -w x", "status: --write");
+	refuse("status port 80", "status: \"port 80\"");
+	refuse("detach -I 5", "detach: --interval");
+	refuse("detach -j", "detach: --ndjson");
+	refuse("-D foo", "-D: \"foo\"");
+	refuse("-D -c 5", "-D: --count");
+	accept("status -j -H -q -i lo --bpffs /x");
+	cli_free(&options);
+	accept("detach -v -i lo --bpffs /x");
+	cli_free(&options);
+	accept("-D -v");
+	cli_free(&options);
+}
+
+TEST(events_are_ndjson)
+{
+	refuse("-i lo --events -o csv", "leave -o out");
+	refuse("-i lo --events -o pairs", "leave -o out");
+	refuse("-i lo --events -w ev.csv", "another name, or say -j");
+	accept("-i lo --events");
+	assert_int_equal(options.format, FORMAT_NDJSON);
+	cli_free(&options);
+	accept("-i lo --events -j -w ev.csv");
+	assert_int_equal(options.format, FORMAT_NDJSON);
+	cli_free(&options);
+	accept("-i lo --events -w ev.log");
+	assert_int_equal(options.format, FORMAT_NDJSON);
+	cli_free(&options);
+	accept("attach -i lo --events -o pairs"); /* which writes neither */
+	cli_free(&options);
+}
+
 TEST(some_verbs_are_not_built_yet)
 {
 	refuse("top", "top: not built yet");
@@ -415,6 +468,7 @@ int main(void)
 		cmocka_unit_test(options_may_follow_the_filter),
 		cmocka_unit_test(files_right_after_a_capture_are_captures),
 		cmocka_unit_test(files_after_another_option_or_a_filter_word_are_not),
+		cmocka_unit_test(folder_named_like_a_word_of_the_filter_is_none_of_them),
 		cmocka_unit_test(capture_that_is_not_there_is_no_filter),
 		cmocka_unit_test(standard_input_is_a_capture_once),
 		cmocka_unit_test(format_is_told_or_read_from_the_output_name),
@@ -431,6 +485,8 @@ int main(void)
 		cmocka_unit_test(source_is_exactly_one),
 		cmocka_unit_test(mistakes_name_the_word_and_the_way_out),
 		cmocka_unit_test(verbs_come_first_and_have_options_of_their_own),
+		cmocka_unit_test(what_would_do_nothing_is_refused),
+		cmocka_unit_test(events_are_ndjson),
 		cmocka_unit_test(some_verbs_are_not_built_yet),
 		cmocka_unit_test(help_and_version_are_no_mistakes),
 	};
