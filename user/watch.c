@@ -180,6 +180,18 @@ static uint64_t frames_seen(const struct summary *summary)
 	return frames;
 }
 
+/* What -c counts. With a filter, which knows TCP alone, that is what came as far as its connection. */
+static uint64_t frames_selected(const struct watcher *watcher, const struct summary *summary)
+{
+	uint64_t frames = 0;
+
+	if (!watcher->options->filter)
+		return frames_seen(summary);
+	for (int door = 0; door < DOOR_COUNT; door++)
+		frames += summary->doors[door].value[FRAMES_TRACKED];
+	return frames;
+}
+
 static void stop_when_enough(struct watcher *watcher)
 {
 	struct summary summary;
@@ -191,7 +203,7 @@ static void stop_when_enough(struct watcher *watcher)
 	if (!watcher->options->frame_limit)
 		return;
 	reader_counters(watcher->reader, &summary);
-	if (frames_seen(&summary) - watcher->frames_before >= watcher->options->frame_limit)
+	if (frames_selected(watcher, &summary) - watcher->frames_before >= watcher->options->frame_limit)
 		loop_stop(watcher->loop);
 }
 
@@ -648,7 +660,7 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 		return EXIT_FAILED;
 	read_summary(watcher, &summary);
 	if (attach_has_kept(watcher->attach))
-		watcher->frames_before = frames_seen(&summary);
+		watcher->frames_before = frames_selected(watcher, &summary);
 	if (sink_is_terminal(watcher->output.sink, &columns))
 		log_info("a connection is shown when it is over; -I 10 also shows the open ones every "
 			 "10 s; Ctrl-C ends");

@@ -185,6 +185,24 @@ sighup_ends_it_unless_it_was_ignored()
 	expect kill -0 "$watcher"
 }
 
+limit_counts_what_the_filter_selects()
+{
+	watch_interface near0 -m tc -c 3 port 9 || return 1
+	in_near ping -q -c 8 -i 0.05 -W 1 10.9.9.2 >"$work/ping" 2>&1
+	sleep 0.6
+	expect kill -0 "$watcher" || return 1
+	for _ in 1 2 3; do # SYN and RST each
+		in_near timeout 2 bash -c 'exec 3<>/dev/tcp/10.9.9.2/9' 2>>"$work/ping"
+	done
+	for _ in $(seq 30); do
+		kill -0 "$watcher" 2>/dev/null || break
+		sleep 0.1
+	done
+	! kill -0 "$watcher" 2>/dev/null && grep -q 'frames seen' "$work/err" && return 0
+	why="did not end: $(tail -1 "$work/err") $(tail -2 "$work/ping")"
+	return 1
+}
+
 next_start_removes_what_kill_left() # mode
 {
 	traces near0 >"$work/before"
@@ -460,6 +478,8 @@ ip link add near0 netns "$near" type veth peer name far0 netns "$far"
 ip -n "$near" link set lo up
 ip -n "$near" link set near0 up
 ip -n "$far" link set far0 up
+ip -n "$near" addr add 10.9.9.1/24 dev near0
+ip -n "$far" addr add 10.9.9.2/24 dev far0
 # Where an unprivileged user can reach it.
 cp "$ackmon" "$work/ackmon"
 chmod 755 "$work" "$work/ackmon"

@@ -217,6 +217,20 @@ static void filtered_frames_are_counted_where_they_stand(void **state)
 	}
 }
 
+static void the_limit_counts_what_the_filter_selects(void **state)
+{
+	(void)state;
+	write_capture(FRAMES, 0);
+	for (int threads = 1; threads <= 2; threads++) {
+		open_reading(threads, 0, 3);
+		read_capture("port 7", UINT32_MAX);
+		assert_true(reading_has_enough(&reading));
+		close_reading();
+		assert_int_equal(told.tracked, 3); /* frames 6, 506 and 1006, and none behind it is read */
+		assert_int_equal(told.frames, 1007);
+	}
+}
+
 /* close_reading() holds what was seen against what was taken. */
 static void what_was_read_ahead_and_not_taken_is_not_counted(void **state)
 {
@@ -277,6 +291,7 @@ int main(void)
 		cmocka_unit_test(no_frame_behind_the_limit_is_read),
 		cmocka_unit_test(all_frames_up_to_a_damage_come_and_then_its_sentence),
 		cmocka_unit_test(filtered_frames_are_counted_where_they_stand),
+		cmocka_unit_test(the_limit_counts_what_the_filter_selects),
 		cmocka_unit_test(what_was_read_ahead_and_not_taken_is_not_counted),
 		cmocka_unit_test(the_next_capture_goes_on_where_the_last_one_ended),
 		cmocka_unit_test(an_empty_capture_ends_at_once),
