@@ -10,7 +10,8 @@ OUT=build/fuzz
 CLANG=${CLANG:-clang}
 FLAGS="-std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 	-Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude -Iuser -Itests/unit"
-REPLAY="user/replay.c user/flow_table.c user/folded.c user/pair_store.c user/pairs.c user/labels.c user/labels_file.c user/geoip.c user/escape.c user/format.c -lmaxminddb"
+REPLAY="user/replay.c user/flow_table.c user/folded.c user/pair_store.c user/pairs.c user/label_groups.c user/label_ranges.c user/labels.c
+	user/labels_file.c user/geoip.c user/escape.c user/format.c -lmaxminddb"
 
 export ASAN_OPTIONS=allocator_may_return_null=1:${ASAN_OPTIONS:-}
 
@@ -68,7 +69,7 @@ report() { # NUMBER NAME CLAIM STATUS
 	fi
 	echo "not ok $1 - $2: $3"
 	failed=1
-	grep -E 'error:|not true|differs|SUMMARY|Test unit written' "$OUT/$2.log" |
+	grep -E 'undefined reference|error:|not true|differs|SUMMARY|Test unit written' "$OUT/$2.log" |
 		head -n 8 | sed 's/^/# /'
 }
 
