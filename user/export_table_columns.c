@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "core/count.h"
 #include "format.h"
 
 #define BAD_PERCENT 2 /* sent again, of what an end sent */
@@ -81,7 +82,7 @@ static void cell_connect(const struct record *record, char *ret_text)
 /* "12 0.5%": segments sent again, and their share of all this end sent. */
 static void cell_retransmitted(const struct record *record, uint32_t index, char *ret_text)
 {
-	uint32_t segments = record->flow.side[index].segments;
+	uint64_t segments = count_segments(&record->flow, index);
 	uint32_t again = record->rare[index].retransmitted_segments;
 	char *at = ret_text;
 
@@ -109,7 +110,7 @@ static bool sends_again_a_lot(const struct record *record, uint32_t index)
 {
 	uint64_t again = record->rare[index].retransmitted_segments;
 
-	return again && again * 100 >= record->flow.side[index].segments * (uint64_t)BAD_PERCENT;
+	return again && again * 100 >= count_segments(&record->flow, index) * BAD_PERCENT;
 }
 
 bool table_row_is_bad(const struct record *record)

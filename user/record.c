@@ -9,6 +9,7 @@
 
 #include "abi/tunnel.h"
 #include "cgroups.h"
+#include "core/count.h"
 #include "core/outcome.h"
 #include "format.h"
 #include "labels.h"
@@ -406,6 +407,16 @@ static void read_approximate(const struct record_end *end, struct value *ret_val
 
 /* Fields of an end */
 
+static void read_segments(const struct record_end *end, struct value *ret_value)
+{
+	value_number(ret_value, count_segments(&end->record->flow, end->index));
+}
+
+static void read_frames(const struct record_end *end, struct value *ret_value)
+{
+	value_number(ret_value, count_frames(&end->record->flow, end->index));
+}
+
 static void read_unique(const struct record_end *end, struct value *ret_value)
 {
 	value_number(ret_value, record_less(end->side->payload_bytes, end->rare->again_bytes));
@@ -624,8 +635,8 @@ static void read_external(const struct record_end *end, struct value *ret_value)
 #define HOST_FIELD(end, name, ...) END_FIELD(end, name, __VA_ARGS__, .quiet = QUIET_HOST)
 
 #define END_FIELDS(end)                                                                 \
-	END_FIELD(end, "segments", SIDE_NUMBER(segments)),                              \
-	END_FIELD(end, "frames", SIDE_NUMBER(frames)),                                  \
+	END_FIELD(end, "segments", read_segments),                                      \
+	END_FIELD(end, "frames", read_frames),                                          \
 	END_FIELD(end, "wire_bytes", SIDE_NUMBER(wire_bytes)),                          \
 	END_FIELD(end, "payload_bytes", SIDE_NUMBER(payload_bytes)),                    \
 	END_FIELD(end, "unique_bytes", read_unique),                      \

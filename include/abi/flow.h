@@ -102,7 +102,7 @@ struct side {
 	__u64 wire_bytes;    /* frames as they were on the wire, link header included */
 	__u64 payload_bytes; /* by the IP length */
 	__u64 octets_ns;     /* last segment that took sequence space */
-	__u32 frames;
+	__u32 frames; /* their low bits, as of segments: see core/count.h */
 	__u32 segments;
 	__u32 next;       /* highest sequence end seen */
 	__u32 ack;        /* highest acknowledgment sent */
@@ -222,7 +222,8 @@ struct flow {
 	__u16 synacks;   /* responder: SYN-ACKs before they were acknowledged, the same */
 	__u32 place; /* in the kernel side's table, and which of the flows that were there one after the other it is: */
 	__u32 life;  /* see struct beside_key; both 0 in replay */
-	__u32 reserved;
+	__u8 segments_high[2]; /* by side, written by it: what did not fit its words, see core/count.h */
+	__u8 frames_high[2];
 };
 _Static_assert(sizeof(struct flow) == 584, "flow has no hidden padding");
 

@@ -6,6 +6,7 @@
 #include "abi/aggregate.h"
 #include "abi/flow.h"
 #include "core/compiler.h"
+#include "core/count.h"
 #include "core/outcome.h"
 
 /* Everything up to now, samples apart; of each side what is rare comes extra. */
@@ -15,10 +16,10 @@ core_inline void pair_add_rare(struct pair_counters *pair, const struct rare *ra
 /* A flow leaves. is_over: nobody stopped watching it while it went on. */
 core_inline void pair_add_leaving(struct pair_counters *pair, const struct flow_whole *whole, int is_over);
 
-core_inline void pair_add_side(struct pair_counters *pair, const struct side *side)
+core_inline void pair_add_side(struct pair_counters *pair, const struct flow *flow, __u32 index)
 {
-	pair->segments += side->segments;
-	pair->payload_bytes += side->payload_bytes;
+	pair->segments += count_segments(flow, index);
+	pair->payload_bytes += flow->side[index].payload_bytes;
 }
 
 core_inline void pair_add_rare(struct pair_counters *pair, const struct rare *rare)
@@ -41,8 +42,8 @@ core_inline void pair_add_rare(struct pair_counters *pair, const struct rare *ra
 
 core_inline void pair_add_flow(struct pair_counters *pair, const struct flow *flow)
 {
-	pair_add_side(pair, &flow->side[0]);
-	pair_add_side(pair, &flow->side[1]);
+	pair_add_side(pair, flow, 0);
+	pair_add_side(pair, flow, 1);
 }
 
 /* A window still closed when the flow is over was closed until then. */

@@ -28,19 +28,31 @@ core_inline int rare_has_news(const struct packet *pkt)
 	       (verdict->class != SEGMENT_PLAIN && verdict->class != SEGMENT_NEW);
 }
 
+/*
+ * Of what a connection may say with every segment, as a copy of each or a mark on each: a word that is full stays
+ * so. The others would need years.
+ */
+core_inline void rare_count(__u32 *counter, __u32 more)
+{
+	__u64 sum = (__u64)*counter + more;
+
+	/* Without a branch, which the verifier would walk both ways for each counter. */
+	*counter = (__u32)sum | -(__u32)(sum >> 32);
+}
+
 /* Sent again: why, and was it needed? */
 core_inline void rare_note_again(struct rare *rare, const struct packet *pkt)
 {
 	__u32 segments = pkt->verdict.segments;
 
 	if (pkt->verdict.cause == CAUSE_FAST)
-		rare->fast += segments;
+		rare_count(&rare->fast, segments);
 	else if (pkt->verdict.cause == CAUSE_PROBE)
-		rare->probe += segments;
+		rare_count(&rare->probe, segments);
 	else
-		rare->rto += segments;
+		rare_count(&rare->rto, segments);
 	if (pkt->verdict.spurious)
-		rare->spurious += segments;
+		rare_count(&rare->spurious, segments);
 }
 
 /* One class, one counter. */
@@ -56,28 +68,28 @@ core_inline void rare_note_class(struct rare *rare, const struct packet *pkt)
 		rare->window_probes++;
 		return;
 	case SEGMENT_COPY:
-		rare->copies += segments;
+		rare_count(&rare->copies, segments);
 		return;
 	case SEGMENT_LATE:
-		rare->late += segments;
+		rare_count(&rare->late, segments);
 		return;
 	case SEGMENT_RETRANSMITTED:
-		rare->retransmitted_segments += segments;
+		rare_count(&rare->retransmitted_segments, segments);
 		rare->retransmitted_bytes += pkt->verdict.again_bytes;
 		rare->syn_retrans += !!(pkt->flags & TCP_SYN);
 		rare->fin_retrans += !!(pkt->verdict.marks & MARK_FIN_AGAIN);
 		rare_note_again(rare, pkt);
 		return;
 	case SEGMENT_RECOVERED:
-		rare->recovered_segments += segments;
+		rare_count(&rare->recovered_segments, segments);
 		rare->recovered_bytes += pkt->payload_bytes - pkt->verdict.again_bytes;
 		rare_note_again(rare, pkt);
 		return;
 	case SEGMENT_REORDERED:
-		rare->reordered += segments;
+		rare_count(&rare->reordered, segments);
 		return;
 	case SEGMENT_UNRESOLVED:
-		rare->unresolved += segments;
+		rare_count(&rare->unresolved, segments);
 		return;
 	}
 }
@@ -110,15 +122,15 @@ core_apart int rare_note(struct rare *rare, struct packet *pkt)
 	/* Of a probe that passed while there was no room for this entry nothing was counted. */
 	rare->again_bytes -= rare->again_bytes && (marks & MARK_PROBE_SEEN);
 	rare->holes_dropped += !!(marks & MARK_UNLISTED);
-	rare->window_full += !!(marks & MARK_FULL);
+	rare_count(&rare->window_full, !!(marks & MARK_FULL));
 	rare->suspects += !!(marks & MARK_OUTSIDE);
-	rare->ttl_changes += !!(marks & MARK_TTL);
-	rare->sacks += marks & MARK_SACKS ? pkt->sack_count : 0;
+	rare_count(&rare->ttl_changes, !!(marks & MARK_TTL));
+	rare_count(&rare->sacks, marks & MARK_SACKS ? pkt->sack_count : 0);
 	rare->dsacks += !!(marks & MARK_DSACK);
 	rare->dsack_spurious += pkt->verdict.dsack_spurious;
-	rare->ecn_ce += pkt->ecn == 3;
+	rare_count(&rare->ecn_ce, pkt->ecn == 3);
 	if (!(pkt->flags & TCP_SYN)) {
-		rare->ecn_ece += !!(pkt->flags & TCP_ECE);
+		rare_count(&rare->ecn_ece, !!(pkt->flags & TCP_ECE));
 		rare->ecn_cwr += !!(pkt->flags & TCP_CWR);
 	}
 	return 0;

@@ -84,8 +84,10 @@ core_inline void rtt_sample(struct side *side, struct packet *pkt, __u64 rtt_ns)
 		side->rtt_max_ns = rtt_ns;
 	smoothed_ns = side->rtt_samples ? (side->rtt_smoothed_ns * 7ull + rtt_ns) / 8 : rtt_ns;
 	side->rtt_smoothed_ns = smoothed_ns < ~0u ? (__u32)smoothed_ns : ~0u;
-	side->rtt_sum_ns += rtt_ns;
-	side->rtt_samples++;
+	if (likely(side->rtt_samples != ~0u)) { /* the mean is of those that are counted */
+		side->rtt_sum_ns += rtt_ns;
+		side->rtt_samples++;
+	}
 	pkt->verdict.rtt_ns = rtt_ns;
 	pkt->verdict.has_rtt = 1;
 }

@@ -5,6 +5,7 @@
 
 #include "abi/flow.h"
 #include "core/compiler.h"
+#include "core/count.h"
 #include "core/handshake.h"
 #include "core/loss.h"
 #include "core/packet.h"
@@ -43,12 +44,11 @@ core_inline void track_open(struct flow *ret_flow, const struct packet *pkt)
 	ret_flow->opener = track_guess_opener(pkt);
 }
 
-core_inline void track_count(struct side *side, struct packet *pkt)
+core_inline void track_count(struct flow *flow, struct side *side, struct packet *pkt)
 {
 	if (pkt->now_ns > side->last_ns)
 		side->last_ns = pkt->now_ns;
-	side->frames++;
-	side->segments += pkt->verdict.segments;
+	count_frame(flow, pkt->direction, pkt->verdict.segments);
 	side->wire_bytes += pkt->wire_bytes;
 	side->payload_bytes += pkt->payload_bytes;
 	if ((side->bits & SIDE_TTL) && side->ttl != pkt->ttl)
@@ -120,8 +120,7 @@ core_apart int track_common(struct flow *flow, struct packet *pkt)
 	if (pkt->has_ts)
 		side->bits |= SIDE_TIMESTAMPS;
 	pkt->verdict.segments = verifier_joins(&pkt->joint, loss_segments(side, peer, pkt));
-	side->frames++;
-	side->segments += pkt->verdict.segments;
+	count_frame(flow, pkt->direction, pkt->verdict.segments);
 	side->wire_bytes += pkt->wire_bytes;
 	side->payload_bytes += pkt->payload_bytes;
 	side->suspect_run = 0;
@@ -214,7 +213,7 @@ core_cut_inline int core_body(track_place)(struct flow *flow, struct packet *pkt
 		flow->start_ns = pkt->now_ns;
 	track_options(side, pkt);
 	pkt->verdict = (struct verdict){.segments = verifier_joins(&pkt->joint, loss_segments(side, peer, pkt))};
-	track_count(side, pkt);
+	track_count(flow, side, pkt);
 	track_loss(flow, pkt, holes);
 	return 0;
 }

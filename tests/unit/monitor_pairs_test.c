@@ -174,6 +174,20 @@ static void a_flow_open_for_a_day_is_in_every_hour_and_never_twice(void **state)
 	assert_int_equal(samples(PAIR_FIRST, PAIR_CONNECT) + samples(PAIR_FIRST + 1, PAIR_CONNECT), 1);
 }
 
+/* What left without having been counted, as where nobody asked for metrics before. */
+static void a_flow_of_more_segments_than_a_word_holds_is_counted_whole(void **state)
+{
+	struct flow_whole whole = {};
+	struct pair_counters pair = {};
+
+	(void)state;
+	whole.flow.segments_high[CLIENT] = 2;
+	whole.flow.side[CLIENT].segments = 7;
+	whole.flow.side[SERVER].segments = 3;
+	pair_add_leaving(&pair, &whole, 1);
+	assert_int_equal(pair.segments, 0x10000000a);
+}
+
 static void new_labels_move_a_flow_and_count_nothing_twice(void **state)
 {
 	(void)state;
@@ -222,6 +236,7 @@ int main(void)
 		hall_test(what_opened_counts_no_second_time_when_it_leaves),
 		hall_test(a_flow_the_full_table_refused_counts_too),
 		hall_test(a_flow_open_for_a_day_is_in_every_hour_and_never_twice),
+		hall_test(a_flow_of_more_segments_than_a_word_holds_is_counted_whole),
 		hall_test(new_labels_move_a_flow_and_count_nothing_twice),
 		hall_test(pairs_without_room_are_the_other_one),
 		hall_test(a_flow_that_another_interface_claimed_counts_nowhere),

@@ -87,11 +87,16 @@ TEST(wide_and_narrow_numbers_are_read_whole)
 	struct record record = established_record();
 
 	record.flow.side[0].wire_bytes = UINT64_MAX;
-	record.flow.side[0].frames = UINT32_MAX;
+	record.flow.side[0].frames = INT32_MAX;
 	record.flow.side[0].segments = 0;
 	assert_number(&record, "opener_wire_bytes", UINT64_MAX);
-	assert_number(&record, "opener_frames", UINT32_MAX);
+	assert_number(&record, "opener_frames", INT32_MAX);
 	assert_number(&record, "opener_segments", 0);
+	record.flow.segments_high[0] = 2;
+	record.flow.frames_high[0] = 1;
+	assert_number(&record, "opener_segments", 0x100000000);
+	assert_number(&record, "opener_frames", 0xffffffff);
+	assert_number(&record, "responder_segments", 200);
 }
 
 TEST(times_are_wall_clock_and_durations_are_not)

@@ -33,6 +33,20 @@ static void data_to_its_ack_is_a_round_trip_to_the_receiver(void **state)
 	assert_int_equal(client->rtt_samples, 0);
 }
 
+static void the_mean_is_of_the_samples_that_were_counted(void **state)
+{
+	(void)state;
+	connect_with(1000, 5000);
+	server->rtt_samples = 0xffffffff;
+	server->rtt_sum_ns = 0xffffffffull * 100 * US;
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_us(1000));
+	send(SERVER, seq(5000), ack(1100), at_us(1250));
+	assert_int_equal(server->rtt_samples, 0xffffffff);
+	assert_int_equal(server->rtt_sum_ns / server->rtt_samples, 100 * US);
+	assert_int_equal(server->rtt_max_ns, 250 * US);
+	assert_true(verdict.has_rtt);
+}
+
 static void it_works_across_zero(void **state)
 {
 	(void)state;
@@ -379,6 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		core_test(the_handshake_is_the_first_round_trip_of_both_ends),
 		core_test(data_to_its_ack_is_a_round_trip_to_the_receiver),
+		core_test(the_mean_is_of_the_samples_that_were_counted),
 		core_test(it_works_across_zero),
 		core_test(an_ack_of_less_says_nothing_yet),
 		core_test(an_ack_answers_the_segment_that_ends_there),

@@ -61,6 +61,70 @@ static void a_super_segment_is_one_frame_of_many_segments(void **state)
 	assert_int_equal(client->segments, 10);
 }
 
+/* 10 Gbit/s fill 32 bits with segments in 83 minutes. */
+static void frames_and_segments_go_on_where_a_word_ends(void **state)
+{
+	(void)state;
+	connect_with(1000, 5000);
+	flow.frames_high[CLIENT] = flow.segments_high[CLIENT] = 1;
+	client->frames = 0x7fffffff;
+	client->segments = 0x7ffffffe;
+	send(CLIENT, seq(1000), ack(5000), bytes(1000), segments(10), at_ms(1));
+	assert_int_equal(count_frames(&flow, CLIENT), 0x100000000);
+	assert_int_equal(count_segments(&flow, CLIENT), 0x100000008);
+	send(CLIENT, seq(2000), ack(5000), bytes(1000), segments(10), at_ms(2));
+	assert_int_equal(count_frames(&flow, CLIENT), 0x100000001);
+	assert_int_equal(count_segments(&flow, CLIENT), 0x100000012);
+	assert_int_equal(count_frames(&flow, SERVER), 1);
+	assert_int_equal(count_segments(&flow, SERVER), 1);
+}
+
+/* Many times the room of a word, in large steps; some of them carry one of the two and not the other. */
+static void every_segment_is_counted_once(void **state)
+{
+	__u64 frames = 2, segments = 2;
+	__u32 at = 1000, i;
+
+	(void)state;
+	connect_with(1000, 5000);
+	for (i = 1; i <= 300; i++, at += 1000) {
+		send(CLIENT, seq(at), ack(5000), bytes(1000), segments(0x7fffffff), at_ms(i));
+		frames++;
+		segments += 0x7fffffff;
+		if (segments >> 39)
+			segments = 0x7fffffffff;
+		assert_int_equal(count_frames(&flow, CLIENT), frames);
+		assert_int_equal(count_segments(&flow, CLIENT), segments);
+	}
+}
+
+static void the_short_way_goes_on_where_a_word_ends_too(void **state)
+{
+	struct packet pkt = segment_packet(&a_segment(CLIENT, seq(1100), ack(5000), bytes(1000), segments(10), at_ms(2)));
+
+	(void)state;
+	connect_with(1000, 5000);
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(1));
+	client->frames = client->segments = 0x7fffffff;
+	assert_true(track_common(&flow, &pkt));
+	assert_int_equal(count_frames(&flow, CLIENT), 0x80000000);
+	assert_int_equal(count_segments(&flow, CLIENT), 0x80000009);
+}
+
+static void what_is_rare_stays_at_the_highest_number_there_is(void **state)
+{
+	(void)state;
+	connect_with(1000, 5000);
+	send(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(1));
+	client_rare->retransmitted_segments = client_rare->rto = client_rare->ecn_ce = 0xfffffffe;
+	send(CLIENT, seq(1000), ack(5000), bytes(100), .ecn = 3, at_ms(400));
+	assert_int_equal(client_rare->retransmitted_segments, 0xffffffff);
+	send(CLIENT, seq(1000), ack(5000), bytes(100), .ecn = 3, at_ms(900));
+	assert_int_equal(client_rare->retransmitted_segments, 0xffffffff);
+	assert_int_equal(client_rare->rto, 0xffffffff);
+	assert_int_equal(client_rare->ecn_ce, 0xffffffff);
+}
+
 static void the_options_of_a_syn_are_its_senders(void **state)
 {
 	(void)state;
@@ -364,6 +428,10 @@ int main(void)
 		core_test(an_older_frame_does_not_turn_back_the_last_time),
 		core_test(frames_and_bytes_are_counted_for_the_sender),
 		core_test(a_super_segment_is_one_frame_of_many_segments),
+		core_test(frames_and_segments_go_on_where_a_word_ends),
+		core_test(the_short_way_goes_on_where_a_word_ends_too),
+		core_test(every_segment_is_counted_once),
+		core_test(what_is_rare_stays_at_the_highest_number_there_is),
 		core_test(the_options_of_a_syn_are_its_senders),
 		core_test(an_mss_outside_a_syn_is_ignored),
 		core_test(timestamps_on_a_syn_are_only_an_offer),
