@@ -15,6 +15,9 @@
 /* libpcap's own bound for every link type but USB and D-Bus, which carry no TCP. */
 #define CAPTURED_MAX 262144u
 
+/* As of a pcapng block: more is no frame, whatever the header allows, and a packed file makes it out of little. */
+#define CAPTURED_BELIEVED_MAX (16u * 1024 * 1024)
+
 static bool is_magic(uint32_t word)
 {
 	return word == MAGIC_MICROSECONDS || word == MAGIC_NANOSECONDS;
@@ -46,9 +49,11 @@ int pcap_records_open(struct pcap_records *records, const uint8_t header[PCAP_FI
 		.captured_shown = snaplen && snaplen <= INT32_MAX ? snaplen : CAPTURED_MAX,
 		.captured_max = CAPTURED_MAX,
 	};
-	/* A header may allow more than any frame has; then it is believed. */
+	/* A header may allow more than any frame has; then it is believed, within reason. */
 	if (records->captured_shown > records->captured_max)
-		records->captured_max = records->captured_shown;
+		records->captured_max = records->captured_shown < CAPTURED_BELIEVED_MAX
+						? records->captured_shown
+						: CAPTURED_BELIEVED_MAX;
 	return pcap_buffer_open(&records->buffer, read, cookie);
 }
 

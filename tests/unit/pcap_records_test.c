@@ -244,19 +244,33 @@ static void record_that_claims_too_much_is_damaged(void **state)
 	assert_string_equal(reason, "the record claims 262145 captured bytes, more than the 262144 there can be");
 }
 
-/* A header may allow 2 GB; memory is taken for what comes, not for what is claimed. */
+/* Else 600 kB of a packed file take as much memory as they unpack to. */
+static void header_that_allows_everything_is_not_believed(void **state)
+{
+	(void)state;
+	file(MICROSECONDS, INT32_MAX);
+	put_u32(1);
+	put_u32(0);
+	put_u32(16 * 1024 * 1024 + 1);
+	put_u32(16 * 1024 * 1024 + 1);
+	opened();
+	assert_int_equal(next(), -EPROTO);
+	assert_string_equal(reason, "the record claims 16777217 captured bytes, more than the 16777216 there can be");
+}
+
+/* Memory is taken for what comes, not for what is claimed. */
 static void lying_record_takes_no_memory(void **state)
 {
 	(void)state;
 	file(MICROSECONDS, 0x7fffffff);
 	put_u32(1);
 	put_u32(0);
-	put_u32(0x70000000);
-	put_u32(0x70000000);
+	put_u32(0x1000000);
+	put_u32(0x1000000);
 	put("few", 3);
 	opened();
 	assert_int_equal(next(), -EPROTO);
-	assert_string_equal(reason, "the file ends inside a frame, after 3 of 1879048192 bytes");
+	assert_string_equal(reason, "the file ends inside a frame, after 3 of 16777216 bytes");
 	assert_true(records.buffer.size <= 1 << 20);
 }
 
@@ -303,6 +317,7 @@ int main(void)
 		test(what_lies_beyond_the_snaplen_is_not_shown),
 		test(snaplen_of_zero_is_no_limit),
 		test(record_that_claims_too_much_is_damaged),
+		test(header_that_allows_everything_is_not_believed),
 		test(lying_record_takes_no_memory),
 		test(cut_files_say_where),
 		test(failing_read_is_told),
