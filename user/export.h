@@ -20,6 +20,9 @@ struct exporter;
 int export_open(struct exporter **ret_exporter, enum output_format format, struct sink *sink,
 		bool header, const char *const *fields, size_t field_count,
 		const char **ret_bad_field);
+/* Whether records with these fields (0: all) go behind what the file holds: it is empty, or names the same. */
+bool export_csv_fits(const char *path, const char *const *fields, size_t field_count);
+
 void export_record(struct exporter *exporter, const struct record *record);
 /* The sink was opened again and is empty: what a file begins with comes once more. */
 void export_begin(struct exporter *exporter);

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Flow records as RFC 4180 text: fixed columns, a header line, nothing where nothing is known. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
 #include "escape.h"
 #include "export_internal.h"
 #include "export_line.h"
@@ -19,6 +24,51 @@ static void csv_header(struct exporter *exporter)
 		sink_text(exporter->sink, exporter->fields[i]->name);
 	}
 	sink_text(exporter->sink, LINE_END);
+}
+
+static const char *field_name(const char *const *names, size_t i)
+{
+	size_t count;
+
+	return names ? names[i] : record_fields(&count)[i].name;
+}
+
+/* Whether the line names these fields and no others; somebody may have made its end an LF alone. */
+static bool line_names(const char *line, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *name = field_name(names, i);
+		size_t len = strlen(name);
+
+		if (strncmp(line, name, len))
+			return false;
+		line += len;
+		if (i + 1 < count && *line++ != ',')
+			return false;
+	}
+	return !line[strspn(line, LINE_END)];
+}
+
+bool export_csv_fits(const char *path, const char *const *names, size_t count)
+{
+	FILE *file = NULL;
+	char *line = NULL;
+	bool fits = true;
+	struct stat st;
+	size_t size;
+
+	if (!count) {
+		names = NULL;
+		record_fields(&count);
+	}
+	if (!stat(path, &st) && S_ISREG(st.st_mode))
+		file = fopen(path, "re");
+	if (file && getline(&line, &size, file) > 0)
+		fits = line_names(line, names, count);
+	free(line);
+	if (file)
+		fclose(file);
+	return fits;
 }
 
 static int csv_open(struct exporter *exporter)

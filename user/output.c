@@ -29,6 +29,18 @@ static int check_fields(const struct options *options)
 	return EXIT_DONE;
 }
 
+/* Columns that are not what their header says are worse than no record. */
+static int check_header(const struct options *options)
+{
+	if (options->events || options->pairs || options->no_header || resolve_format(options) != FORMAT_CSV ||
+	    export_csv_fits(options->output_path, options->fields, options->field_count))
+		return EXIT_DONE;
+	log_error("%s: its first line does not name the columns that would come behind it; name another file with "
+		  "-w, ask for those columns with -e, or append whatever it holds with -H",
+		  options->output_path);
+	return EXIT_FAILED;
+}
+
 int output_open(struct output *output, const struct options *options)
 {
 	bool goes_on = options->output_path && options->interface_count &&
@@ -41,6 +53,8 @@ int output_open(struct output *output, const struct options *options)
 	*output = (struct output){.events = options->events, .pairs = options->pairs};
 	/* Before -w is opened: a slip of the finger must not empty the file. */
 	err = check_fields(options);
+	if (!err && (goes_on || options->append))
+		err = check_header(options);
 	if (err)
 		return err;
 	/* The reader before us wrote there, and what it wrote is ours to go on with. */

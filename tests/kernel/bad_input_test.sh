@@ -159,6 +159,20 @@ exits 1
 says "$work/nowhere/out.ndjson"
 report "-w into a directory that is not there"
 
+run "$ackmon" -q -r pcaps/handshake.pcap -w "$work/few.csv" -e id,close
+run "$ackmon" -q -r pcaps/handshake.pcap -w "$work/few.csv" --append -e id,close
+exits 0
+run "$ackmon" -r pcaps/handshake.pcap -w "$work/few.csv" --append
+exits 1
+says "$work/few.csv" "columns" "-e" "-H"
+run "$ackmon" -r pcaps/handshake.pcap -w "$work/few.csv" --append -e close,id
+exits 1
+says "$work/few.csv" "columns"
+[ "$(wc -l <"$work/few.csv")" = 3 ] || complain "not a header and two records: $(cat "$work/few.csv")"
+run "$ackmon" -q -r pcaps/handshake.pcap -w "$work/few.csv" --append -H -e close
+exits 0
+report "columns behind a header of others"
+
 run "$ackmon" -j -r pcaps/syn_flood.pcap -w /dev/full
 exits 1
 says /dev/full "No space left"
