@@ -395,11 +395,45 @@ core_cut_inline int core_body(loss_move)(struct side *side, const struct side *p
 	return 0;
 }
 
+/* How far beyond its window a reset may lie, for what did not pass here. */
+#define LOSS_RESET_MARGIN (1u << 20)
+
+/* As shown last; where one of the SYNs was not seen, the scale may be the largest there is (RFC 7323, 2.3). */
+core_inline __u32 loss_window_of(const struct side *side, const struct side *peer)
+{
+	__u32 bits = side->bits & peer->bits, shift = 0;
+
+	if (bits & SIDE_WSCALE)
+		shift = peer->wscale & 15;
+	else if (!(bits & SIDE_ISN))
+		shift = 14;
+	return (__u32)READ_ONCE(peer->raw_window) << shift;
+}
+
+/*
+ * Would the other end believe this reset (RFC 9293, 3.10.7.4; RFC 5961, 3.2)? Its number lies within the window, or
+ * where a reset lies that answers what this side had not acknowledged yet: a window below. Before a window is known,
+ * and once something else has begun to close the connection, every reset is believed.
+ */
+core_inline int loss_reset_fits(const struct side *side, const struct side *peer, const struct packet *pkt)
+{
+	const __u32 known = SIDE_ACK | SIDE_WINDOW;
+	__u32 ack = READ_ONCE(peer->ack), window, low, high;
+
+	if ((peer->bits & known) != known || ((side->flags | peer->flags) & (TCP_FIN | TCP_RST)))
+		return 1;
+	window = loss_window_of(side, peer);
+	low = seq_min(ack, side->next) - window - LOSS_RESET_MARGIN;
+	high = seq_max(ack + window, side->next) + LOSS_RESET_MARGIN;
+	return pkt->seq - low <= high - low;
+}
+
 /* Far outside: not ours, until several in a row show that the stream really moved. */
 core_inline int loss_is_suspect(struct side *side, const struct side *peer, struct packet *pkt,
 				struct holes *holes)
 {
-	if (seq_in_reach(pkt->seq, side->next)) {
+	if (seq_in_reach(pkt->seq, side->next) &&
+	    (!(pkt->flags & TCP_RST) || loss_reset_fits(side, peer, pkt))) {
 		side->suspect_run = 0;
 		return 0;
 	}

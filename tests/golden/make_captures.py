@@ -297,6 +297,30 @@ def reuse_alive():
     return capture.pcap()
 
 
+def forged_reset():
+    """A reset far outside the window: nobody believes it, and all goes on."""
+    capture = Capture()
+    c = Connection(capture)
+    c.open()
+    c.exchange()
+    c.send(1, RST, seq=c.next[1] + 500_000_000)
+    for _ in range(3):
+        c.exchange()
+    c.close()
+    return capture.pcap()
+
+
+def reset_in_window():
+    """A reset a little ahead, and one that answers an older segment, are believed: what is between may not have passed here."""
+    capture = Capture()
+    for port, ahead in ((40000, 1000), (40001, 60000), (40002, -200)):
+        c = Connection(capture, ports=(port, 80), at_ms=(port - 40000) * 100)
+        c.open()
+        c.exchange()
+        c.send(1, RST, seq=c.next[1] + ahead)
+    return capture.pcap()
+
+
 # Sent again, or not
 
 def mirror_copies():
@@ -660,7 +684,7 @@ def unknown_link():
 SUFFIX = {"two_interfaces": "pcapng", "mixed_links": "pcapng", "packed": "pcap.gz", "not_a_capture": "txt"}
 MAKERS = [
     sequence_wrap, midstream, midstream_lone, simultaneous_open, syn_data, syn_flood, synack_reset,
-    abandoned, reuse_unclosed, forged_syn, fin_again_late, reuse_alive, mirror_copies, keepalive_byte, window_probe, capture_gap, holes_70,
+    abandoned, reuse_unclosed, forged_syn, forged_reset, reset_in_window, fin_again_late, reuse_alive, mirror_copies, keepalive_byte, window_probe, capture_gap, holes_70,
     vlan, qinq, vlan_deep, tunnels, ethernet_padding, ipv4_options, ipv6_extensions, ipv6_chain, fragments,
     fragments_ipv6, other_protocols, malformed, ip_length_zero, cut_short, nanoseconds, big_endian,
     raw_ip, loopback_null, cooked, cooked2, two_interfaces, mixed_links, packed, cut_off, damaged, empty,
