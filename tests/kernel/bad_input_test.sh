@@ -173,6 +173,14 @@ run "$ackmon" -q -r pcaps/handshake.pcap -w "$work/few.csv" --append -H -e close
 exits 0
 report "columns behind a header of others"
 
+for printed in -h -V -D; do
+	timeout 30 "$ackmon" $printed >/dev/full 2>"$work/err"
+	code=$?
+	exits 1
+	says "standard output"
+done
+report "help, version and lists onto a full device"
+
 run "$ackmon" -j -r pcaps/syn_flood.pcap -w /dev/full
 exits 1
 says /dev/full "No space left"
