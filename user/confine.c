@@ -55,7 +55,7 @@ static const char *const always[] = {
 	"pselect6", "eventfd2", "signalfd4", "timerfd_create", "timerfd_settime", "timerfd_gettime",
 	"nanosleep", "clock_nanosleep", "restart_syscall", "pause", "sched_yield", "futex",
 	/* signals and the end */
-	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "sigaltstack", "tgkill", "exit",
+	"rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "sigaltstack", "tgkill", "exit",
 	"exit_group",
 	/* questions */
 	"clock_gettime", "clock_getres", "gettimeofday", "time", "times", "getpid", "getppid", "gettid",

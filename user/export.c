@@ -74,7 +74,6 @@ int export_open(struct exporter **ret_exporter, enum output_format format, struc
 		free(exporter);
 		return err;
 	}
-	export_begin(exporter);
 	*ret_exporter = exporter;
 	return 0;
 }
@@ -84,10 +83,9 @@ void export_record(struct exporter *exporter, const struct record *record)
 	exporter->writer->record(exporter, record);
 }
 
-void export_begin(struct exporter *exporter)
+char *export_head(const struct exporter *exporter)
 {
-	if (exporter->header && exporter->writer->begin)
-		exporter->writer->begin(exporter);
+	return exporter->header && exporter->writer->head ? exporter->writer->head(exporter) : NULL;
 }
 
 void export_finish(struct exporter *exporter)

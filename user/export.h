@@ -24,8 +24,8 @@ int export_open(struct exporter **ret_exporter, enum output_format format, struc
 bool export_csv_fits(const char *path, const char *const *fields, size_t field_count);
 
 void export_record(struct exporter *exporter, const struct record *record);
-/* The sink was opened again and is empty: what a file begins with comes once more. */
-void export_begin(struct exporter *exporter);
+/* What a file begins with, to be freed; NULL: nothing, or out of memory. */
+char *export_head(const struct exporter *exporter);
 void export_finish(struct exporter *exporter);
 /* Rows that are held back go out: nobody knows when the next one comes. */
 void export_let_go(struct exporter *exporter);

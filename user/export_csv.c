@@ -16,14 +16,23 @@ static const struct line_style style = {
 	.escape = escape_csv,
 };
 
-static void csv_header(struct exporter *exporter)
+static char *csv_head(const struct exporter *exporter)
 {
+	size_t size = sizeof(LINE_END);
+	char *text, *at;
+
+	for (size_t i = 0; i < exporter->field_count; i++)
+		size += strlen(exporter->fields[i]->name) + 1;
+	text = at = malloc(size);
+	if (!text)
+		return NULL;
 	for (size_t i = 0; i < exporter->field_count; i++) {
 		if (i)
-			sink_text(exporter->sink, ",");
-		sink_text(exporter->sink, exporter->fields[i]->name);
+			*at++ = ',';
+		at = stpcpy(at, exporter->fields[i]->name);
 	}
-	sink_text(exporter->sink, LINE_END);
+	strcpy(at, LINE_END);
+	return text;
 }
 
 static const char *field_name(const char *const *names, size_t i)
@@ -93,7 +102,7 @@ static void csv_close(struct exporter *exporter)
 
 const struct export_writer export_csv = {
 	.open = csv_open,
-	.begin = csv_header,
+	.head = csv_head,
 	.record = csv_record,
 	.close = csv_close,
 	.style = &style,

@@ -27,7 +27,7 @@ struct exporter {
 struct export_writer {
 	int (*open)(struct exporter *exporter); /* 0 or -ENOMEM, with nothing left behind */
 	void (*record)(struct exporter *exporter, const struct record *record);
-	void (*begin)(struct exporter *exporter); /* what a new file begins with */
+	char *(*head)(const struct exporter *exporter); /* what a file begins with, to be freed */
 	void (*let_go)(struct exporter *exporter); /* what it holds back */
 	void (*finish)(struct exporter *exporter);
 	void (*close)(struct exporter *exporter);

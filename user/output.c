@@ -3,6 +3,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "attach.h"
@@ -43,42 +44,63 @@ static int check_header(const struct options *options)
 
 int output_open(struct output *output, const struct options *options)
 {
-	bool goes_on = options->output_path && options->interface_count &&
-		       attach_would_adopt(options->bpffs, options->interfaces,
-					  options->interface_count);
+	/* The reader before us wrote there, and what it wrote is ours to go on with. */
+	bool adopts = options->output_path && options->interface_count &&
+		      attach_would_adopt(options->bpffs, options->interfaces, options->interface_count);
+	enum output_format format = resolve_format(options);
 	const char *bad_field;
-	bool has_header;
-	int err;
+	int err, holds;
 
-	*output = (struct output){.events = options->events, .pairs = options->pairs};
-	/* Before -w is opened: a slip of the finger must not empty the file. */
+	*output = (struct output){.events = options->events, .pairs = options->pairs, .adopts = adopts};
+	output->goes_on = adopts || options->append;
 	err = check_fields(options);
-	if (!err && (goes_on || options->append))
+	if (!err && output->goes_on)
 		err = check_header(options);
 	if (err)
 		return err;
-	/* The reader before us wrote there, and what it wrote is ours to go on with. */
-	if (goes_on)
-		err = sink_continue(&output->sink, options->output_path);
-	else if (options->append)
-		err = sink_append(&output->sink, options->output_path);
-	else
-		err = sink_open(&output->sink, options->output_path);
-	has_header = err > 0;
-	if (err < 0) {
-		log_error("%s: cannot be written: %s", options->output_path, strerror(-err));
+	holds = sink_continue(&output->sink, options->output_path);
+	if (holds < 0) {
+		log_error("%s: cannot be written: %s", options->output_path, strerror(-holds));
 		return EXIT_FAILED;
 	}
-	err = export_open(&output->exporter, resolve_format(options), output->sink,
-			  !options->no_header && !has_header, options->fields, options->field_count, &bad_field);
+	/* A table's heading comes with its first row; a file that is gone on with has one. */
+	err = export_open(&output->exporter, format, output->sink,
+			  !options->no_header && !(output->goes_on && holds && format != FORMAT_CSV),
+			  options->fields, options->field_count, &bad_field);
 	if (!err) {
-		sink_flush(output->sink); /* what a file begins with is no record */
+		output->head = output->events || output->pairs ? NULL : export_head(output->exporter);
 		return EXIT_DONE;
 	}
 	log_error("output: %s", strerror(-err));
 	sink_close(output->sink);
 	output->sink = NULL;
 	return EXIT_FAILED;
+}
+
+static void put_head(struct output *output)
+{
+	if (output->head && sink_is_empty(output->sink))
+		sink_put_front(output->sink, output->head);
+}
+
+int output_begin(struct output *output)
+{
+	int err = output->goes_on ? 0 : sink_empty(output->sink);
+
+	if (err) {
+		log_error("%s: cannot be emptied: %s", sink_name(output->sink), strerror(-err));
+		return EXIT_FAILED;
+	}
+	if (output->goes_on && !output->adopts)
+		sink_mend(output->sink, false);
+	put_head(output);
+	sink_flush(output->sink);
+	return EXIT_DONE;
+}
+
+bool output_is_file(const struct output *output, int fd)
+{
+	return sink_is_file(output->sink, fd);
 }
 
 /* More than any record takes. */
@@ -168,6 +190,11 @@ int output_flush(struct output *output)
 	return sink_waits_for(output->sink) ? -EAGAIN : err;
 }
 
+void output_turn(struct output *output, uint64_t ns)
+{
+	sink_turn(output->sink, ns);
+}
+
 void output_be_patient(struct output *output)
 {
 	sink_be_patient(output->sink);
@@ -178,14 +205,29 @@ int output_waits_for(const struct output *output)
 	return output->sink ? sink_waits_for(output->sink) : 0;
 }
 
+static const char *reason(int err)
+{
+	return err == -EAGAIN ? "its reader takes no more" : strerror(-err);
+}
+
+const char *output_wait_reason(const struct output *output)
+{
+	return reason(output_waits_for(output));
+}
+
+uint64_t output_lost(const struct output *output)
+{
+	return output->lost + (output->sink ? sink_lost(output->sink) : 0);
+}
+
 void output_give_up(struct output *output)
 {
-	output->lost += sink_give_up(output->sink);
+	sink_give_up(output->sink);
 }
 
 void output_drop_waiting(struct output *output)
 {
-	output->lost += sink_drop_waiting(output->sink);
+	sink_drop_waiting(output->sink);
 }
 
 void output_reopen(struct output *output)
@@ -193,12 +235,11 @@ void output_reopen(struct output *output)
 	int err;
 
 	sink_flush(output->sink);
-	err = sink_reopen(output->sink);
-	if (err > 0 && !output->events)
-		export_begin(output->exporter);
+	err = sink_reopen(output->sink, output->head);
 	sink_flush(output->sink);
 	if (err < 0)
-		log_error("%s: cannot be opened again: %s", sink_name(output->sink), strerror(-err));
+		log_error("%s: cannot be opened again: %s", sink_name(output->sink),
+			  err == -ENXIO ? "nobody reads it" : strerror(-err));
 }
 
 int output_close(struct output *output)
@@ -209,23 +250,32 @@ int output_close(struct output *output)
 		return EXIT_DONE;
 	export_finish(output->exporter);
 	export_close(output->exporter);
+	free(output->head);
 	sink_flush(output->sink);
 	err = sink_error(output->sink);
-	if (sink_waits_for(output->sink))
+	if (sink_waits_for(output->sink) == -EAGAIN)
+		log_error("%s: its reader takes no more; the records that were on their way count as unsure, and the "
+			  "next ackmon on these interfaces writes those behind them",
+			  sink_name(output->sink));
+	else if (sink_waits_for(output->sink))
 		log_error("%s: %s; the records that wait are kept, and the next ackmon on these interfaces "
 			  "writes them",
-			  sink_name(output->sink), strerror(-sink_waits_for(output->sink)));
+			  sink_name(output->sink), output_wait_reason(output));
 	if (err == -EPIPE)
 		log_error("%s: closed by its reader; the records behind that point are lost",
+			  sink_name(output->sink));
+	else if (err == -ETIMEDOUT)
+		log_error("%s: its reader takes no more; the records behind that point are lost",
 			  sink_name(output->sink));
 	else if (err)
 		log_error("%s: %s; the records behind that point are lost; free some space or name "
 			  "another file with -w",
 			  sink_name(output->sink), strerror(-err));
+	output->lost = output_lost(output);
 	if (!err)
 		err = sink_close(output->sink);
 	else
 		sink_close(output->sink);
 	*output = (struct output){.flows = output->flows, .lost = output->lost};
-	return err ? EXIT_FAILED : EXIT_DONE;
+	return err == -ETIMEDOUT ? EXIT_LOST : err ? EXIT_FAILED : EXIT_DONE;
 }

@@ -17,15 +17,25 @@ struct scribes;
 struct output {
 	struct sink *sink;
 	struct exporter *exporter;
+	char *head; /* what a file begins with; NULL: nothing */
 	struct scribes *scribes; /* while many records come; NULL: each is a line at once */
 	bool events; /* instead of records */
 	bool pairs;  /* the same, at the end */
-	uint64_t flows;    /* records of flows that left, intervals apart */
-	uint64_t lost;     /* records the sink could not take */
+	uint64_t flows; /* records of flows that left, intervals apart */
+	bool goes_on; /* behind what the file holds */
+	bool adopts;  /* because a reader before us wrote there, of programs that stay */
+	uint64_t lost; /* records that found no room; see output_lost() */
 };
 
-/* EXIT_DONE, or what the program ends with; the sentence has been printed. */
+/*
+ * EXIT_DONE, or what the program ends with; the sentence has been printed. What the file of -w holds is
+ * there until output_begin(): when all that may go wrong has been tried, and before the first record.
+ */
 int output_open(struct output *output, const struct options *options);
+int output_begin(struct output *output);
+
+/* A capture that is read must not be written to. */
+bool output_is_file(const struct output *output, int fd);
 
 /* is_interval: the flow goes on and will be shown again. */
 void output_record(struct output *output, const struct record *record, bool is_interval);
@@ -55,7 +65,10 @@ int output_give_to(struct output *output, uid_t uid, gid_t gid);
 
 /* Live: a full disk is waited for, and what cannot wait is counted as lost. */
 void output_be_patient(struct output *output);
+void output_turn(struct output *output, uint64_t ns); /* a reader of ours may be slow for so long, then others wait */
 int output_waits_for(const struct output *output); /* -errno; 0: it does not wait */
+const char *output_wait_reason(const struct output *output);
+uint64_t output_lost(const struct output *output); /* records the output could not take */
 void output_give_up(struct output *output);	   /* nobody will wait any longer */
 void output_drop_waiting(struct output *output);   /* intervals: the flows will be shown again */
 
@@ -63,7 +76,10 @@ void output_drop_waiting(struct output *output);   /* intervals: the flows will 
 int output_flush(struct output *output);
 void output_reopen(struct output *output); /* what -w named, for a file that was moved away */
 
-/* Writes the rest and closes. EXIT_DONE, or EXIT_FAILED with a sentence when records were lost. */
+/*
+ * Writes the rest and closes. EXIT_DONE, or with a sentence when records were lost: EXIT_LOST when its reader took
+ * no more at the end, else EXIT_FAILED.
+ */
 int output_close(struct output *output);
 
 #endif

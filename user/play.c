@@ -18,6 +18,7 @@
 #include "clock.h"
 #include "config.h"
 #include "confine.h"
+#include "ending.h"
 #include "labels.h"
 #include "log.h"
 #include "output.h"
@@ -42,7 +43,7 @@ struct player {
 	uint64_t bytes_before; /* in the captures already played */
 	uint64_t size;         /* of all captures; 0: unknown */
 	int *fds;      /* of the captures, or why there is none as -errno; -EBADF: played */
-	size_t opened; /* captures */
+	size_t opened; /* captures; before the first the output is left alone */
 	bool is_pipe;  /* the one that is played: its writer may still be at it */
 	uint64_t shown_ns; /* when what is known was shown */
 	const char *cut_short; /* the capture that was not read to its end, or not at all */
@@ -54,10 +55,12 @@ static volatile sig_atomic_t summary_wanted;
 
 static void on_signal(int signal)
 {
-	if (signal == SIGUSR1)
+	if (signal == SIGUSR1) {
 		summary_wanted = 1;
-	else
-		ended_by = signal;
+		return;
+	}
+	ended_by = signal;
+	ending_note();
 }
 
 static sigset_t signals_caught(void)
@@ -119,7 +122,7 @@ static void print_summary(const struct player *player)
 {
 	struct summary summary = {
 		.flows = player->output.flows,
-		.records_lost = player->output.lost,
+		.records_lost = output_lost(&player->output),
 	};
 
 	summary.doors[DOOR_CAPTURE] = *replay_counters(player->replay);
@@ -243,7 +246,6 @@ static void play_capture(struct player *player, size_t index)
 	got = pcap_source_open_fd(&source, fd, path, player->options->filter, error,
 				  sizeof(error));
 	player->fds[index] = -EBADF;
-	player->opened += !got;
 	if (got == -EINTR)
 		return;
 	player->cut_short = NULL;
@@ -252,6 +254,12 @@ static void play_capture(struct player *player, size_t index)
 		note_exit(player, got == -EINVAL ? EXIT_USAGE : EXIT_FAILED);
 		return;
 	}
+	if (!player->opened && output_begin(&player->output)) {
+		note_exit(player, EXIT_FAILED);
+		pcap_source_close(source);
+		return;
+	}
+	player->opened++;
 	reading_begin(&player->reading, source);
 	while (!is_finished(player) && (batch = reading_next(&player->reading)))
 		play_batch(player, batch, fd);
@@ -349,6 +357,20 @@ static void close_captures(struct player *player)
 	free(player->fds);
 }
 
+static int check_output(const struct player *player)
+{
+	const struct options *options = player->options;
+
+	for (size_t i = 0; i < options->capture_count; i++) {
+		if (player->fds[i] < 0 || !output_is_file(&player->output, player->fds[i]))
+			continue;
+		log_error("%s: records would be written into the capture they are of; name another file with -w",
+			  options->captures[i]);
+		return EXIT_USAGE;
+	}
+	return EXIT_DONE;
+}
+
 /* Names in a filter are looked up over the network. */
 static int give_up_privileges(struct player *player)
 {
@@ -436,7 +458,9 @@ static int play_all(struct player *player)
 	} else {
 		catch_signals();
 		start_duration(player->options->duration_ns);
-		err = give_up_privileges(player);
+		err = check_output(player);
+		if (!err)
+			err = give_up_privileges(player);
 	}
 	if (err) {
 		output_close(&player->output);
@@ -449,8 +473,9 @@ static int play_all(struct player *player)
 		    !reading_has_enough(&player->reading); i++)
 		play_capture(player, i);
 	say_cut_short(player, i);
-	show_all(player, replay_finish);
-	if (player->options->pairs)
+	if (player->opened)
+		show_all(player, replay_finish);
+	if (player->opened && player->options->pairs)
 		show_pairs(player);
 	note_exit(player, output_close(&player->output));
 	if (player->opened || ended_by)

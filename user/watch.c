@@ -17,6 +17,7 @@
 #include "config.h"
 #include "confine.h"
 #include "deputy.h"
+#include "ending.h"
 #include "filter.h"
 #include "http.h"
 #include "labels.h"
@@ -35,6 +36,13 @@
 /* Events wait in the ring buffer this long at most: waking the reader for each costs 9 us. */
 #define POLL_NS (SECOND_NS / 4)
 #define SWEEP_NS SECOND_NS
+
+/*
+ * So long a turn of the loop waits for a slow reader of the output, while signals, metrics and the watchdog wait
+ * for us. Records have time, in the kernel's tables; what an interval cannot write is lost.
+ */
+#define TURN_NS (SECOND_NS / 2)
+#define INTERVAL_TURN_NS (5 * SECOND_NS)
 
 struct watcher {
 	const struct options *options;
@@ -149,6 +157,8 @@ static void place_of_output(void *context, struct outbox_place *ret_place)
 	struct watcher *watcher = context;
 	enum output_format format = watcher->options->format;
 
+	if (sink_has_front(watcher->output.sink)) /* a line that is no record would be counted as one */
+		return;
 	if (watcher->options->events || format == FORMAT_CSV || format == FORMAT_NDJSON)
 		outbox_place_of(sink_descriptor(watcher->output.sink), ret_place);
 }
@@ -166,7 +176,7 @@ static void read_summary(struct watcher *watcher, struct summary *ret_summary)
 	reader_counters(watcher->reader, ret_summary);
 	if (!attach_has_kept(watcher->attach))
 		ret_summary->flows = watcher->output.flows;
-	ret_summary->records_lost = watcher->output.lost;
+	ret_summary->records_lost = output_lost(&watcher->output);
 	ret_summary->flows_let_go = attach_flows_let_go(watcher->attach);
 }
 
@@ -217,14 +227,14 @@ static void say_when_waiting(struct watcher *watcher)
 		return;
 	watcher->is_waiting = err;
 	if (err) {
-		watcher->lost_before = watcher->output.lost;
+		watcher->lost_before = output_lost(&watcher->output);
 		log_error("%s: %s: records wait in the kernel's tables until there is room, and what those "
 			  "cannot take is counted",
-			  name, strerror(-err));
+			  name, output_wait_reason(&watcher->output));
 		return;
 	}
 	log_info("%s: there is room again, and the records that waited are written; lost meanwhile: %llu", name,
-		 (unsigned long long)(watcher->output.lost - watcher->lost_before));
+		 (unsigned long long)(output_lost(&watcher->output) - watcher->lost_before));
 }
 
 static void refresh_cgroups(struct watcher *watcher)
@@ -249,6 +259,7 @@ static void on_poll(void *context)
 {
 	struct watcher *watcher = context;
 
+	output_turn(&watcher->output, TURN_NS);
 	refresh_cgroups(watcher);
 	reader_poll(watcher->reader);
 	output_flush(&watcher->output);
@@ -292,6 +303,7 @@ static void on_sweep(void *context)
 {
 	struct watcher *watcher = context;
 
+	output_turn(&watcher->output, TURN_NS);
 	watcher->wall_offset_ns = clock_wall_offset_ns();
 	reader_sweep(watcher->reader, clock_monotonic_ns());
 	bury_gone(watcher);
@@ -326,6 +338,7 @@ static void on_interval(void *context)
 
 	int err;
 
+	output_turn(&watcher->output, INTERVAL_TURN_NS);
 	watcher->in_interval = true;
 	output_begin_many(&watcher->output);
 	err = reader_interval(watcher->reader);
@@ -656,7 +669,8 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 	attach_describe_rooms(watcher->attach, rooms, sizeof(rooms));
 	log_info("%s", rooms);
 	/* Before the server's threads: they are to have no more rights than we. */
-	if (open_listener(watcher) || give_up_privileges(watcher) || open_metrics(watcher))
+	if (open_listener(watcher) || give_up_privileges(watcher) || open_metrics(watcher) ||
+	    output_begin(&watcher->output))
 		return EXIT_FAILED;
 	read_summary(watcher, &summary);
 	if (attach_has_kept(watcher->attach))
@@ -666,6 +680,8 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 			 "10 s; Ctrl-C ends");
 	notify_ready(watcher->notify);
 	err = loop_run(watcher->loop);
+	ending_note(); /* asked once more, we do not wait for who reads us */
+	ending_catch();
 	notify_stopping(watcher->notify);
 	/* What comes from here on belongs to nobody's record: stop counting before the last look. */
 	deputy_close(watcher->deputy);
@@ -688,7 +704,7 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 	err = err ? EXIT_FAILED : output_close(&watcher->output);
 	if (!attach_has_kept(watcher->attach))
 		summary.flows = watcher->output.flows;
-	summary.records_lost = watcher->output.lost;
+	summary.records_lost = output_lost(&watcher->output);
 	summary_print(&summary);
 	if (watcher->has_failed)
 		return EXIT_FAILED;

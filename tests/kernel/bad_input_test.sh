@@ -68,6 +68,11 @@ records() { # FILE NUMBER
 	[ "$(wc -l <"$1")" = "$count" ] || complain "lines that are no record: $(grep -v '^{.*}$' "$1" | head -c 80)"
 }
 
+# A file that -w names, and what it held: a slip of the finger must not empty it.
+precious=$work/precious.csv
+keep_precious() { echo "worth a year" >"$precious"; }
+precious_is_there() { [ "$(cat "$precious")" = "worth a year" ] || complain "-w has emptied its file: $(head -c 80 "$precious")"; }
+
 # ---------------------------------------------------------------- captures
 
 run "$ackmon" -j -r "$work/missing.pcap"
@@ -173,6 +178,40 @@ run "$ackmon" -q -r pcaps/handshake.pcap -w "$work/few.csv" --append -H -e close
 exits 0
 report "columns behind a header of others"
 
+keep_precious
+run "$ackmon" -r "$work/missing.pcap" -w "$precious"
+exits 1
+precious_is_there
+run "$ackmon" -r pcaps/not_a_capture.txt -w "$precious"
+exits 1
+precious_is_there
+run "$ackmon" -r pcaps/handshake.pcap -w "$precious" 'port eighty and'
+exits 2
+precious_is_there
+run "$ackmon" -i lo -w "$precious" 'tcp[tcpflags] & tcp-syn != 0'
+exits 2
+precious_is_there
+run "$ackmon" -r "$work/missing.pcap" pcaps/handshake.pcap -w "$precious"
+exits 1
+[ "$(wc -l <"$precious")" = 2 ] || complain "$(wc -l <"$precious") lines instead of a header and a record"
+report "-w leaves its file alone until there is something to write"
+
+cp pcaps/requests.pcap "$work/own.pcap"
+ln -s own.pcap "$work/own.ndjson"
+run "$ackmon" -r "$work/own.pcap" -w "$work/own.pcap"
+exits 2
+says "$work/own.pcap" "-w"
+run "$ackmon" -r pcaps/handshake.pcap "$work/own.pcap" -w "$work/own.ndjson"
+exits 2
+says "$work/own.pcap" "-w"
+run "$ackmon" -r "$work/own.pcap" --append -w "$work/own.ndjson"
+exits 2
+timeout 30 "$ackmon" -r - -w "$work/own.pcap" <"$work/own.pcap" >"$work/out" 2>"$work/err"
+code=$?
+exits 2
+cmp -s pcaps/requests.pcap "$work/own.pcap" || complain "the capture was written to"
+report "-w that names the capture which is read, by whatever name"
+
 for printed in -h -V -D; do
 	timeout 30 "$ackmon" $printed >/dev/full 2>"$work/err"
 	code=$?
@@ -270,6 +309,25 @@ exits 1
 says nosuch0 "-D"
 nothing_attached
 report "an interface that is not there"
+
+keep_precious
+inside "$ackmon" -i nosuch0 -w "$precious" --duration 1
+exits 1
+precious_is_there
+inside python3 -c '
+import socket, subprocess, sys
+busy = socket.create_server(("127.0.0.1", 9501))
+sys.exit(subprocess.call(sys.argv[1:]))' "$ackmon" -i bad0 --listen 9501 -w "$precious" --duration 1
+exits 1
+precious_is_there
+nothing_attached
+inside_as_nobody -all "$work/ackmon" -i lo -w "$precious" --duration 1
+exits 1
+precious_is_there
+inside "$ackmon" -i bad0 -w "$precious" --duration 0.2
+exits 0
+[ "$(cut -c 1-5 <"$precious")" = v,id, ] || complain "not begun with a header: $(head -c 80 "$precious")"
+report "-w leaves its file alone until interfaces are attached and ports bound"
 
 inside "$ackmon" -i bad0 -i nosuch0 --duration 1
 exits 1

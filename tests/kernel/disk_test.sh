@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# A disk that is full, and has room again: nothing is lost but what is told, and every line is whole.
+# A disk that is full, and has room again: nothing is lost but what is told, and every line is whole. And readers
+# that sleep: they hold up their output, and nothing else.
 #
 # usage: tests/kernel/disk_test.sh      speaks TAP; needs root
 #
@@ -136,6 +137,97 @@ cat "$disk/flows.1" "$disk/flows" >"$disk/both"
 grep -hv '"close":"open"' "$disk/both" >"$disk/flows"
 check_records $COUNT 0
 report "a file rotated while the disk is full: every line is whole in one of the two" "$work/bad"
+
+begin -o csv
+connections
+connections
+connections
+until_true said "No space left on device: records wait"
+rm "$disk/flows"
+kill -HUP "$watch" # the old file is gone when it is closed, and there is room
+until_true test -s "$disk/flows"
+mount -o remount,size=16m "$disk"
+kill -HUP "$watch" # which finds it begun
+ended TERM || echo "exit code $?, not 0" >>"$work/bad"
+[ "$(grep -n '^v,id,' "$disk/flows" | tr '\n' ' ' | cut -c 1-7)" = "1:v,id," ] ||
+	echo "the header is not in the first line: $(grep -n '^v,id,' "$disk/flows" | cut -c 1-40)" >>"$work/bad"
+[ "$(grep -c '^v,id,' "$disk/flows")" = 1 ] || echo "$(grep -c '^v,id,' "$disk/flows") headers" >>"$work/bad"
+[ "$(wc -l <"$disk/flows")" -gt 2 ] || echo "nothing stands behind the header" >>"$work/bad"
+report "a CSV opened again while records wait begins with its header" "$work/bad"
+
+begin
+until_true test -e "$disk/flows"
+connections
+written() { [ "$(wc -l <"$disk/flows")" -ge "$1" ]; }
+until_true written 20
+truncate -s 0 "$disk/flows"
+mount -o remount,size=16m "$disk"
+connections
+ended TERM || echo "exit code $?, not 0" >>"$work/bad"
+tr -d '\000' <"$disk/flows" | cmp -s - "$disk/flows" || echo "the file goes on behind a hole of zeros" >>"$work/bad"
+report "a file emptied under the watch, as by copytruncate, goes on at its begin" "$work/bad"
+
+# A reader that sleeps: pipes hold 64 kB.
+answers() { # as metrics do when the loop turns
+	on b timeout 5 python3 -c 'import urllib.request
+assert b"ackmon_frames" in urllib.request.urlopen("http://127.0.0.1:9502/metrics", timeout=5).read()' 2>/dev/null
+}
+
+ends_within() { # SECONDS CODE: asked to
+	local begin=$SECONDS code
+	ended TERM
+	code=$?
+	[ $((SECONDS - begin)) -le "$1" ] || echo "it took $((SECONDS - begin)) s to end" >>"$work/bad"
+	[ $code = "$2" ] || echo "exit code $code, not $2" >>"$work/bad"
+	on b bpftool net show | grep ackmon >>"$work/bad"
+}
+
+watch_into() { # OUTPUT OPTION...: and nobody reads it
+	local output=$1
+	shift
+	: >"$work/bad"
+	: >"$work/err"
+	nsenter --net="/run/netns/${NETNS_PREFIX}b" "$ACKMON" -i eth0 -j --closed-timeout 0.2 --listen 9502 "$@" \
+		>"$output" 2>"$work/err" &
+	watch=$!
+	until_true said "room for"
+}
+
+mkfifo "$work/pipe"
+for options in --events "-I 0.5" ""; do
+	sleep 1000 <>"$work/pipe" &
+	sleeper=$!
+	# shellcheck disable=SC2086
+	watch_into "$work/pipe" $options
+	connections
+	connections
+	until_true said "its reader takes no more: records wait"
+	answers || echo "no metrics while nobody reads the pipe" >>"$work/bad"
+	ends_within 8 3
+	said "its reader takes no more; the records behind that point are lost" || echo "it did not say what is lost" >>"$work/bad"
+	said "(record the output could not take)" || echo "nothing was counted as lost" >>"$work/bad"
+	report "a pipe that nobody reads${options:+, $options}: metrics answer, and it ends when asked" "$work/bad"
+	kill "$sleeper" # with what it did not read
+	wait "$sleeper" 2>/dev/null
+done
+
+cat "$work/pipe" >"$work/first" &
+reader=$!
+watch_into "$work/out" -w "$work/pipe"
+kill "$reader"
+wait "$reader" 2>/dev/null
+kill -HUP "$watch"
+until_true said "nobody reads it"
+answers || echo "no metrics while the pipe is opened again" >>"$work/bad"
+cat "$work/pipe" >"$disk/flows" &
+reader=$!
+kill -HUP "$watch"
+mount -o remount,size=16m "$disk"
+connections
+ended TERM || echo "exit code $?, not 0" >>"$work/bad"
+wait "$reader"
+check_records $COUNT 0
+report "a pipe without a reader is not waited for by SIGHUP, and the next reader gets everything" "$work/bad"
 
 if [ "$(stat -fc %T /sys/fs/bpf 2>/dev/null)" = bpf_fs ]; then
 	on b "$ACKMON" attach -q -i eth0 --closed-timeout 0.2

@@ -65,7 +65,7 @@ def pairs():
     result = must(*inside(SERVER, ACKMON, "--bpffs", BPFFS, "-n", "-q", "-i", "eth0", "-o", "pairs,csv",
                           "--duration", "1.2"))
     sums = collections.Counter()
-    table = result[result.index("\nopener_namespace,opener_region") + 1:] # behind the records
+    table = result[result.index("opener_namespace,opener_region"):]
     for row in csv.DictReader(table.splitlines()):
         for outcome in ("established", "refused"):
             if int(row[outcome]):
