@@ -10,6 +10,7 @@
 #include "export_events.h"
 #include "export_pairs.h"
 #include "log.h"
+#include "outbox.h"
 #include "record.h"
 #include "scribes.h"
 
@@ -96,6 +97,20 @@ int output_begin(struct output *output)
 	put_head(output);
 	sink_flush(output->sink);
 	return EXIT_DONE;
+}
+
+void output_resume(struct output *output, const struct outbox_place *killed)
+{
+	bool was_empty = sink_is_empty(output->sink), is_same;
+	struct outbox_place ours;
+
+	outbox_place_of(sink_descriptor(output->sink), &ours);
+	is_same = ours.ino && ours.ino == killed->ino && ours.dev == killed->dev;
+	if (is_same || output->goes_on)
+		sink_mend(output->sink, is_same);
+	if (!was_empty)
+		put_head(output);
+	sink_flush(output->sink);
 }
 
 bool output_is_file(const struct output *output, int fd)

@@ -34,6 +34,13 @@ struct output {
 int output_open(struct output *output, const struct options *options);
 int output_begin(struct output *output);
 
+/*
+ * What a reader that was killed had on its way has been settled: a line that it left half, in the place where it
+ * wrote, is nobody's.
+ */
+struct outbox_place;
+void output_resume(struct output *output, const struct outbox_place *killed);
+
 /* A capture that is read must not be written to. */
 bool output_is_file(const struct output *output, int fd);
 

@@ -34,6 +34,8 @@ struct reader_output {
 	struct flow_whole *(*room)(void *context);
 	/* A flow that a sweep or the end took out, before it is shown; a frame did not. May be NULL. */
 	void (*on_taken)(void *context, const struct flow_key *key, const struct flow_whole *whole);
+	/* Before the first line of this reader: what one that was killed wrote, there, has been settled. May be NULL. */
+	void (*resume)(void *context, const struct outbox_place *killed);
 	void (*place)(void *context, struct outbox_place *ret_place);
 	int (*flush)(void *context); /* 0, -EAGAIN: not now, it is asked again, or -errno */
 	void *context;

@@ -181,8 +181,10 @@ int reader_interval(struct reader *reader)
 {
 	struct list half_open = {};
 	struct listing listing = {reader, &half_open};
-	int err = reader->only_looks ? 0 : reader_catch_up(reader);
+	int err = reader->only_looks ? 0 : reader_begin(reader);
 
+	if (!err && !reader->only_looks)
+		err = reader_catch_up(reader);
 	if (err)
 		return err;
 	begin_listing(reader);

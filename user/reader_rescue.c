@@ -161,6 +161,16 @@ static void show_left_slots(struct reader *reader)
 	}
 }
 
+/* Lines that the outbox does not know of, as those of intervals, may have been left half. Where ours go stands there too. */
+static void resume(struct reader *reader)
+{
+	const struct reader_output *output = &reader->output;
+
+	if (output->resume)
+		output->resume(output->context, &reader->outbox->place);
+	output->place(output->context, &reader->outbox->place);
+}
+
 /* Before the first look of this reader. */
 int reader_begin(struct reader *reader)
 {
@@ -171,6 +181,7 @@ int reader_begin(struct reader *reader)
 	reader->has_begun = true;
 	rescue_slots(reader);
 	resolve(reader);
+	resume(reader);
 	if (!has_slots(outbox))
 		return 0;
 	show_left_slots(reader);

@@ -163,6 +163,13 @@ static void place_of_output(void *context, struct outbox_place *ret_place)
 		outbox_place_of(sink_descriptor(watcher->output.sink), ret_place);
 }
 
+static void resume_output(void *context, const struct outbox_place *killed)
+{
+	struct watcher *watcher = context;
+
+	output_resume(&watcher->output, killed);
+}
+
 static int flush_output(void *context)
 {
 	struct watcher *watcher = context;
@@ -640,6 +647,7 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 		.room = room_for_flow,
 		.on_event = watcher->options->events ? on_event : NULL,
 		.on_taken = on_taken,
+		.resume = resume_output,
 		.place = place_of_output,
 		.flush = flush_output,
 		.context = watcher,

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Kills readers of an attached interface at any moment, and looks whether a number falls meanwhile.
 
-usage: restart_kills.py ACKMON IFACE KILLS FILE [--pipe]     inside the network namespace of IFACE
+usage: restart_kills.py ACKMON IFACE KILLS FILE [--pipe | -I TIME]     inside the network namespace of IFACE
 
 Records go to FILE, or through a pipe for each reader into FILE.N; stderr of the readers to FILE.err. One
 in ten readers is asked to end instead, and its summary compared. Prints complaints, one a line, and last
@@ -19,6 +19,7 @@ import time
 
 ackmon, iface, kills, path = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 by_pipe = "--pipe" in sys.argv
+options = [] if by_pipe else sys.argv[5:]
 random.seed(int(os.environ.get("SEED", "1")))
 RISING = ("frames_seen", "frames_tracked", "flows_refused", "frames_no_room", "events_lost",
           "records_written", "records_rescued", "records_unsure")
@@ -63,7 +64,7 @@ def look(when):
 
 def start(number):
     errors = open(path + ".err", "ab")
-    command = [ackmon, "-i", iface, "-j"]
+    command = [ackmon, "-i", iface, "-j"] + options
     if by_pipe:
         sink = open(f"{path}.{number}", "wb")
         cat = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=sink)

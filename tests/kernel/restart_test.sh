@@ -229,6 +229,53 @@ for id in $ids; do
 done
 report "no link, pin, program or qdisc is left" "$work/left"
 
+# Lines of intervals are in no outbox, and may be left half.
+kill_readers $((KILLS / 2 + 2)) -I 0.02
+sed -i '/"close":"open"/d' "$work/records"
+figures "$work/kills"
+report "the same with readers that also show open connections" "$work/kills"
+count_records file "$work/records" >"$work/counted"
+figures "$work/counted"
+report "no line of an interval that was left half takes a record along" "$work/counted"
+on_near "$ackmon" detach -q
+
+: >"$work/half"
+on_near "$ackmon" attach -q -i near0 2>>"$work/half"
+leave_half() { # a reader that wrote to the file is killed, just when it writes
+	nsenter --net="/run/netns/$near" "$ackmon" -i near0 "$@" 2>"$work/last.err" &
+	pids+=($!)
+	for _ in $(seq 200); do
+		grep -q "room for" "$work/last.err" && break
+		sleep 0.05
+	done
+	sleep 0.4 # it has looked once
+	stop KILL
+}
+for kind in named inherited; do
+	rm -f "$work/flows"
+	for text in '{"v":1}\n{"half":' 'x'; do
+		if [ $kind = named ]; then
+			leave_half -w "$work/flows" -j
+		else
+			leave_half -j >>"$work/flows"
+		fi
+		printf "$text" >>"$work/flows"
+	done
+	if [ $kind = named ]; then
+		leave_half -w "$work/flows" -j
+	else
+		leave_half -j >>"$work/flows"
+	fi
+	[ "$(cat "$work/flows")" = '{"v":1}' ] || echo "$kind: $(head -c 80 "$work/flows")" >>"$work/half"
+done
+# Of somebody else it is ended, not taken.
+printf 'somebody' >"$work/other"
+leave_half -w "$work/other" -j
+[ "$(cat "$work/other")" = somebody ] || echo "another file: $(head -c 80 "$work/other")" >>"$work/half"
+[ "$(wc -l <"$work/other")" = 1 ] || echo "another file was not ended by a line's end" >>"$work/half"
+report "a line that a killed reader left half is cut off before the next one writes" "$work/half"
+on_near "$ackmon" detach -q
+
 kill_readers $((KILLS / 5 + 2)) --pipe
 figures "$work/kills"
 report "the same with readers that write into pipes" "$work/kills"
