@@ -190,7 +190,10 @@ core_inline __u32 table_count_ways(__u32 ways)
 /* The lowest bit is the one that has as many below it as are counted. */
 core_inline __u32 table_any(__u32 ways)
 {
-	return table_way(table_count_ways((ways & (0u - ways)) - 1) & TABLE_WAY);
+	__u32 way = table_way(table_count_ways((ways & (0u - ways)) - 1) & TABLE_WAY);
+
+	compiler_forgets(way); /* 5.10 and 6.1 see no bound in what was put together, and want a mask that stays */
+	return way & TABLE_WAY;
 }
 
 /*
