@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "attach_kept.h"
+#include "attach_others.h"
 #include "labels.h"
 #include "log.h"
 #include "owner_maps.h"
@@ -411,6 +412,48 @@ static int drop_all(const struct options *options, struct pins *pins, char *ret_
 	return 0;
 }
 
+/* Only pins: what they held on to went with its namespace. False: somebody reads it, or it is in use after all. */
+static bool drop_gone(struct pins *other)
+{
+	char path[PINS_PATH_MAX];
+	uint32_t *ifindexes;
+	size_t count;
+
+	if (pins_lock(other, false))
+		return false;
+	if (pins_lock_reader(other) || !others_is_gone(other) || pins_list(other, &ifindexes, &count)) {
+		pins_unlock_reader(other);
+		pins_unlock(other);
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		pins_path(other, path, "if-%u", ifindexes[i]);
+		pins_remove(path);
+	}
+	free(ifindexes);
+	log_info("%s: removed; its network namespace is gone", other->folder);
+	say_unread(other);
+	pins_unlock_reader(other);
+	remove_empty(other);
+	pins_unlock(other);
+	return true;
+}
+
+/* How many folders of namespaces that are gone went; nobody can come back into one to do it. */
+static size_t drop_all_gone(const struct pins *pins, const char *root)
+{
+	struct pins *others;
+	size_t count, dropped = 0;
+
+	if (others_list(pins, root, &others, &count))
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		if (others_is_gone(&others[i]))
+			dropped += drop_gone(&others[i]);
+	free(others);
+	return dropped;
+}
+
 int attach_drop(const struct options *options)
 {
 	char error[512] = "";
@@ -423,6 +466,8 @@ int attach_drop(const struct options *options)
 		err = drop_all(options, &pins, error, sizeof(error));
 		pins_unlock_reader(&pins);
 		pins_unlock(&pins);
+		if (!options->interface_count && drop_all_gone(&pins, options->bpffs) && err == -ENOENT)
+			err = 0;
 	}
 	if (err)
 		log_error("%s", error);

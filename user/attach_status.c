@@ -13,6 +13,7 @@
 #include "abi/key.h"
 #include "abi/outbox.h"
 #include "attach_internal.h"
+#include "attach_others.h"
 #include "attach_pins.h"
 #include "clock.h"
 #include "escape.h"
@@ -61,6 +62,7 @@ struct row {
 	bool is_kept;	     /* pinned in our folder */
 	bool is_kept_other;  /* pinned in another one */
 	bool is_gone;	     /* the interface went, the pins did not */
+	const char *netns;   /* the folder of another namespace; NULL: it is in ours */
 	pid_t watcher;	     /* 0: none */
 	uint64_t since_wall_ns;
 	uint64_t flows;	     /* of this interface, in both rooms */
@@ -347,6 +349,13 @@ static bool is_wanted(const struct options *options, const char *name)
 	return false;
 }
 
+static void read_tables(const struct pins *pins, struct row *row)
+{
+	read_counters(pins, row, &row->totals);
+	row->flows = count_flows(pins, row, "flows", "flow_tags", true) +
+		     count_flows(pins, row, "half_open", "half_open_tags", false);
+}
+
 static void fill_row(const struct pins *pins, struct row *row)
 {
 	uint32_t prog_id = any_program(row);
@@ -368,14 +377,14 @@ static void fill_row(const struct pins *pins, struct row *row)
 	row->watcher = attach_claimant(row->ifindex);
 	if (!prog_id && !row->is_kept)
 		return;
-	read_counters(pins, row, &row->totals);
-	row->flows = count_flows(pins, row, "flows", "flow_tags", true) +
-		     count_flows(pins, row, "half_open", "half_open_tags", false);
+	read_tables(pins, row);
 }
 
 static void owner_words(const struct row *row, char *ret_words, size_t size)
 {
-	if (row->is_gone)
+	if (row->netns)
+		snprintf(ret_words, size, "%s %s", row->is_gone ? "gone with" : "attached in", row->netns);
+	else if (row->is_gone)
 		snprintf(ret_words, size, "interface is gone");
 	else if ((row->is_kept || row->is_kept_other) && row->watcher)
 		snprintf(ret_words, size, "attached%s, read by %d",
@@ -450,6 +459,8 @@ static void print_json(const struct row *row)
 	*escape_json(name, row->name) = '\0';
 	printf("{\"iface\":%s,\"ifindex\":%u,\"owner\":\"%s\",\"gone\":%s", name, row->ifindex,
 	       owner_name(row), row->is_gone ? "true" : "false");
+	if (row->netns)
+		printf(",\"netns\":\"%s\"", row->netns);
 	if (row->watcher)
 		printf(",\"pid\":%d", (int)row->watcher);
 	if (row->since_wall_ns)
@@ -523,6 +534,53 @@ static size_t show_gone(const struct options *options, const struct pins *pins, 
 	return shown;
 }
 
+static size_t show_other(const struct options *options, const struct pins *other, bool is_gone, size_t shown)
+{
+	uint32_t *ifindexes;
+	size_t count;
+
+	if (pins_list(other, &ifindexes, &count))
+		return shown;
+	for (size_t i = 0; i < count; i++) {
+		struct row row = {.ifindex = ifindexes[i], .is_gone = is_gone, .is_kept = true,
+				  .netns = others_name(other)};
+		struct pins_place kept;
+
+		if (pins_read_place(other, ifindexes[i], &kept))
+			continue;
+		memcpy(row.name, kept.name, sizeof(row.name));
+		row.since_wall_ns = kept.since_wall_ns;
+		if (!is_gone)
+			take_from_note(&kept, &row);
+		read_outbox(other, &row.totals);
+		read_tables(other, &row);
+		show(options, &row, !shown++);
+	}
+	free(ifindexes);
+	return shown;
+}
+
+/* Nobody else tells of them: an interface that is named is one of ours. */
+static void show_others(const struct options *options, const struct pins *pins, size_t shown)
+{
+	struct pins *others;
+	bool any_gone = false;
+	size_t count;
+
+	if (options->interface_count || others_list(pins, options->bpffs, &others, &count))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		bool is_gone = others_is_gone(&others[i]);
+
+		shown = show_other(options, &others[i], is_gone, shown);
+		any_gone |= is_gone;
+	}
+	free(others);
+	if (any_gone)
+		log_info("what a namespace that is gone left is memory that nobody uses; ackmon detach "
+			 "removes it, with all that is attached here");
+}
+
 int attach_status(const struct options *options)
 {
 	struct interface *interfaces;
@@ -555,5 +613,6 @@ int attach_status(const struct options *options)
 	if (!shown)
 		log_info("ackmon is on no interface here%s",
 			 geteuid() ? "; without root not all can be seen" : "");
+	show_others(options, &pins, shown);
 	return EXIT_DONE;
 }

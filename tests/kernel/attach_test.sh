@@ -450,6 +450,33 @@ interface_may_vanish_while_watched()
 	! in_near ip link show gone0 2>/dev/null
 }
 
+what_a_gone_namespace_left_is_listed_and_removed()
+{
+	local gone=ackB-gone-$$ root=/sys/fs/bpf/ackB-$$ others="$work/others"
+	ip netns add "$gone" && ip -n "$gone" link set lo up
+	nsenter --net="/run/netns/$gone" "$ackmon" attach -q -i lo --bpffs "$root" 2>"$others" ||
+		{ why=$(cat "$others"); ip netns del "$gone"; return 1; }
+	if [ ! -e "$root"/v1/net-*/if-1/egress ]; then
+		nsenter --net="/run/netns/$gone" "$ackmon" detach -q --bpffs "$root"
+		ip netns del "$gone"
+		skip="no TCX here, and nothing else tells"
+		return 0
+	fi
+	in_near "$ackmon" detach -q --bpffs "$root" 2>>"$others" # not of one that is there
+	in_near "$ackmon" status -q --bpffs "$root" | grep -q '^lo  *attached in net-' || why="one that is there is not listed"
+	ip netns del "$gone"
+	for _ in $(seq 50); do # it goes when the kernel finds the time
+		in_near "$ackmon" status -q --bpffs "$root" >"$others"
+		grep -q '^lo  *gone with net-' "$others" && break
+		sleep 0.1
+	done
+	grep -q '^lo  *gone with net-' "$others" || why="it is not listed: $(cat "$others")"
+	[ -z "$(in_near "$ackmon" status -q -i lo --bpffs "$root")" ] || why="an interface of ours is named, and others are listed"
+	in_near "$ackmon" detach --bpffs "$root" 2>"$others" || why="detach failed: $(cat "$others")"
+	[ ! -e "$root" ] || { why="$root stays"; rm -rf "$root"; }
+	[ -z "$why" ]
+}
+
 list_shows_drivers_and_programs()
 {
 	watch_interface near0 -m native || return 1
