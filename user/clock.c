@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -57,10 +58,10 @@ uint64_t clock_monotonic_ns(void)
  * The wall clock is read between two monotonic reads; the error is at most half of their distance.
  * An interruption makes one bracket wide, so the narrowest of several is believed.
  */
-int64_t clock_wall_offset_ns(void)
+static struct clock_offset clock_measure(void)
 {
 	int64_t narrowest_ns = INT64_MAX;
-	int64_t offset_ns = 0;
+	struct clock_offset offset = {};
 
 	for (int i = 0; i < BRACKETS; i++) {
 		int64_t before_ns = clock_kernel_ns();
@@ -70,7 +71,22 @@ int64_t clock_wall_offset_ns(void)
 		if (width_ns >= narrowest_ns)
 			continue;
 		narrowest_ns = width_ns;
-		offset_ns = wall_ns - (before_ns + width_ns / 2);
+		offset.ns = wall_ns - (before_ns + width_ns / 2);
+		offset.error_ns = width_ns - width_ns / 2;
 	}
-	return offset_ns;
+	return offset;
+}
+
+int64_t clock_wall_offset_ns(void)
+{
+	return clock_measure().ns;
+}
+
+/* Linux slews both clocks alike: what is between them changes only when the wall clock is set. */
+void clock_follow_wall(struct clock_offset *offset)
+{
+	struct clock_offset now = clock_measure();
+
+	if (llabs(now.ns - offset->ns) > now.error_ns + offset->error_ns)
+		*offset = now;
 }

@@ -9,8 +9,19 @@
 /* The clock of bpf_ktime_get_ns(), also in a time namespace: stands still while the machine sleeps. */
 uint64_t clock_monotonic_ns(void);
 
-/* Add it to a monotonic time for ns since 1970. The wall clock may be set: ask again now and then.
- */
+/* Add it to a monotonic time for ns since 1970. */
 int64_t clock_wall_offset_ns(void);
+
+/* The same, for who tells the same times again and again; it begins with zeros. */
+struct clock_offset {
+	int64_t ns;
+	int64_t error_ns; /* it is no further from the truth */
+};
+
+/*
+ * The wall clock may be set: now and then it is measured anew, but stays as it is unless it has moved by more than
+ * both measurements may be wrong. So what was told of a time is told of it again.
+ */
+void clock_follow_wall(struct clock_offset *offset);
 
 #endif

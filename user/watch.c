@@ -56,7 +56,7 @@ struct watcher {
 	struct metrics_live *metrics; /* NULL: the same */
 	struct labels_watch *labels_watch;
 	int listen_fd; /* of --listen until the metrics have it; -1: none */
-	int64_t wall_offset_ns;
+	struct clock_offset wall;
 	bool in_interval; /* the flows shown now go on */
 	bool said_full;
 	uint64_t lost_before; /* records, when the output began to wait */
@@ -134,7 +134,7 @@ static void on_flow(void *context, const struct flow_key *key, const struct flow
 	if (whole != &record->whole)
 		record->whole = *whole;
 	record->key = *key;
-	record->wall_offset_ns = watcher->wall_offset_ns;
+	record->wall_offset_ns = watcher->wall.ns;
 	record->also_ifaces = also_names(watcher, key, &whole->flow); /* first: it looks up names, too */
 	record->iface = iface_name(watcher, key->ifindex);
 	record->netns = roster_netns(watcher->roster, key->ifindex);
@@ -148,7 +148,7 @@ static void on_event(void *context, const struct segment_event *event)
 {
 	struct watcher *watcher = context;
 
-	output_event(&watcher->output, event, watcher->wall_offset_ns);
+	output_event(&watcher->output, event, watcher->wall.ns);
 }
 
 /* A table's lines are not its records alone. */
@@ -311,7 +311,7 @@ static void on_sweep(void *context)
 	struct watcher *watcher = context;
 
 	output_turn(&watcher->output, TURN_NS);
-	watcher->wall_offset_ns = clock_wall_offset_ns();
+	clock_follow_wall(&watcher->wall);
 	reader_sweep(watcher->reader, clock_monotonic_ns());
 	bury_gone(watcher);
 	say_when_full(watcher);
@@ -323,7 +323,7 @@ static void on_clock_set(void *context)
 {
 	struct watcher *watcher = context;
 
-	watcher->wall_offset_ns = clock_wall_offset_ns();
+	clock_follow_wall(&watcher->wall);
 }
 
 static void on_news(void *context)
@@ -721,13 +721,13 @@ static int run(struct watcher *watcher, const struct monitor_config *config)
 
 int watch(const struct options *options)
 {
-	struct watcher watcher = {
-		.options = options, .listen_fd = -1, .wall_offset_ns = clock_wall_offset_ns()};
+	struct watcher watcher = {.options = options, .listen_fd = -1};
 	struct monitor_config config = config_of(config_defaults(), options);
 	struct identity identity;
 	char error[512];
 	int exit_code;
 
+	clock_follow_wall(&watcher.wall);
 	if (filter_parse(options->filter, config.filter, error, sizeof(error))) {
 		log_error("%s", error);
 		return EXIT_USAGE;
