@@ -14,6 +14,7 @@
 #include "abi/counters.h"
 #include "abi/event.h"
 #include "core/half_open_flow.h"
+#include "core/opener.h"
 
 /* A connection as a record */
 
@@ -85,7 +86,6 @@ void reader_transit(const struct reader *reader, const struct flow_key *key, boo
 size_t reader_also(struct reader *reader, const struct flow_key *key, const struct flow *flow,
 		   uint32_t *ret_ifindexes, size_t room)
 {
-	const struct side *opener = &flow->side[flow->opener & 1];
 	struct flow_key tuple = *key;
 	struct claim claim;
 	size_t count = 0;
@@ -96,8 +96,7 @@ size_t reader_also(struct reader *reader, const struct flow_key *key, const stru
 	if (!claim_map_find(&reader->claims, &tuple, flow->start_ns, &claim) || claim.ifindex != key->ifindex)
 		return 0;
 	/* Of the next connection of this tuple already. */
-	if (claim.has_opener_seq && (opener->bits & SIDE_ISN) &&
-	    claim.opener_seq != opener->first_seq)
+	if (claim.has_opener_seq && opener_has_seq(flow) && claim.opener_seq != opener_seq(flow))
 		return 0;
 	while (count < CLAIM_ALSO_MAX && claim.also[count]) {
 		if (count < room)

@@ -10,6 +10,7 @@
 #include "abi/tunnel.h"
 #include "cgroups.h"
 #include "core/count.h"
+#include "core/opener.h"
 #include "core/outcome.h"
 #include "format.h"
 #include "labels.h"
@@ -20,11 +21,6 @@ enum { /* TCP flags as in side.flags */
 };
 
 #define PROTO_TCP 6
-
-static const struct side *record_opener(const struct record *record)
-{
-	return &record->flow.side[record->flow.opener & 1];
-}
 
 /* Of two numbers read at different moments, the lesser may be the newer one, and be ahead. */
 static uint64_t record_less(uint64_t number, uint64_t part)
@@ -130,9 +126,7 @@ uint64_t record_flow_id(const struct flow_key *key, bool has_opener_seq, uint32_
 
 uint64_t record_id(const struct record *record)
 {
-	const struct side *opener = record_opener(record);
-
-	return record_flow_id(&record->key, opener->bits & SIDE_ISN, opener->first_seq,
+	return record_flow_id(&record->key, opener_has_seq(&record->flow), opener_seq(&record->flow),
 			      record->flow.start_ns);
 }
 

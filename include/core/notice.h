@@ -6,6 +6,7 @@
 #include "abi/event.h"
 #include "abi/flow.h"
 #include "core/compiler.h"
+#include "core/opener.h"
 #include "core/packet.h"
 
 /* What a flow was like before a segment changed it. */
@@ -28,18 +29,16 @@ core_inline struct notice_before notice_before(const struct flow *flow)
 core_inline void notice_fill(struct segment_event *ret_event, enum event_type type,
 			     const struct flow *flow, const struct packet *pkt)
 {
-	const struct side *opener = &flow->side[flow->opener & 1];
-
 	*ret_event = (struct segment_event){
 		.type = type,
-		.opener_seq = opener->first_seq,
+		.opener_seq = opener_seq(flow),
 		.key = pkt->key,
 		.time_ns = pkt->now_ns,
 		.start_ns = flow->start_ns,
 		.seq = pkt->seq,
 		.end = pkt->seq + packet_seq_len(pkt),
 		.segments = pkt->verdict.segments,
-		.has_opener_seq = !!(opener->bits & SIDE_ISN),
+		.has_opener_seq = (__u8)opener_has_seq(flow),
 		.opener = flow->opener,
 		.direction = pkt->direction & 1,
 		.class = pkt->verdict.class,

@@ -529,6 +529,21 @@ TEST(id_without_a_syn_is_told_by_the_start)
 	assert_int_not_equal(record_id(&record), record_id(&later));
 }
 
+TEST(id_is_the_same_before_and_after_a_syn_that_comes_late)
+{
+	struct record record = established_record(), before;
+
+	before = record;
+	before.flow.side[0].bits = SIDE_SEQ;
+	before.flow.side[0].first_seq = 7;
+	before.flow.side[1].bits |= SIDE_SYNACK;
+	before.flow.side[1].synack_ack = record.flow.side[0].first_seq + 1;
+	before.flow.start_ns++;
+	assert_int_equal(record_id(&before), record_id(&record));
+	before.flow.opener = 1;
+	assert_int_not_equal(record_id(&before), record_id(&record));
+}
+
 TEST(id_is_sixteen_hex_digits)
 {
 	struct record record = established_record();
@@ -605,6 +620,7 @@ int main(void)
 		cmocka_unit_test(id_is_the_same_on_every_interface_and_at_every_time),
 		cmocka_unit_test(id_differs_by_port_and_by_initial_sequence_number),
 		cmocka_unit_test(id_without_a_syn_is_told_by_the_start),
+		cmocka_unit_test(id_is_the_same_before_and_after_a_syn_that_comes_late),
 		cmocka_unit_test(id_is_sixteen_hex_digits),
 		cmocka_unit_test(community_id_of_ipv4_is_that_of_the_specification),
 		cmocka_unit_test(community_id_of_ipv6_hashes_whole_addresses),
