@@ -160,6 +160,7 @@ static int read_interface(struct pcapng_records *records, const struct block *bl
 	if (records->interface_count == INTERFACES_MAX)
 		return damaged(ret_reason, reason_size, "more than %d interfaces", INTERFACES_MAX);
 	interface.link_type = pcap_load_half(block->body, records->swapped);
+	interface.snaplen = pcap_load_word(block->body + 4, records->swapped);
 	interface.number = records->interfaces_before + (uint32_t)records->interface_count + 1;
 	while (at + 4 <= block->body_len) {
 		uint16_t option = pcap_load_half(block->body + at, records->swapped);
@@ -251,13 +252,13 @@ static int read_packet(const struct pcapng_records *records, const struct block 
 	return 1;
 }
 
-/* It came from the first interface, nobody knows when; what was captured fills the block. */
+/* It came from the first interface, nobody knows when; what was captured is all of it, up to the snaplen, and padded. */
 static int read_simple_packet(const struct pcapng_records *records, const struct block *block,
 			      struct pcap_record *ret_record,
 			      const struct pcapng_interface **ret_interface, char *ret_reason,
 			      size_t reason_size)
 {
-	uint32_t wire_bytes;
+	uint32_t wire_bytes, captured, snaplen;
 
 	if (block->body_len < 4)
 		return damaged(ret_reason, reason_size, "a packet block is too short");
@@ -266,9 +267,13 @@ static int read_simple_packet(const struct pcapng_records *records, const struct
 			       "a packet came from interface 0, of 0 there are");
 	wire_bytes = pcap_load_word(block->body, records->swapped);
 	*ret_interface = &records->interfaces[0];
+	captured = wire_bytes < block->body_len - 4 ? wire_bytes : block->body_len - 4;
+	snaplen = records->interfaces[0].snaplen;
+	if (snaplen && captured > snaplen)
+		captured = snaplen;
 	*ret_record = (struct pcap_record){
 		.bytes = block->body + 4,
-		.captured = wire_bytes < block->body_len - 4 ? wire_bytes : block->body_len - 4,
+		.captured = captured,
 		.wire_bytes = wire_bytes,
 	};
 	return 1;

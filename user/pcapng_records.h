@@ -15,6 +15,7 @@
 struct pcapng_interface {
 	int64_t offset_s;
 	uint32_t number;     /* counted from 1 over the whole file, as the block stands in it */
+	uint32_t snaplen;    /* 0: none */
 	uint16_t link_type;  /* LINKTYPE_* */
 	uint8_t exponent;    /* a tick is 10^-exponent s, */
 	bool is_power_of_2;  /* or 2^-exponent s */

@@ -242,6 +242,26 @@ static void a_simple_packet_has_no_time_and_the_length_it_says(void **state)
 	assert_int_equal(record.wire_bytes, 1500);
 }
 
+/* What fills its last word is none of its bytes. */
+static void a_simple_packet_ends_at_the_snaplen(void **state)
+{
+	(void)state;
+	section();
+	block(INTERFACE);
+	u16(1);
+	u16(0);
+	u32(5);
+	block_ends();
+	block(SIMPLE_PACKET);
+	u32(1500);
+	put("12345\0\0\0", 8);
+	block_ends();
+	opened();
+	expect("12345", 1, 0);
+	assert_int_equal(record.captured, 5);
+	assert_int_equal(record.wire_bytes, 1500);
+}
+
 static void the_first_interface_is_known_before_any_packet(void **state)
 {
 	(void)state;
@@ -314,6 +334,7 @@ int main(void)
 		ng_test(a_section_has_interfaces_of_its_own),
 		ng_test(other_blocks_are_stepped_over),
 		ng_test(a_simple_packet_has_no_time_and_the_length_it_says),
+		ng_test(a_simple_packet_ends_at_the_snaplen),
 		ng_test(the_first_interface_is_known_before_any_packet),
 		ng_test(damage_says_what_and_where),
 	};
