@@ -15,7 +15,8 @@ PATH=$PATH:/usr/sbin:/sbin
 
 CLANGS=${CLANGS:-clang-14 clang-16 clang-19}
 WALKED_MAX=${WALKED_MAX:-1000000} # what the kernel allows; tests/check.sh is stricter at home
-tree=$VM_CACHE/verifier
+made=build/verifier # of this checkout: what another one compiled last is not what is asked about
+tree=$made/tree
 
 result() { # ok|"not ok" NAME
 	number=$((number + 1))
@@ -59,15 +60,15 @@ build_objects() { # prints the compilers that are here
 			result ok "$clang # SKIP not installed" >&2
 			continue
 		fi
-		make --no-print-directory BUILD="$VM_CACHE/$clang" CLANG="$clang" \
-			"$VM_CACHE/$clang/monitor.bpf.o" "$VM_CACHE/$clang/monitor_older.bpf.o" \
-			"$VM_CACHE/$clang/monitor_vlan.bpf.o" \
-			>"$VM_CACHE/$clang.log" 2>&1 &&
-			cp "$VM_CACHE/$clang/monitor.bpf.o" "$tree/objects/$clang.o" &&
-			cp "$VM_CACHE/$clang/monitor_older.bpf.o" "$tree/older/$clang.o" &&
-			cp "$VM_CACHE/$clang/monitor_vlan.bpf.o" "$tree/vlan/$clang.o" || {
+		make --no-print-directory BUILD="$made/$clang" CLANG="$clang" \
+			"$made/$clang/monitor.bpf.o" "$made/$clang/monitor_older.bpf.o" \
+			"$made/$clang/monitor_vlan.bpf.o" \
+			>"$made/$clang.log" 2>&1 &&
+			cp "$made/$clang/monitor.bpf.o" "$tree/objects/$clang.o" &&
+			cp "$made/$clang/monitor_older.bpf.o" "$tree/older/$clang.o" &&
+			cp "$made/$clang/monitor_vlan.bpf.o" "$tree/vlan/$clang.o" || {
 			result "not ok" "$clang compiles the programs"
-			grep -m 5 -E 'error|warning' "$VM_CACHE/$clang.log" | sed 's/^/# /'
+			grep -m 5 -E 'error|warning' "$made/$clang.log" | sed 's/^/# /'
 		}
 	done
 }
@@ -109,8 +110,8 @@ for series in "$@"; do
 	rm -rf "$tree/modules"
 	vm_modules "$series" "$tree" veth
 	[ "$series" = 5.10 ] && export VM_SECONDS=900 || VM_SECONDS=300
-	vm_boot "$series" "$tree" verify >"$VM_CACHE/$series.out"
-	judge "$series" "$VM_CACHE/$series.out"
+	vm_boot "$series" "$tree" verify >"$made/$series.out"
+	judge "$series" "$made/$series.out"
 done
 echo "1..$number"
 exit $failed
