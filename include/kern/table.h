@@ -237,8 +237,6 @@ core_inline struct flow_place *table_seek_flow(const struct flow_key *key)
 }
 
 /* At that place, or wherever else it is. */
-
-/* At that place, or wherever else it is. */
 core_apart __u32 table_search_entered(const struct flow_key *key, __u32 place)
 {
 	const struct flow_place *entered = bpf_map_lookup_elem(&flows, &place);

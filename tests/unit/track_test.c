@@ -72,6 +72,9 @@ static void frames_and_segments_go_on_where_a_word_ends(void **state)
 	send(CLIENT, seq(1000), ack(5000), bytes(1000), segments(10), at_ms(1));
 	assert_int_equal(count_frames(&flow, CLIENT), 0x100000000);
 	assert_int_equal(count_segments(&flow, CLIENT), 0x100000008);
+	/* Carried, not only added up: both words have all their room again. */
+	assert_int_equal(client->frames, 0);
+	assert_int_equal(client->segments, 8);
 	send(CLIENT, seq(2000), ack(5000), bytes(1000), segments(10), at_ms(2));
 	assert_int_equal(count_frames(&flow, CLIENT), 0x100000001);
 	assert_int_equal(count_segments(&flow, CLIENT), 0x100000012);
