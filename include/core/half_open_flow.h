@@ -159,6 +159,7 @@ core_inline void half_open_recall_rst(struct packet *past, const struct flow_key
 	past->direction = entry->rst_direction;
 	past->flags = entry->rst_has_ack ? TCP_RST | TCP_ACK : TCP_RST;
 	past->seq = flow->side[past->direction & 1].next;
+	past->ack = flow->side[!(past->direction & 1)].next; /* it was believed */
 	past->tsval = 0;
 	past->mss = 0;
 	if (is_lone) {

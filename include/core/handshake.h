@@ -22,6 +22,14 @@ core_apart int handshake_reopens(const struct flow *flow, const struct packet *p
  */
 core_inline int handshake_is_alive(const struct flow *flow, __u64 now_ns);
 
+/*
+ * Is this segment, which comes while the opener waits for its answer, of another connection? What acknowledges anything
+ * but its SYN is of an older one, or forged; the opener does not believe it, and resets that one by the number
+ * it named (RFC 9293, 3.5.1, 3.10.7.3).
+ */
+core_inline int handshake_is_foreign(const struct flow *flow, const struct side *side,
+				     const struct side *peer, const struct packet *pkt);
+
 /* Ends, times and counts of the opening. */
 core_inline void handshake_note(struct flow *flow, const struct packet *pkt);
 
@@ -31,7 +39,7 @@ core_inline int handshake_is_unanswered(const struct flow *flow, const struct pa
 /* Has the flow shown that both ends, or one end twice, mean it? (DESIGN 7: the second room) */
 core_inline int handshake_proves(const struct flow *flow);
 
-/* A SYN that was captured late lies at most this far below what its side sent before. */
+/* A SYN that was captured late lies at most this far below what its side sent before; and so far may go what did not pass. */
 #define HANDSHAKE_LATE_SYN_MAX (1 << 16)
 
 core_inline int handshake_fits_below(const struct side *side, __u32 seq)
@@ -89,6 +97,27 @@ core_inline int handshake_is_alive(const struct flow *flow, __u64 now_ns)
 	return flow->proven && !((a->flags | b->flags) & (TCP_FIN | TCP_RST)) &&
 	       (a->bits & b->bits & SIDE_ACK) &&
 	       (now_ns < last_ns || now_ns - last_ns < HANDSHAKE_ALIVE_NS);
+}
+
+/* A number that the opener has sent, from its SYN on; some of it may not have passed here. */
+core_inline int handshake_is_of_opener(const struct side *opener, __u32 seq)
+{
+	return seq - opener->first_seq <= opener->next - opener->first_seq + HANDSHAKE_LATE_SYN_MAX;
+}
+
+core_inline int handshake_is_foreign(const struct flow *flow, const struct side *side,
+				     const struct side *peer, const struct packet *pkt)
+{
+	if (!flow->has_syn || flow->has_synack)
+		return 0;
+	/* One that has gone on was answered, on another road. */
+	if ((pkt->direction & 1) == flow->opener)
+		return (pkt->flags & TCP_RST) && !side->orderly && !handshake_is_of_opener(side, pkt->seq);
+	if ((side->bits & SIDE_SEQ) || !(peer->bits & SIDE_ISN))
+		return 0;
+	if (!(pkt->flags & TCP_ACK)) /* a SYN may cross the other one */
+		return !!(pkt->flags & TCP_RST);
+	return pkt->ack == peer->first_seq || !handshake_is_of_opener(peer, pkt->ack);
 }
 
 /*

@@ -395,6 +395,14 @@ core_cut_inline int core_body(loss_move)(struct side *side, const struct side *p
 	return 0;
 }
 
+/* It counts, and changes nothing else. */
+core_inline void loss_suspect(struct packet *pkt)
+{
+	pkt->verdict.again_bytes = pkt->payload_bytes;
+	pkt->verdict.marks |= MARK_OUTSIDE;
+	pkt->verdict.class = SEGMENT_SUSPECT;
+}
+
 /* How far beyond its window a reset may lie, for what did not pass here. */
 #define LOSS_RESET_MARGIN (1u << 20)
 

@@ -57,7 +57,8 @@ core_inline void notice_fill(struct segment_event *ret_event, enum event_type ty
 core_inline int notice_is_refusal(const struct notice_before *before, const struct flow *flow,
 				  const struct packet *pkt)
 {
-	return (pkt->flags & TCP_RST) && flow->has_syn && !before->has_synack &&
+	/* A reset that was not believed has left no flag. */
+	return (flow->side[pkt->direction & 1].flags & TCP_RST) && flow->has_syn && !before->has_synack &&
 	       !(before->flags & TCP_RST) && (pkt->direction & 1) != flow->opener;
 }
 

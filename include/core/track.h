@@ -194,9 +194,16 @@ core_inline void track_response(struct flow *flow, struct side *side, const stru
 
 core_leaf int track_loss(struct flow *flow, struct packet *pkt, struct holes *holes)
 {
+	struct side *side, *peer;
+
 	if (!flow || !pkt)
 		return 0;
-	loss_classify(flow, &flow->side[pkt->direction & 1], &flow->side[!(pkt->direction & 1)], pkt, holes);
+	side = &flow->side[pkt->direction & 1];
+	peer = &flow->side[!(pkt->direction & 1)];
+	if (handshake_is_foreign(flow, side, peer, pkt))
+		loss_suspect(pkt);
+	else
+		loss_classify(flow, side, peer, pkt, holes);
 	return 0;
 }
 

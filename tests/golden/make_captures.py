@@ -287,6 +287,22 @@ def forged_syn():
     return capture.pcap()
 
 
+def challenged_syn():
+    """The responder still knows an older connection of the tuple: it challenges the SYN, is reset, and answers the next one."""
+    capture = Capture()
+    c = Connection(capture)
+    c.send(0, SYN, options=MSS_1460)
+    c.send(1, ACK, seq=700000, ack=4000000, after_ms=10)
+    c.send(0, RST, seq=4000000)
+    c.next = [1, 0]
+    c.send(0, SYN, seq=0, options=MSS_1460, after_ms=1000)
+    c.send(1, SYN | ACK, options=MSS_1460, after_ms=10)
+    c.send(0, ACK)
+    c.exchange()
+    c.close()
+    return capture.pcap()
+
+
 def reuse_alive():
     """The opener has forgotten the connection, opens it again, and the responder goes along."""
     capture = Capture()
@@ -684,7 +700,7 @@ def unknown_link():
 SUFFIX = {"two_interfaces": "pcapng", "mixed_links": "pcapng", "packed": "pcap.gz", "not_a_capture": "txt"}
 MAKERS = [
     sequence_wrap, midstream, midstream_lone, simultaneous_open, syn_data, syn_flood, synack_reset,
-    abandoned, reuse_unclosed, forged_syn, forged_reset, reset_in_window, fin_again_late, reuse_alive, mirror_copies, keepalive_byte, window_probe, capture_gap, holes_70,
+    abandoned, reuse_unclosed, forged_syn, forged_reset, reset_in_window, fin_again_late, challenged_syn, reuse_alive, mirror_copies, keepalive_byte, window_probe, capture_gap, holes_70,
     vlan, qinq, vlan_deep, tunnels, ethernet_padding, ipv4_options, ipv6_extensions, ipv6_chain, fragments,
     fragments_ipv6, other_protocols, malformed, ip_length_zero, cut_short, nanoseconds, big_endian,
     raw_ip, loopback_null, cooked, cooked2, two_interfaces, mixed_links, packed, cut_off, damaged, empty,

@@ -93,6 +93,95 @@ static void a_synack_for_another_syn_answers_nothing(void **state)
 	assert_false(flow.has_responder_handshake);
 }
 
+/* ------------------------------------------------------------------ of an older connection */
+
+/* The responder still knows an older connection: it challenges the SYN, is reset, and answers the next one (RFC 9293, 3.5.1). */
+static void challenge(__u32 old_seq, __u32 old_ack)
+{
+	send(CLIENT, seq(1000), flags(TCP_SYN), at_ms(10));
+	assert_int_equal(send(SERVER, seq(old_seq), ack(old_ack), at_ms(20)), SEGMENT_SUSPECT);
+	assert_int_equal(send(CLIENT, seq(old_ack), flags(TCP_RST), at_ms(21)), SEGMENT_SUSPECT);
+	assert_int_equal(send(CLIENT, seq(1000), flags(TCP_SYN), at_ms(1010)), SEGMENT_RETRANSMITTED);
+	send(SERVER, seq(5000), ack(1001), flags(SYN_ACK), at_ms(1020));
+	send(CLIENT, seq(1001), ack(5001), at_ms(1030));
+}
+
+static void a_challenged_syn_is_answered_in_the_end(void **state)
+{
+	(void)state;
+	challenge(700000, 4000000);
+	assert_true(flow.has_synack && flow.is_established);
+	assert_int_equal(flow.synack_ns - flow.syn_ns, 1010 * MS);
+	assert_false(flow_is_closed(&flow));
+	assert_int_equal(client_rare->syn_retrans, 1);
+	assert_int_equal(client_rare->suspects + server_rare->suspects, 2);
+	assert_int_equal(server->next, 5001);
+	assert_int_equal(server->ack, 1001);
+}
+
+static void a_challenge_may_name_numbers_on_either_side(void **state)
+{
+	(void)state;
+	challenge(5000u - 300000, 1000u - 4000000);
+	assert_true(flow.is_established && !flow_is_closed(&flow));
+}
+
+static void a_synack_for_an_older_syn_is_of_another_connection(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), flags(TCP_SYN), at_ms(10));
+	assert_int_equal(send(SERVER, seq(90000), ack(0x40000000), flags(SYN_ACK), at_ms(20)), SEGMENT_SUSPECT);
+	send(SERVER, seq(5000), ack(1001), flags(SYN_ACK), at_ms(30));
+	assert_int_equal(server->first_seq, 5000);
+	assert_int_equal(flow.responder_handshake_ns, 20 * MS);
+}
+
+static void a_fin_of_an_older_connection_closes_nothing(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), flags(TCP_SYN), at_ms(10));
+	send(SERVER, seq(90000), ack(0x40000000), flags(FIN_ACK), at_ms(20));
+	assert_int_equal(server->flags, 0);
+}
+
+static void a_reset_that_names_the_syn_refuses(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), flags(TCP_SYN), bytes(100), at_ms(10));
+	send(SERVER, seq(0), ack(1000), flags(RST_ACK), at_ms(20)); /* not it */
+	assert_false(flow_is_closed(&flow));
+	send(SERVER, seq(0), flags(TCP_RST), at_ms(21)); /* nor anything */
+	assert_false(flow_is_closed(&flow));
+	send(SERVER, seq(0), ack(1101), flags(RST_ACK), at_ms(22));
+	assert_true(flow_is_closed(&flow));
+}
+
+static void the_opener_may_take_back_its_syn(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), flags(TCP_SYN), at_ms(10));
+	send(CLIENT, seq(1001), flags(TCP_RST), at_ms(20));
+	assert_true(flow_is_closed(&flow));
+}
+
+/* Its answer, and what it sent then, passed elsewhere. */
+static void what_an_opener_sends_that_was_answered_is_its_own(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), flags(TCP_SYN), at_ms(10));
+	send(CLIENT, seq(1001), ack(5001), at_ms(20));
+	send(CLIENT, seq(4000000), flags(TCP_RST), at_ms(30));
+	assert_true(flow_is_closed(&flow));
+}
+
+static void what_the_opener_sent_may_have_passed_elsewhere(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(1000), flags(TCP_SYN), at_ms(10));
+	assert_int_equal(send(SERVER, seq(5001), ack(60000), bytes(100), at_ms(20)), SEGMENT_NEW);
+	assert_int_equal(send(SERVER, seq(5101), ack(5000000), bytes(100), at_ms(30)), SEGMENT_NEW);
+}
+
 /* ------------------------------------------------------------------ repeats */
 
 static void a_repeated_syn_is_counted_once_a_repeat(void **state)
@@ -436,6 +525,14 @@ int main(void)
 		core_test(an_ack_that_does_not_cover_the_synack_completes_nothing),
 		core_test(a_reset_completes_nothing),
 		core_test(a_synack_for_another_syn_answers_nothing),
+		core_test(a_challenged_syn_is_answered_in_the_end),
+		core_test(a_challenge_may_name_numbers_on_either_side),
+		core_test(a_synack_for_an_older_syn_is_of_another_connection),
+		core_test(a_fin_of_an_older_connection_closes_nothing),
+		core_test(a_reset_that_names_the_syn_refuses),
+		core_test(the_opener_may_take_back_its_syn),
+		core_test(what_an_opener_sends_that_was_answered_is_its_own),
+		core_test(what_the_opener_sent_may_have_passed_elsewhere),
 		core_test(a_repeated_syn_is_counted_once_a_repeat),
 		core_test(the_wait_begins_with_the_first_syn),
 		core_test(an_answer_to_repeated_syns_measures_nothing),

@@ -343,6 +343,14 @@ static void a_reset_to_a_syn_is_a_refusal(void **state)
 	assert_int_equal(notices[0].opener, CLIENT);
 }
 
+static void a_reset_that_is_not_believed_refuses_nothing(void **state)
+{
+	(void)state;
+	pass(CLIENT, seq(999), flags(TCP_SYN), at_ms(10));
+	pass(SERVER, seq(0), ack(0x40000000), flags(RST_ACK), at_ms(40));
+	assert_one_class(SEGMENT_SUSPECT);
+}
+
 static void a_second_reset_refuses_nothing_more(void **state)
 {
 	(void)state;
@@ -577,6 +585,7 @@ int main(void)
 		notice_test(the_ack_that_proves_a_flow_opens_it),
 		notice_test(a_flow_seen_mid_stream_opens_without_a_first_number),
 		notice_test(a_reset_to_a_syn_is_a_refusal),
+		notice_test(a_reset_that_is_not_believed_refuses_nothing),
 		notice_test(a_second_reset_refuses_nothing_more),
 		notice_test(the_opener_refuses_nothing),
 		notice_test(a_reset_after_the_synack_is_no_refusal),
