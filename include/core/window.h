@@ -47,7 +47,8 @@ core_inline int window_is_closed_by(const struct packet *pkt)
 core_inline void window_set(struct side *side, struct packet *pkt)
 {
 	int was_zero = !!(side->bits & SIDE_ZERO_WINDOW);
-	int is_zero = !pkt->window && !(pkt->flags & TCP_FIN);
+	/* With a FIN some say no window at all: that closes none, and opens none. */
+	int is_zero = !pkt->window && (was_zero || !(pkt->flags & TCP_FIN));
 
 	side->raw_window = pkt->window;
 	side->bits |= SIDE_WINDOW;

@@ -322,6 +322,18 @@ static void a_fin_closes_no_window(void **state)
 	assert_int_equal(server_rare->zero_windows, 0);
 }
 
+static void a_fin_without_a_window_opens_none(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1200), window(0), at_ms(10));
+	send(SERVER, seq(5000), ack(1200), flags(FIN_ACK), window(0), at_ms(20));
+	send(SERVER, seq(5001), ack(1200), window(0), at_ms(30));
+	send(SERVER, seq(5001), ack(1200), window(500), at_ms(35));
+	assert_int_equal(server_rare->zero_windows, 1);
+	assert_int_equal(server_rare->zero_window_ns, 25 * MS);
+}
+
 static void a_reset_closes_no_window(void **state)
 {
 	(void)state;
@@ -383,6 +395,7 @@ int main(void)
 		core_test(the_window_is_scaled_when_both_ends_agreed),
 		core_test(a_scale_that_only_one_end_offers_is_none),
 		core_test(a_fin_closes_no_window),
+		core_test(a_fin_without_a_window_opens_none),
 		core_test(a_reset_closes_no_window),
 		core_test(a_syn_says_nothing_about_the_scaled_window),
 		core_test(a_suspect_segment_changes_no_ack_and_no_window),
