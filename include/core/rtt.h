@@ -7,6 +7,7 @@
 #include "core/compiler.h"
 #include "core/packet.h"
 #include "core/seq.h"
+#include "core/window.h"
 
 /*
  * What an end just sent may start a probe, and its echo from the other end answers it. With
@@ -128,7 +129,8 @@ core_inline void rtt_answer(struct side *side, const struct side *peer, struct p
 	}
 	/* Done with these: their places are free again, so nothing of them is read from here on. */
 	WRITE_ONCE(side->probes_done, (__u8)(first + i));
-	if (found && pkt->now_ns >= sent_ns)
+	/* A D-SACK is sent because of what came twice, and echoes what was newest before that. */
+	if (found && pkt->now_ns >= sent_ns && !window_is_dsack(pkt))
 		rtt_sample(side, pkt, pkt->now_ns - sent_ns);
 }
 

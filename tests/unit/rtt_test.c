@@ -325,6 +325,22 @@ static void a_retransmission_names_itself_by_its_tsval(void **state)
 	assert_int_equal(server->rtt_samples, 0);
 }
 
+/* Its first answer was lost before it came here: the second answers the repeat, by the TSval of the original. */
+static void the_answer_to_a_repeat_is_no_sample_of_the_original(void **state)
+{
+	(void)state;
+	connect_with_timestamps();
+	send(CLIENT, seq(1000), ack(5000), bytes(100), ts(110, 200), at_ms(1));
+	send(CLIENT, seq(1100), ack(5000), bytes(100), ts(110, 200), at_ms(1));
+	send(CLIENT, seq(1000), ack(5000), bytes(100), ts(310, 200), at_ms(201));
+	send(SERVER, seq(5000), ack(1200), ts(410, 110), sack(1000, 1100), at_ms(211));
+	assert_int_equal(server->rtt_samples, 0);
+	send(CLIENT, seq(1200), ack(5000), bytes(100), ts(320, 200), at_ms(212));
+	send(SERVER, seq(5000), ack(1300), ts(420, 320), at_ms(222));
+	assert_int_equal(server->rtt_samples, 1);
+	assert_int_equal(server->rtt_max_ns, 10 * MS);
+}
+
 static void the_echo_of_the_original_is_a_sample_in_spite_of_a_repeat(void **state)
 {
 	(void)state;
@@ -418,6 +434,7 @@ int main(void)
 		core_test(behind_zero_each_tick_is_new_once),
 		core_test(timestamps_that_stop_leave_no_one_waiting),
 		core_test(a_retransmission_names_itself_by_its_tsval),
+		core_test(the_answer_to_a_repeat_is_no_sample_of_the_original),
 		core_test(the_echo_of_the_original_is_a_sample_in_spite_of_a_repeat),
 		core_test(the_least_and_the_most_are_kept),
 		core_test(a_smaller_one_does_not_lower_the_most),
