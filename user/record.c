@@ -416,13 +416,13 @@ static void read_unique(const struct record_end *end, struct value *ret_value)
 	value_number(ret_value, record_less(end->side->payload_bytes, end->rare->again_bytes));
 }
 
-/* A window still closed when the flow is over was closed until then. */
+/* A window that is still closed was closed up to the last packet. */
 static void read_zero_window(const struct record_end *end, struct value *ret_value)
 {
 	uint64_t since_ns = end->rare->zero_window_since_ns, end_ns = record_end_ns(end->record);
 
 	value_number(ret_value, end->rare->zero_window_ns);
-	if (since_ns && end_ns > since_ns && record_is_over(end->record))
+	if (since_ns && end_ns > since_ns)
 		ret_value->number += end_ns - since_ns;
 }
 
