@@ -501,6 +501,29 @@ static void read_spurious(const struct record_end *end, struct value *ret_value)
 	value_number(ret_value, (uint64_t)end->rare->spurious + other->dsack_spurious);
 }
 
+static bool record_counts_by_ecn_flags(const struct record *record)
+{
+	return (record->flow.side[0].bits | record->flow.side[1].bits) & SIDE_ACCECN;
+}
+
+/* With accurate ECN the flags are a counter's digits (RFC 9768): that they are set says nothing. */
+static void value_ecn_flag(const struct record_end *end, uint32_t count, struct value *ret_value)
+{
+	value_number(ret_value, count);
+	if (record_counts_by_ecn_flags(end->record))
+		value_absent(ret_value);
+}
+
+static void read_ecn_ece(const struct record_end *end, struct value *ret_value)
+{
+	value_ecn_flag(end, end->rare->ecn_ece, ret_value);
+}
+
+static void read_ecn_cwr(const struct record_end *end, struct value *ret_value)
+{
+	value_ecn_flag(end, end->rare->ecn_cwr, ret_value);
+}
+
 /* The flags ever seen, lowest bit first: FIN SYN RST PSH ACK URG ECE CWR. */
 static void read_flags(const struct record_end *end, struct value *ret_value)
 {
@@ -658,8 +681,8 @@ static void read_external(const struct record_end *end, struct value *ret_value)
 	QUIET_FIELD(end, "dsacks", RARE_NUMBER(dsacks)),                                \
 	QUIET_FIELD(end, "window_full", RARE_NUMBER(window_full)),                      \
 	QUIET_FIELD(end, "ecn_ce", RARE_NUMBER(ecn_ce)),                                \
-	QUIET_FIELD(end, "ecn_ece", RARE_NUMBER(ecn_ece)),                              \
-	QUIET_FIELD(end, "ecn_cwr", RARE_NUMBER(ecn_cwr)),                              \
+	QUIET_FIELD(end, "ecn_ece", read_ecn_ece),                                      \
+	QUIET_FIELD(end, "ecn_cwr", read_ecn_cwr),                                      \
 	QUIET_FIELD(end, "suspects", RARE_NUMBER(suspects)),                            \
 	QUIET_FIELD(end, "ttl_changes", RARE_NUMBER(ttl_changes)),                      \
 	END_FIELD(end, "rtt_samples", SIDE_NUMBER(rtt_samples)),                        \
@@ -742,7 +765,7 @@ static bool end_is_quiet(const struct record *record, uint32_t index)
 {
 	uint64_t words[sizeof(struct rare) / sizeof(uint64_t)];
 	const struct side *side = &record->flow.side[index];
-	uint64_t any = side->dup_acks | record->rare[!index].dsack_spurious;
+	uint64_t any = side->dup_acks | record->rare[!index].dsack_spurious | record_counts_by_ecn_flags(record);
 
 	_Static_assert(sizeof(struct rare) == sizeof(words), "struct rare is whole words");
 	memcpy(words, &record->rare[index], sizeof(words));

@@ -87,6 +87,7 @@ enum side_bits {
 	SIDE_RARE = 1 << 23, /* a struct rare was opened for this direction */
 	SIDE_RARE_REFUSED = 1 << 24, /* there was no room for it: something went uncounted */
 	SIDE_ZERO_WINDOW = 1 << 25, /* the window is closed; since when, struct rare knows */
+	SIDE_ACCECN = 1 << 26, /* its SYN-ACK agreed to accurate ECN: ECE and CWR are a counter (RFC 9768) */
 };
 
 /*

@@ -432,6 +432,7 @@ core_apart int half_open_expand_simple(struct half_open_work *work)
 			      entry->start_ns + after_ns);
 	answerer->ack = answerer->synack_ack = pair->seq[0] + 1;
 	answerer->bits |= SIDE_ACK | SIDE_SYNACK;
+	answerer->bits |= (pair->answer_said & HALF_OPEN_CWR) * (SIDE_ACCECN / HALF_OPEN_CWR);
 	/* It answers the probe of the SYN. */
 	answerer->probes_done = answerer->rtt_samples = 1;
 	answerer->rtt_sum_ns = answerer->rtt_min_ns = answerer->rtt_max_ns = after_ns;

@@ -168,6 +168,8 @@ core_inline void track_options(struct side *side, const struct packet *pkt)
 	if (pkt->flags & TCP_ACK) {
 		side->synack_ack = pkt->ack;
 		side->bits |= SIDE_SYNACK;
+		if (pkt->flags & TCP_CWR) /* never in one that agrees to the older ECN (RFC 3168, 6.1.1) */
+			side->bits |= SIDE_ACCECN;
 	}
 }
 

@@ -16,7 +16,7 @@ import sys
 
 OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "pcaps")
 
-FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
+FIN, SYN, RST, PSH, ACK, ECE, CWR = 0x01, 0x02, 0x04, 0x08, 0x10, 0x40, 0x80
 ETHERNET, RAW, NULL, COOKED, COOKED2, WIFI, USER0 = 1, 101, 0, 113, 276, 105, 147
 START_NS = 1_700_000_000_000_000_000
 MS = 1_000_000
@@ -32,11 +32,11 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-def tcp(src, dst, sport, dport, seq, ack, flags, payload=b"", options=b"", window=60000, doff=None):
+def tcp(src, dst, sport, dport, seq, ack, flags, payload=b"", options=b"", window=60000, doff=None, ae=False):
     options += b"\1" * (-len(options) % 4)
     doff = 5 + len(options) // 4 if doff is None else doff
     header = struct.pack("!HHIIBBHHH", sport, dport, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF,
-                         doff << 4, flags, window, 0, 0)
+                         doff << 4 | ae, flags, window, 0, 0)
     segment = header + options + payload
     addresses = ipaddress.ip_address(src).packed + ipaddress.ip_address(dst).packed
     total = checksum(addresses + struct.pack("!II", len(segment), 6) + segment)
@@ -300,6 +300,24 @@ def challenged_syn():
     c.send(0, ACK)
     c.exchange()
     c.close()
+    return capture.pcap()
+
+
+def accurate_ecn():
+    """Accurate ECN (RFC 9768): the three flags count from 5 up, and ECE is set before anything was marked."""
+    capture = Capture()
+    c = Connection(capture)
+    five = {"ae": True}
+    c.send(0, SYN | CWR | ECE, options=MSS_1460, **five)
+    c.send(1, SYN | ACK | CWR, options=MSS_1460, after_ms=10)
+    c.send(0, ACK | CWR)
+    for _ in range(3):
+        c.send(0, PSH | ACK | ECE, 500, **five)
+        c.send(1, PSH | ACK | ECE, 1000, after_ms=10, **five)
+        c.send(0, ACK | ECE, **five)
+    c.send(0, FIN | ACK | ECE, **five)
+    c.send(1, FIN | ACK | ECE, after_ms=10, **five)
+    c.send(0, ACK | ECE, **five)
     return capture.pcap()
 
 
@@ -700,7 +718,7 @@ def unknown_link():
 SUFFIX = {"two_interfaces": "pcapng", "mixed_links": "pcapng", "packed": "pcap.gz", "not_a_capture": "txt"}
 MAKERS = [
     sequence_wrap, midstream, midstream_lone, simultaneous_open, syn_data, syn_flood, synack_reset,
-    abandoned, reuse_unclosed, forged_syn, forged_reset, reset_in_window, fin_again_late, challenged_syn, reuse_alive, mirror_copies, keepalive_byte, window_probe, capture_gap, holes_70,
+    abandoned, reuse_unclosed, forged_syn, forged_reset, reset_in_window, fin_again_late, challenged_syn, accurate_ecn, reuse_alive, mirror_copies, keepalive_byte, window_probe, capture_gap, holes_70,
     vlan, qinq, vlan_deep, tunnels, ethernet_padding, ipv4_options, ipv6_extensions, ipv6_chain, fragments,
     fragments_ipv6, other_protocols, malformed, ip_length_zero, cut_short, nanoseconds, big_endian,
     raw_ip, loopback_null, cooked, cooked2, two_interfaces, mixed_links, packed, cut_off, damaged, empty,

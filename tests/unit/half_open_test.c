@@ -301,7 +301,7 @@ static __u32 roll(__u32 sides)
 static struct packet any_packet(__u64 now_ns)
 {
 	static const __u8 all_flags[] = {TCP_SYN, TCP_SYN,	     SYN_ACK,	       SYN_ACK, TCP_RST,
-					 RST_ACK, TCP_SYN | TCP_ECE, TCP_ACK, FIN_ACK};
+					 RST_ACK, TCP_SYN | TCP_ECE, TCP_ACK, FIN_ACK, SYN_ACK | TCP_CWR};
 	enum end from = roll(3) ? CLIENT : SERVER;
 	struct segment segment = {
 		.from = from,

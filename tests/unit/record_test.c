@@ -252,6 +252,20 @@ TEST(classes_causes_and_signs_come_from_their_counters)
 	assert_number(&record, "opener_ttl_changes", 0);
 }
 
+/* RFC 9768: they are digits, and set for most of the time without any mark. */
+TEST(the_flags_of_accurate_ecn_are_no_marks)
+{
+	struct record record = established_record();
+
+	record.flow.side[1].bits |= SIDE_ACCECN;
+	record.rare[0].ecn_ece = 12;
+	assert_absent(&record, "opener_ecn_ece");
+	assert_absent(&record, "opener_ecn_cwr");
+	assert_absent(&record, "responder_ecn_ece");
+	assert_number(&record, "responder_ecn_ce", 0);
+	assert_int_equal(record_quiet(&record) & (1 << QUIET_OPENER | 1 << QUIET_RESPONDER), 0);
+}
+
 /* By ACK the sender's own side knows it, by D-SACK the other one does. */
 TEST(spurious_adds_what_the_other_end_called_needless)
 {
@@ -596,6 +610,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_measured_yet_is_absent),
 		cmocka_unit_test(classes_and_causes_are_zero_when_there_were_none),
 		cmocka_unit_test(classes_causes_and_signs_come_from_their_counters),
+		cmocka_unit_test(the_flags_of_accurate_ecn_are_no_marks),
 		cmocka_unit_test(spurious_adds_what_the_other_end_called_needless),
 		cmocka_unit_test(percentiles_need_a_histogram),
 		cmocka_unit_test(response_needs_its_flag),

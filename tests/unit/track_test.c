@@ -165,6 +165,17 @@ static void congestion_marks_are_counted(void **state)
 	assert_int_equal(server_rare->ecn_ce, 0);
 }
 
+/* RFC 9768, 3.1.1: its SYN-ACK has CWR, that of the older ECN only ECE. */
+static void a_synack_with_cwr_agrees_to_accurate_ecn(void **state)
+{
+	(void)state;
+	send(CLIENT, seq(999), flags(TCP_SYN | TCP_ECE | TCP_CWR), at_us(10));
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK | TCP_ECE), at_us(20));
+	assert_false((client->bits | server->bits) & SIDE_ACCECN);
+	send(SERVER, seq(4999), ack(1000), flags(SYN_ACK | TCP_CWR), at_us(30));
+	assert_true(server->bits & SIDE_ACCECN);
+}
+
 static void echoes_of_marks_are_counted_but_not_on_a_syn(void **state)
 {
 	(void)state; /* RFC 3168, 6.1.1: there they negotiate */
@@ -439,6 +450,7 @@ int main(void)
 		core_test(an_mss_outside_a_syn_is_ignored),
 		core_test(timestamps_on_a_syn_are_only_an_offer),
 		core_test(congestion_marks_are_counted),
+		core_test(a_synack_with_cwr_agrees_to_accurate_ecn),
 		core_test(echoes_of_marks_are_counted_but_not_on_a_syn),
 		core_test(another_ttl_is_a_change),
 		core_test(flags_are_remembered),
