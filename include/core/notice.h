@@ -7,12 +7,12 @@
 #include "abi/flow.h"
 #include "core/compiler.h"
 #include "core/opener.h"
+#include "core/outcome.h"
 #include "core/packet.h"
 
 /* What a flow was like before a segment changed it. */
 struct notice_before {
 	__u8 proven;
-	__u8 has_synack;
 	__u8 flags; /* of both sides */
 };
 
@@ -20,7 +20,6 @@ core_inline struct notice_before notice_before(const struct flow *flow)
 {
 	return (struct notice_before){
 		.proven = flow->proven,
-		.has_synack = flow->has_synack,
 		.flags = flow->side[0].flags | flow->side[1].flags,
 	};
 }
@@ -57,9 +56,8 @@ core_inline void notice_fill(struct segment_event *ret_event, enum event_type ty
 core_inline int notice_is_refusal(const struct notice_before *before, const struct flow *flow,
 				  const struct packet *pkt)
 {
-	/* A reset that was not believed has left no flag. */
-	return (flow->side[pkt->direction & 1].flags & TCP_RST) && flow->has_syn && !before->has_synack &&
-	       !(before->flags & TCP_RST) && (pkt->direction & 1) != flow->opener;
+	return (pkt->flags & TCP_RST) && !(before->flags & TCP_RST) && (pkt->direction & 1) != flow->opener &&
+	       outcome_of(flow, 0) == OUTCOME_REFUSED;
 }
 
 core_inline int notice_is_about_segment(const struct packet *pkt)

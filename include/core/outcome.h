@@ -13,15 +13,14 @@ core_inline enum flow_outcome outcome_of(const struct flow *flow, int is_over);
 
 /*
  * Where one direction takes another road, the answer or the last ACK is never seen here; the end
- * that goes on with plain segments has got it.
+ * that goes on with plain segments has got it. The responder's acknowledge the SYN: see handshake_is_foreign().
  */
 core_inline int outcome_is_established(const struct flow *flow)
 {
 	const struct side *opener = &flow->side[flow->opener & 1];
 	const struct side *responder = &flow->side[!(flow->opener & 1)];
 
-	return flow->role == ROLE_GUESSED || flow->is_established || opener->orderly ||
-	       (flow->has_synack && responder->orderly);
+	return flow->role == ROLE_GUESSED || flow->is_established || opener->orderly || responder->orderly;
 }
 
 core_inline enum flow_outcome outcome_of(const struct flow *flow, int is_over)

@@ -351,6 +351,15 @@ static void a_reset_that_is_not_believed_refuses_nothing(void **state)
 	assert_one_class(SEGMENT_SUSPECT);
 }
 
+/* Its SYN-ACK passed elsewhere. */
+static void a_reset_of_an_open_connection_refuses_nothing(void **state)
+{
+	(void)state;
+	pass(CLIENT, seq(999), flags(TCP_SYN), at_ms(10));
+	pass(CLIENT, seq(1000), ack(5000), bytes(100), at_ms(20));
+	assert_int_equal(pass(SERVER, seq(5000), ack(1100), flags(RST_ACK), at_ms(40)), 0);
+}
+
 static void a_second_reset_refuses_nothing_more(void **state)
 {
 	(void)state;
@@ -586,6 +595,7 @@ int main(void)
 		notice_test(a_flow_seen_mid_stream_opens_without_a_first_number),
 		notice_test(a_reset_to_a_syn_is_a_refusal),
 		notice_test(a_reset_that_is_not_believed_refuses_nothing),
+		notice_test(a_reset_of_an_open_connection_refuses_nothing),
 		notice_test(a_second_reset_refuses_nothing_more),
 		notice_test(the_opener_refuses_nothing),
 		notice_test(a_reset_after_the_synack_is_no_refusal),

@@ -497,6 +497,17 @@ TEST(synack_without_an_answer_is_abandoned)
 	assert_absent(&record, "outcome");
 }
 
+TEST(responder_that_goes_on_has_answered_on_a_way_not_seen_here)
+{
+	struct record record = unanswered_record();
+
+	record.flow.side[1].orderly = 1;
+	assert_text(&record, "state", "established");
+	assert_text(&record, "outcome", "established");
+	record.flow.side[1].flags = RST | ACK;
+	assert_text(&record, "outcome", "established");
+}
+
 TEST(opener_that_goes_on_was_answered_on_a_way_not_seen_here)
 {
 	struct record record = unanswered_record();
@@ -631,6 +642,7 @@ int main(void)
 		cmocka_unit_test(rst_of_the_opener_is_not_refused),
 		cmocka_unit_test(rst_after_the_synack_is_reset),
 		cmocka_unit_test(synack_without_an_answer_is_abandoned),
+		cmocka_unit_test(responder_that_goes_on_has_answered_on_a_way_not_seen_here),
 		cmocka_unit_test(opener_that_goes_on_was_answered_on_a_way_not_seen_here),
 		cmocka_unit_test(id_is_the_same_on_every_interface_and_at_every_time),
 		cmocka_unit_test(id_differs_by_port_and_by_initial_sequence_number),
