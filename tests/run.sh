@@ -120,6 +120,7 @@ part_bad_input() { run_part kernel/bad_input tests/kernel/bad_input_test.sh; }
 part_truth() {
 	run_part truth/events tests/truth/events_add_up.py
 	run_part truth/captures tests/truth/run_captures.py
+	run_part truth/random tests/truth/run_random.py
 	run_part truth/bad_numbers tests/truth/bad_numbers.py
 	run_part truth/simulated tests/truth/run_simulated.py
 	BUDGET=32 AGAIN=1 run_part truth/live tests/truth/live_matrix.sh

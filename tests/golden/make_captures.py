@@ -86,13 +86,13 @@ class Capture:
     def pcap(self, link=ETHERNET, nano=False, big_endian=False, snaplen=65535):
         order = ">" if big_endian else "<"
         unit = 1 if nano else 1000
-        out = struct.pack(order + "IHHiIII", 0xA1B23C4D if nano else 0xA1B2C3D4, 2, 4, 0, 0,
-                          snaplen, link)
+        out = bytearray(struct.pack(order + "IHHiIII", 0xA1B23C4D if nano else 0xA1B2C3D4, 2, 4, 0, 0,
+                                    snaplen, link))
         for time_ns, data, wire in self.frames:
             cut = data[:snaplen]
             out += struct.pack(order + "IIII", time_ns // 10**9, time_ns % 10**9 // unit, len(cut),
                                wire) + cut
-        return out
+        return bytes(out)
 
 
 class Connection:
