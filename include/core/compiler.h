@@ -103,6 +103,10 @@ core_inline __u32 be32_to_host(__be32 x)
 {
 	return __builtin_bswap32((__u32)x);
 }
+core_inline __u64 be64_to_host(__be64 x)
+{
+	return __builtin_bswap64((__u64)x);
+}
 #else
 core_inline __u16 be16_to_host(__be16 x)
 {
@@ -112,7 +116,40 @@ core_inline __u32 be32_to_host(__be32 x)
 {
 	return (__u32)x;
 }
+core_inline __u64 be64_to_host(__be64 x)
+{
+	return (__u64)x;
+}
 #endif
+
+core_inline __be16 host_to_be16(__u16 x)
+{
+	return (__be16)be16_to_host((__be16)x);
+}
+
+core_inline __be32 host_to_be32(__u32 x)
+{
+	return (__be32)be32_to_host((__be32)x);
+}
+
+/* What two words, or four halves of them, are in memory one behind the other. */
+core_inline __u64 words_in_order(__u32 first, __u32 second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return first | (__u64)second << 32;
+#else
+	return (__u64)first << 32 | second;
+#endif
+}
+
+core_inline __u32 halves_in_order(__u16 first, __u16 second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return first | (__u32)second << 16;
+#else
+	return (__u32)first << 16 | second;
+#endif
+}
 
 /*
  * Numbers in a frame stand at any address. BPF loads them in one instruction all the same; other
@@ -139,6 +176,27 @@ core_inline __be32 load_be32(const void *at)
 
 	__builtin_memcpy(&value, at, sizeof(value));
 	return value;
+#endif
+}
+
+core_inline __be64 load_be64(const void *at)
+{
+#ifdef __bpf__
+	return *(const __be64 *)at;
+#else
+	__be64 value;
+
+	__builtin_memcpy(&value, at, sizeof(value));
+	return value;
+#endif
+}
+
+core_inline void store_u64(void *at, __u64 value)
+{
+#ifdef __bpf__
+	*(__u64 *)at = value;
+#else
+	__builtin_memcpy(at, &value, sizeof(value));
 #endif
 }
 

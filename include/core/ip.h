@@ -11,7 +11,7 @@
 #include "core/cursor.h"
 #include "core/packet.h"
 
-/* Each fills pkt->ends and what else IP knows, and names the layer behind; answers as enum hop does. */
+/* Each fills pkt->key.addr, the source first, and what else IP knows, and names the layer behind; answers as enum hop does. */
 core_inline int ip_v4(struct cursor *cursor, struct packet *pkt);
 core_inline int ip_v6(struct cursor *cursor, struct packet *pkt);
 core_inline int ip_by_version(const struct cursor *cursor);
@@ -42,21 +42,47 @@ enum ip_proto {
 	IP_PROTO_ETHERNET = 143,
 };
 
+/*
+ * Addresses are written by eights, as they will be read: a processor does not hand on what was stored in pieces
+ * before it has reached the cache.
+ */
 core_inline void ip_mapped(struct ip_addr *ret_addr, __be32 addr_be32)
 {
-	ret_addr->words_be32[0] = 0;
-	ret_addr->words_be32[1] = 0;
-	ret_addr->bytes[8] = ret_addr->bytes[9] = 0;
-	ret_addr->bytes[10] = ret_addr->bytes[11] = 0xff;
-	ret_addr->words_be32[3] = addr_be32;
+	store_u64(ret_addr->bytes, 0);
+	store_u64(ret_addr->bytes + 8, words_in_order((__u32)host_to_be32(0xffff), (__u32)addr_be32));
 }
 
 core_inline void ip_addr(struct ip_addr *ret_addr, const __u8 *at)
 {
-	__u32 i;
+	store_u64(ret_addr->bytes, (__u64)load_be64(at));
+	store_u64(ret_addr->bytes + 8, (__u64)load_be64(at + 8));
+}
 
-	for (i = 0; i < 4; i++)
-		ret_addr->words_be32[i] = load_be32(at + 4 * i);
+#define IP_V4_LEN ((__u32)sizeof(struct iphdr))
+#define IP_V6_LEN ((__u32)sizeof(struct ipv6hdr))
+#define IP_FRAGMENT_OFFSET 0x1fff
+#define IP_FRAGMENT_MORE 0x2000
+
+/* All but what its length and its fragments say. */
+core_inline void ip_v4_note(struct packet *pkt, const __u8 *ip)
+{
+	pkt->has_ip_id = 1;
+	pkt->ip_id = load_u16(ip + offsetof(struct iphdr, id));
+	pkt->ttl = ip[offsetof(struct iphdr, ttl)];
+	pkt->ecn = ip[offsetof(struct iphdr, tos)] & 3;
+	ip_mapped(&pkt->key.addr[0], load_be32(ip + offsetof(struct iphdr, saddr)));
+	ip_mapped(&pkt->key.addr[1], load_be32(ip + offsetof(struct iphdr, daddr)));
+}
+
+core_inline void ip_v6_note(struct packet *pkt, const __u8 *ip)
+{
+	pkt->has_ip_id = 0;
+	pkt->ip_id = 0;
+	pkt->first_fragment = 0;
+	pkt->ttl = ip[offsetof(struct ipv6hdr, hop_limit)];
+	pkt->ecn = ip[1] >> 4 & 3;
+	ip_addr(&pkt->key.addr[0], ip + offsetof(struct ipv6hdr, saddr));
+	ip_addr(&pkt->key.addr[1], ip + offsetof(struct ipv6hdr, daddr));
 }
 
 /* May a tunnel begin here? 0, or why not, negative. */
@@ -139,14 +165,14 @@ core_inline int ip_next(struct packet *pkt, __u8 proto)
 
 core_inline int ip_v4_header(struct cursor *cursor, struct packet *pkt, __u8 *ret_proto)
 {
-	const __u8 *ip = cursor_peek(cursor, sizeof(struct iphdr));
+	const __u8 *ip = cursor_peek(cursor, IP_V4_LEN);
 	__u32 header_len, total_len;
 	__u16 fragment;
 
 	if (!ip)
 		return -(int)COUNTER_frames_truncated;
 	header_len = (ip[0] & 0x0f) * 4u;
-	if (ip[0] >> 4 != 4 || header_len < sizeof(struct iphdr))
+	if (ip[0] >> 4 != 4 || header_len < IP_V4_LEN)
 		return -(int)COUNTER_frames_ip_malformed;
 	total_len = load_u16(ip + offsetof(struct iphdr, tot_len));
 	/* TSO and BIG TCP: captured before the length was filled in. A quote is not as long as it says. */
@@ -157,15 +183,10 @@ core_inline int ip_v4_header(struct cursor *cursor, struct packet *pkt, __u8 *re
 	if (total_len > cursor->wire_left)
 		return -(int)COUNTER_frames_ip_overlong;
 	fragment = load_u16(ip + offsetof(struct iphdr, frag_off));
-	if (fragment & 0x1fff)
+	if (fragment & IP_FRAGMENT_OFFSET)
 		return -(int)COUNTER_frames_fragments;
-	pkt->first_fragment = !!(fragment & 0x2000);
-	pkt->has_ip_id = 1;
-	pkt->ip_id = load_u16(ip + offsetof(struct iphdr, id));
-	pkt->ttl = ip[offsetof(struct iphdr, ttl)];
-	pkt->ecn = ip[offsetof(struct iphdr, tos)] & 3;
-	ip_mapped(&pkt->ends[0], load_be32(ip + offsetof(struct iphdr, saddr)));
-	ip_mapped(&pkt->ends[1], load_be32(ip + offsetof(struct iphdr, daddr)));
+	pkt->first_fragment = !!(fragment & IP_FRAGMENT_MORE);
+	ip_v4_note(pkt, ip);
 	*ret_proto = ip[offsetof(struct iphdr, protocol)];
 	cursor->wire_left = total_len;
 	cursor_step(cursor, header_len);
@@ -186,7 +207,7 @@ core_inline int ip_v4(struct cursor *cursor, struct packet *pkt)
 
 core_inline int ip_v6_header(struct cursor *cursor, struct packet *pkt, __u8 *ret_proto)
 {
-	const __u32 header_len = sizeof(struct ipv6hdr);
+	const __u32 header_len = IP_V6_LEN;
 	const __u8 *ip = cursor_peek(cursor, header_len);
 	__u32 payload_len;
 
@@ -201,13 +222,7 @@ core_inline int ip_v6_header(struct cursor *cursor, struct packet *pkt, __u8 *re
 		payload_len = cursor->wire_left - header_len;
 	if (payload_len > cursor->wire_left - header_len)
 		return -(int)COUNTER_frames_ip_overlong;
-	pkt->first_fragment = 0;
-	pkt->has_ip_id = 0;
-	pkt->ip_id = 0;
-	pkt->ttl = ip[offsetof(struct ipv6hdr, hop_limit)];
-	pkt->ecn = ip[1] >> 4 & 3;
-	ip_addr(&pkt->ends[0], ip + offsetof(struct ipv6hdr, saddr));
-	ip_addr(&pkt->ends[1], ip + offsetof(struct ipv6hdr, daddr));
+	ip_v6_note(pkt, ip);
 	*ret_proto = ip[offsetof(struct ipv6hdr, nexthdr)];
 	cursor->wire_left = payload_len + header_len;
 	cursor_step(cursor, header_len);
@@ -303,6 +318,44 @@ core_inline int ip_ah(struct cursor *cursor, struct packet *pkt)
 		return -(int)COUNTER_frames_ip_malformed;
 	cursor_step(cursor, len);
 	return ip_next(pkt, ah[0]);
+}
+
+/* ------------------------------------------------------------------ what nearly all packets are */
+
+/*
+ * Those with a header that is as short as it can be, and all of TCP behind it. They answer how long it is, with
+ * *ret_left octets of the packet behind it; 0: it is not so, and nothing was done.
+ */
+core_inline __u32 ip_v4_usual(const __u8 *ip, const __u8 *end, __u32 wire_left, struct packet *pkt, __u32 *ret_left)
+{
+	__u32 total_len;
+
+	if (ip + IP_V4_LEN > end)
+		return 0;
+	total_len = load_u16(ip + offsetof(struct iphdr, tot_len));
+	if (ip[0] != 0x45 || ip[offsetof(struct iphdr, protocol)] != IP_PROTO_TCP || total_len < IP_V4_LEN ||
+	    total_len > wire_left ||
+	    load_u16(ip + offsetof(struct iphdr, frag_off)) & (IP_FRAGMENT_OFFSET | IP_FRAGMENT_MORE))
+		return 0;
+	pkt->first_fragment = 0;
+	ip_v4_note(pkt, ip);
+	*ret_left = total_len - IP_V4_LEN;
+	return IP_V4_LEN;
+}
+
+core_inline __u32 ip_v6_usual(const __u8 *ip, const __u8 *end, __u32 wire_left, struct packet *pkt, __u32 *ret_left)
+{
+	__u32 payload_len;
+
+	if (ip + IP_V6_LEN > end)
+		return 0;
+	payload_len = load_u16(ip + offsetof(struct ipv6hdr, payload_len));
+	if (ip[0] >> 4 != 6 || ip[offsetof(struct ipv6hdr, nexthdr)] != IP_PROTO_TCP || !payload_len ||
+	    payload_len + IP_V6_LEN > wire_left)
+		return 0;
+	ip_v6_note(pkt, ip);
+	*ret_left = payload_len;
+	return IP_V6_LEN;
 }
 
 #endif

@@ -114,7 +114,7 @@ core_inline void monitor_segment(__u8 door, struct packet *pkt)
 		host_count(door, flow->proven ? COUNTER_flows_promoted : COUNTER_flows_early);
 	if (host_config()->transit)
 		pkt->of_proven = flow->proven;
-	if (door == DOOR_TC_EGRESS && flow->proven)
+	if (door == DOOR_TC_EGRESS && host_config()->owners && flow->proven)
 		pkt->asks_owner = !(flow->side[pkt->direction & 1].bits & SIDE_OWNER);
 	if (host_config()->aggregate && flow->proven && !flow->secondary && aggregate_packet(flow, pkt) > 0) {
 		monitor_aggregate_rare(flow, pkt, door, 0);
@@ -156,7 +156,7 @@ core_inline void monitor_packet(__u8 door, struct packet *pkt)
 
 core_inline enum counter monitor_parse(const struct frame *frame, struct packet *pkt)
 {
-	int hop = parse_plain(frame, host_config()->decap, pkt);
+	int hop = parse_begin(frame, host_config()->decap, pkt);
 	enum counter reason;
 
 	if (hop > 0)

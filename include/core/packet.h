@@ -45,12 +45,13 @@ struct verdict {
 	__u8 spurious; /* all of it was already acknowledged */
 	__u8 familiar; /* a segment just like it passed not long ago, copy or not */
 	__u32 segments; /* wire segments it stands for */
-	__u64 rtt_ns;   /* round trip to its sender that it closed; valid with has_rtt */
 	__u64 zero_window_ns; /* the sender's window opens again, after so long */
 	__u32 again_bytes;    /* of its payload: no news */
 	__u16 marks;          /* enum verdict_marks */
 	__u8 has_rtt;
 	__u8 dsack_spurious; /* it calls a repeat of the other end needless */
+	__u64 rtt_ns;     /* round trip to its sender that it closed; valid with has_rtt */
+	__u16 rtt_bucket; /* of rtt_ns, where anybody wants it: see monitor_rtt() */
 };
 
 /* Between two hops, see parse.h; valid only while a frame goes by hops. */
@@ -71,43 +72,44 @@ struct parsing {
 };
 
 struct packet {
-	struct flow_key key;
+	/* Parsing writes all of these. */
+	struct flow_key key; /* until all is parsed: the sender's address first */
 	__u64 now_ns;
 	__u32 seq;
 	__u32 ack;
-	__u32 tsval; /* valid with has_ts (RFC 7323, 3.2) */
-	__u32 tsecr;
 	__u32 payload_bytes; /* by the IP length, not by what was captured */
 	__u32 wire_bytes;
 	__u32 segments; /* 0: derive from the MSS */
-	__u32 tunnel_id; /* VNI, key, TEID or session; 0: none */
 	__u16 window;   /* as in the header, unscaled */
 	__u16 ip_id;    /* 0 in IPv6 */
-	__u16 mss;      /* 0: no MSS option */
 	__u16 vlan;     /* outermost VLAN id, 0: none */
 	__u8 direction; /* 0: the sender is key.addr[0] */
 	__u8 flags;     /* enum tcp_flags */
 	__u8 ttl;
 	__u8 ecn; /* RFC 3168, 5: 3 is CE */
+	__u8 first_fragment;
+	__u8 has_ip_id; /* IPv4 */
+	__u32 joint;    /* see verifier_joins() */
+	/* A packet starts with zeros from here ... */
+	__u32 tsval; /* valid with has_ts (RFC 7323, 3.2) */
+	__u32 tsecr;
+	__u32 tunnel_id; /* VNI, key, TEID or session; 0: none */
+	__u32 options_len; /* of options, as captured */
+	__u16 mss; /* 0: no MSS option */
 	__u8 has_ts;
 	__u8 has_wscale;
 	__u8 wscale; /* at most 14 (RFC 7323, 2.3) */
 	__u8 sack_permitted;
 	__u8 sack_count;
-	__u8 first_fragment;
-	__u8 has_ip_id; /* IPv4 */
 	__u8 tunnel;    /* enum tunnel; two: the outer one in the high half */
 	__u8 icmp;      /* enum flow_icmp: not a segment, but an error that quotes one */
 	__u8 asks_owner; /* its sender is a side of which nobody knows yet whose socket it is */
 	__u8 of_proven;  /* its flow is proven; only with config.transit */
 	__u8 in_work;    /* its flow is that of the working space, and what is rare about it beside it there */
-	__u32 options_len; /* of options, as captured */
-	__u32 joint;       /* see verifier_joins() */
 	struct verdict verdict;    /* what tracking found out about it */
-	/* Up to here a packet starts with zeros; what follows is valid where a field above says so. */
+	/* ... up to verdict.rtt_ns. What follows is valid where a field above says so. */
 	struct sack_block sack[4]; /* RFC 2018, 3 */
 	__u8 options[72] __attribute__((aligned(4)));          /* a copy, only when they hold more than timestamps; 40 are used */
-	struct ip_addr ends[2];    /* source and destination, while it is parsed */
 	struct parsing parsing;
 };
 

@@ -19,19 +19,19 @@
 #include "core/tunnel.h"
 
 /*
- * A frame is parsed in three steps. The plain way: Ethernet with up to two tags, IPv4 or IPv6, straight
- * to TCP. Where the frame is not like that, hops: one header each, from where the plain way ended. The
- * last step reads TCP, or what an ICMP error quotes of it. The hops are apart because the kernel's
- * verifier walks every path: there they are a function of their own, see host_parse_hops().
+ * A frame is parsed in three steps. Nearly all are Ethernet, with one tag at most, and IP with nothing between its
+ * header and TCP: these are read in one piece. Any other goes by hops, one header each. The last step reads TCP, or
+ * what an ICMP error quotes of it. The hops are apart because the kernel's verifier walks every path: there
+ * they are a function of their own, see host_parse_hops().
  */
 
-/* HOP_TCP, the hop to go on with, or the reason the frame is not tracked, negative. */
-core_inline int parse_plain(const struct frame *frame, __u32 decap, struct packet *ret_pkt);
+/* HOP_TCP, or the hop to begin with. */
+core_inline int parse_begin(const struct frame *frame, __u32 decap, struct packet *ret_pkt);
 
-/* One header; the same answers. pkt->parsing is where it stands before and after. */
+/* One header: the next hop, or one of these answers. pkt->parsing is where it stands before and after. */
 core_inline int parse_hop(const void *data, const void *captured, struct packet *pkt, int hop);
 
-/* All that there are; the same answers but another hop. */
+/* All that there are: HOP_TCP, or the reason the frame is not tracked, negative. */
 core_inline int parse_hops(const struct frame *frame, struct packet *pkt, int hop);
 
 /*
@@ -97,111 +97,91 @@ core_inline enum counter parse_quote(const struct cursor *cursor, struct packet 
 	*ret_src = load_be16(tcp);
 	*ret_dst = load_be16(tcp + 2);
 	pkt->seq = load_u32(tcp + 4);
+	pkt->ack = pkt->payload_bytes = 0;
+	pkt->flags = 0;
+	pkt->window = 0;
 	return 0;
 }
 
 /* The lower (address, port) comes first, in network order. */
-core_inline int parse_is_lower(const struct ip_addr ends[2], __be16 src_be16, __be16 dst_be16)
+core_inline int parse_is_lower(const struct flow_key *key, __be16 src_be16, __be16 dst_be16)
 {
 	__u32 i;
 
-	for (i = 0; i < 4; i++) {
-		__u32 src = be32_to_host(ends[0].words_be32[i]);
-		__u32 dst = be32_to_host(ends[1].words_be32[i]);
+	for (i = 0; i < 16; i += 8) {
+		__u64 src_be64 = load_be64(key->addr[0].bytes + i), dst_be64 = load_be64(key->addr[1].bytes + i);
 
-		if (src != dst)
-			return src < dst;
+		if (src_be64 != dst_be64)
+			return be64_to_host(src_be64) < be64_to_host(dst_be64);
 	}
 	return be16_to_host(src_be16) <= be16_to_host(dst_be16);
 }
 
-core_inline void parse_key(const struct ip_addr ends[2], __be16 src_be16, __be16 dst_be16,
-			   __u32 ifindex, struct packet *pkt)
+/* By eights, too. */
+core_inline void parse_ports(struct flow_key *key, __be16 first_be16, __be16 second_be16, __u32 ifindex)
 {
-	__u32 src = !parse_is_lower(ends, src_be16, dst_be16);
+	store_u64(key->port_be16, words_in_order(halves_in_order((__u16)first_be16, (__u16)second_be16), ifindex));
+}
 
-	pkt->direction = (__u8)src;
+core_inline void parse_key(__be16 src_be16, __be16 dst_be16, __u32 ifindex, struct packet *pkt)
+{
 	/* Two whole branches: a computed index here costs the verifier more than it saves. */
-	if (src) {
-		pkt->key.addr[0] = ends[1];
-		pkt->key.addr[1] = ends[0];
-		pkt->key.port_be16[0] = dst_be16;
-		pkt->key.port_be16[1] = src_be16;
+	if (parse_is_lower(&pkt->key, src_be16, dst_be16)) {
+		pkt->direction = 0;
+		parse_ports(&pkt->key, src_be16, dst_be16, ifindex);
 	} else {
-		pkt->key.addr[0] = ends[0];
-		pkt->key.addr[1] = ends[1];
-		pkt->key.port_be16[0] = src_be16;
-		pkt->key.port_be16[1] = dst_be16;
+		struct ip_addr src = pkt->key.addr[0];
+
+		pkt->direction = 1;
+		pkt->key.addr[0] = pkt->key.addr[1];
+		pkt->key.addr[1] = src;
+		parse_ports(&pkt->key, dst_be16, src_be16, ifindex);
 	}
-	pkt->key.ifindex = ifindex;
 }
 
-/* Ethernet and up to two tags. */
-core_inline int parse_plain_ethernet(const struct frame *frame, struct cursor *cursor,
-				     struct packet *pkt)
+/* In one piece: where TCP begins; 0: the frame is another one. */
+core_inline int parse_usual(const struct frame *frame, struct packet *pkt)
 {
-	const __u8 *eth = cursor_peek(cursor, ETH_HLEN);
-	__u16 eth_type;
-	__u32 i;
+	const __u8 *eth = frame->data, *end = frame->end;
+	__u32 offset = ETH_HLEN, len = 0, wire_left = 0;
+	__u16 vlan = pkt->vlan;
+	__be16 type_be16;
 
-	if (!eth)
-		return -(int)COUNTER_frames_truncated;
-	eth_type = load_u16(eth + offsetof(struct ethhdr, h_proto));
-	cursor_step(cursor, ETH_HLEN);
-	for (i = 0; i < 2 && (eth_type == ETH_P_8021Q || eth_type == ETH_P_8021AD); i++) {
-		const __u8 *tag = cursor_peek(cursor, 4);
-
-		if (!tag)
-			return -(int)COUNTER_frames_truncated;
-		if (!pkt->vlan)
-			pkt->vlan = load_u16(tag) & 0x0fff;
-		eth_type = load_u16(tag + 2);
-		cursor_step(cursor, 4);
+	if (frame->link != LINK_ETHERNET || eth + ETH_HLEN + 4 > end)
+		return 0;
+	type_be16 = load_be16(eth + offsetof(struct ethhdr, h_proto));
+	if (type_be16 == host_to_be16(ETH_P_8021Q)) {
+		if (!vlan)
+			vlan = load_u16(eth + ETH_HLEN) & 0x0fff;
+		type_be16 = load_be16(eth + ETH_HLEN + 2);
+		offset = ETH_HLEN + 4;
 	}
-	pkt->parsing.vlans = (__u8)(i + !!frame->has_vlan_tci);
-	return tag_next(eth_type);
+	if (type_be16 == host_to_be16(ETH_P_IP))
+		len = ip_v4_usual(eth + offset, end, frame->wire_bytes - offset, pkt, &wire_left);
+	else if (type_be16 == host_to_be16(ETH_P_IPV6))
+		len = ip_v6_usual(eth + offset, end, frame->wire_bytes - offset, pkt, &wire_left);
+	if (!len)
+		return 0;
+	pkt->vlan = vlan;
+	pkt->parsing.offset = offset + len;
+	pkt->parsing.wire_left = wire_left;
+	return 1;
 }
 
-core_inline int parse_plain_ip(struct cursor *cursor, struct packet *pkt, int hop)
+core_inline int parse_begin(const struct frame *frame, __u32 decap, struct packet *ret_pkt)
 {
-	if (hop == HOP_IPV4)
-		return ip_v4(cursor, pkt);
-	if (hop == HOP_IPV6)
-		return ip_v6(cursor, pkt);
-	return hop;
-}
-
-/* Where a frame that does not start with Ethernet starts. */
-core_inline int parse_start(const struct frame *frame, struct cursor *cursor, struct packet *pkt)
-{
-	cursor->offset = frame->outer;
-	pkt->parsing.vlans = !!frame->has_vlan_tci;
-	return HOP_LINKS + frame->link;
-}
-
-core_inline int parse_plain(const struct frame *frame, __u32 decap, struct packet *ret_pkt)
-{
-	struct cursor cursor = {
-		.data = frame->data,
-		.captured = frame->end,
-		.wire_left = frame->wire_bytes,
-	};
-	int hop;
-
-	__builtin_memset(ret_pkt, 0, offsetof(struct packet, sack));
+	__builtin_memset(&ret_pkt->tsval, 0, offsetof(struct packet, verdict.rtt_ns) - offsetof(struct packet, tsval));
 	ret_pkt->now_ns = frame->time_ns;
 	ret_pkt->wire_bytes = frame->wire_bytes;
 	ret_pkt->segments = frame->segments;
 	ret_pkt->vlan = frame->has_vlan_tci ? frame->vlan_tci & 0x0fff : 0;
-	ret_pkt->parsing = (struct parsing){.decap = decap};
-	if (frame->link == LINK_ETHERNET)
-		hop = parse_plain_ip(&cursor, ret_pkt,
-				     parse_plain_ethernet(frame, &cursor, ret_pkt));
-	else
-		hop = parse_start(frame, &cursor, ret_pkt);
-	ret_pkt->parsing.offset = cursor.offset;
-	ret_pkt->parsing.wire_left = cursor.wire_left;
-	return hop;
+	ret_pkt->parsing = (struct parsing){
+		.offset = frame->outer,
+		.wire_left = frame->wire_bytes,
+		.decap = decap,
+		.vlans = !!frame->has_vlan_tci,
+	};
+	return parse_usual(frame, ret_pkt) ? HOP_TCP : HOP_LINKS + frame->link;
 }
 
 core_inline int parse_layer(struct cursor *cursor, struct packet *pkt, int hop)
@@ -292,14 +272,14 @@ core_inline enum counter parse_segment(const struct frame *frame, struct packet 
 		reason = parse_tcp(&cursor, pkt, &src_be16, &dst_be16);
 	if (reason)
 		return reason;
-	parse_key(pkt->ends, src_be16, dst_be16, frame->ifindex, pkt);
+	parse_key(src_be16, dst_be16, frame->ifindex, pkt);
 	return pkt->icmp ? COUNTER_frames_icmp_errors : (enum counter)0;
 }
 
 core_inline enum counter parse_frame(const struct frame *frame, __u32 decap,
 				     struct packet *ret_pkt)
 {
-	int hop = parse_plain(frame, decap, ret_pkt);
+	int hop = parse_begin(frame, decap, ret_pkt);
 	enum counter reason;
 
 	if (hop > 0)

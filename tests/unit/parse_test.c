@@ -438,9 +438,86 @@ static void nothing_of_the_frame_before_is_left(void **state)
 	assert_int_equal(pkt.flags, TCP_ACK);
 }
 
+/* ------------------------------------------------------------------ in one piece, and by hops */
+
+/* As parse_frame(), but that no frame is a usual one. */
+static enum counter parse_by_hops(struct packet *ret_pkt)
+{
+	enum counter reason;
+
+	parse_begin(&frame, decap, ret_pkt);
+	ret_pkt->vlan = 0;
+	ret_pkt->parsing = (struct parsing){.wire_left = frame.wire_bytes, .decap = decap};
+	reason = parse_segment(&frame, ret_pkt, parse_hops(&frame, ret_pkt, HOP_LINKS + frame.link));
+	if (ret_pkt->parsing.options_len)
+		parse_hop(frame.data, frame.end, ret_pkt, HOP_OPTIONS);
+	return reason;
+}
+
+/* What others read of a packet is the same by both ways: 1 when it is a segment. */
+static int both_ways_agree(void)
+{
+	struct packet apart;
+	enum counter reason;
+
+	memset(&apart, 0xa5, sizeof(apart));
+	memset(&pkt, 0x5a, sizeof(pkt));
+	reason = parse_by_hops(&apart);
+	assert_int_equal(parse_frame(&frame, decap, &pkt), reason);
+	if (reason)
+		return 0;
+	apart.joint = pkt.joint;
+	assert_memory_equal(&apart, &pkt, offsetof(struct packet, verdict.rtt_ns));
+	assert_memory_equal(apart.sack, pkt.sack, pkt.sack_count * sizeof(*pkt.sack));
+	return 1;
+}
+
+static void make_frame(uint32_t kind)
+{
+	forget_frame(NULL);
+	ethernet(kind & 1 ? VLAN : kind & 2 ? IPV6 : IPV4);
+	if (kind & 1)
+		tag(42, kind & 2 ? IPV6 : IPV4);
+	if (kind & 2)
+		ipv6(TCP);
+	else
+		ipv4(TCP);
+	tcp_with_options(TCP_PSH | TCP_ACK, kind & 4 ? 3 : 0);
+	zeros(kind & 8 ? 100 : 0);
+	ip_ends_here();
+	frame.data = buffer;
+	frame.end = buffer + len;
+	frame.wire_bytes = (uint32_t)len;
+}
+
+/* Each octet of the headers, with each bit of it the other way; then cut off anywhere. */
+static void what_is_read_in_one_piece_is_what_hops_read(void **state)
+{
+	uint32_t kind, i, bit, segments = 0;
+
+	(void)state;
+	for (kind = 0; kind < 16; kind++) {
+		make_frame(kind);
+		segments += (uint32_t)both_ways_agree();
+		for (i = 0; i < 80 && i < len; i++) {
+			for (bit = 1; bit < 256; bit <<= 1) {
+				buffer[i] ^= (uint8_t)bit;
+				segments += (uint32_t)both_ways_agree();
+				buffer[i] ^= (uint8_t)bit;
+			}
+		}
+		for (i = 0; i < len; i++) {
+			frame.end = buffer + i;
+			segments += (uint32_t)both_ways_agree();
+		}
+	}
+	assert_in_range(segments, 4000, 12000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		parse_test(what_is_read_in_one_piece_is_what_hops_read),
 		parse_test(an_ipv4_segment_is_read_whole),
 		parse_test(an_ipv6_segment_is_read_whole),
 		parse_test(an_ipv4_address_is_kept_mapped),
