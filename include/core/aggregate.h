@@ -54,9 +54,8 @@ core_inline __u32 aggregate_pair(struct flow *flow, const struct flow_key *key)
 	return flow->pair;
 }
 
-core_numbers int aggregate_sample(__u32 number, __u32 histogram, __u64 ns)
+core_numbers int aggregate_sample(__u32 number, __u32 histogram, __u64 ns, __u32 bucket)
 {
-	__u32 bucket = histogram_fine_bucket(ns);
 	__u32 at = host_pair_chunk(number, histogram * PAIR_CHUNKS + bucket / CHUNK_BUCKETS);
 	/* Without room for a chunk it is PAIR_OTHER's sample: count and sum stay together. */
 	struct pair_counters *pair = host_pair_counters(at < CHUNK_FIRST ? PAIR_OTHER : number);
@@ -67,6 +66,11 @@ core_numbers int aggregate_sample(__u32 number, __u32 histogram, __u64 ns)
 	chunk->count[bucket & (CHUNK_BUCKETS - 1)]++;
 	pair->sum_ns[histogram] += ns;
 	return 0;
+}
+
+core_numbers int aggregate_time(__u32 number, __u32 histogram, __u64 ns)
+{
+	return aggregate_sample(number, histogram, ns, histogram_fine_bucket(ns));
 }
 
 /* Once for each flow and bit. */
@@ -82,14 +86,14 @@ core_inline void aggregate_opening(__u32 number, struct flow *flow)
 {
 	if (flow->has_syn && flow->has_synack && flow->synack_ns >= flow->syn_ns &&
 	    aggregate_takes(flow, COUNTED_CONNECT))
-		aggregate_sample(number, PAIR_CONNECT, flow->synack_ns - flow->syn_ns);
+		aggregate_time(number, PAIR_CONNECT, flow->synack_ns - flow->syn_ns);
 	if (flow->has_responder_handshake && aggregate_takes(flow, COUNTED_RESPONDER_HANDSHAKE))
-		aggregate_sample(number, PAIR_HANDSHAKE_RESPONDER,
+		aggregate_time(number, PAIR_HANDSHAKE_RESPONDER,
 				 flow->responder_handshake_ns);
 	if (flow->has_opener_handshake && aggregate_takes(flow, COUNTED_OPENER_HANDSHAKE))
-		aggregate_sample(number, PAIR_HANDSHAKE_OPENER, flow->opener_handshake_ns);
+		aggregate_time(number, PAIR_HANDSHAKE_OPENER, flow->opener_handshake_ns);
 	if (flow->has_response && aggregate_takes(flow, COUNTED_RESPONSE))
-		aggregate_sample(number, PAIR_RESPONSE, flow->response_ns);
+		aggregate_time(number, PAIR_RESPONSE, flow->response_ns);
 }
 
 /*
@@ -105,12 +109,12 @@ core_inline void aggregate_early_rtt(__u32 number, __u32 histogram, const struct
 
 	if (!samples)
 		return;
-	aggregate_sample(number, histogram, side->rtt_min_ns);
+	aggregate_time(number, histogram, side->rtt_min_ns);
 	if (samples == 1)
 		return;
-	aggregate_sample(number, histogram, side->rtt_max_ns);
+	aggregate_time(number, histogram, side->rtt_max_ns);
 	for (i = 0; i < RTT_PROBES && i < others; i++)
-		aggregate_sample(number, histogram, others_ns / others);
+		aggregate_time(number, histogram, others_ns / others);
 }
 
 core_inline void aggregate_whole(struct pair_counters *pair, __u32 number, struct flow *flow)
@@ -166,7 +170,7 @@ core_cut int core_body(aggregate_packet)(struct flow *flow, const struct packet 
 	pair->zero_window_ns += pkt->verdict.zero_window_ns;
 	if (pkt->verdict.has_rtt) {
 		leg = (pkt->direction & 1) == flow->opener ? PAIR_RTT_OPENER : PAIR_RTT_RESPONDER;
-		aggregate_sample(number, leg, pkt->verdict.rtt_ns);
+		aggregate_sample(number, leg, pkt->verdict.rtt_ns, pkt->verdict.rtt_bucket);
 	}
 	if ((flow->has_response && !(flow->counted & COUNTED_RESPONSE)) || (pkt->flags & TCP_SYN))
 		aggregate_opening(number, flow);

@@ -12,13 +12,14 @@
 #include "core/host.h"
 #include "core/packet.h"
 #include "core/rare.h"
+#include "core/side.h"
 #include "core/track.h"
 
 /* What placing this segment needs: the list of its direction, which is opened first; NULL where none is needed. */
 core_inline struct holes *monitor_holes(__u8 door, const struct flow *flow, const struct packet *pkt);
 
-/* A sample of a tracked segment goes on its way to the histogram of its direction. */
-core_inline void monitor_rtt(__u8 door, struct flow *flow, const struct packet *pkt);
+/* Which bucket a sample of a tracked segment is for, and on its way to the histogram of its direction. */
+core_inline void monitor_rtt(__u8 door, struct flow *flow, struct packet *pkt);
 
 /* What is rare about a tracked segment is counted for its direction, whose entry is opened first. */
 core_apart int monitor_rare(struct flow *flow, struct packet *pkt, __u32 door);
@@ -39,7 +40,7 @@ core_inline struct holes *monitor_list(__u8 door, const struct flow *flow, const
 core_inline struct holes *monitor_holes(__u8 door, const struct flow *flow,
 					const struct packet *pkt)
 {
-	if (!loss_needs_holes(&flow->side[pkt->direction & 1], pkt))
+	if (!loss_needs_holes(side_from(flow, pkt), pkt))
 		return (struct holes *)0;
 	return monitor_list(door, flow, pkt);
 }
@@ -78,7 +79,7 @@ core_apart int monitor_rtt_take(struct flow *flow, const struct packet *pkt, __u
 
 	if (!flow || !pkt)
 		return 0;
-	side = &flow->side[pkt->direction & 1];
+	side = side_from(flow, pkt);
 	taken = host_take_samples(flow, pkt->direction & 1, side->rtt_waiting,
 				  side->rtt_samples == MONITOR_HISTOGRAM_SAMPLES + RTT_WAITING);
 	if (taken > 0)
@@ -89,14 +90,18 @@ core_apart int monitor_rtt_take(struct flow *flow, const struct packet *pkt, __u
 }
 
 /* Finding the histogram costs more than all else that a sample costs, so samples go there by fours. */
-core_inline void monitor_rtt(__u8 door, struct flow *flow, const struct packet *pkt)
+core_inline void monitor_rtt(__u8 door, struct flow *flow, struct packet *pkt)
 {
-	struct side *side = &flow->side[pkt->direction & 1];
+	struct side *side = side_from(flow, pkt);
+	int waits = side->rtt_samples > MONITOR_HISTOGRAM_SAMPLES;
 
-	if (!pkt->verdict.has_rtt || side->rtt_samples <= MONITOR_HISTOGRAM_SAMPLES)
+	if (!pkt->verdict.has_rtt || (!waits && !host_config()->aggregate))
+		return;
+	pkt->verdict.rtt_bucket = (__u16)histogram_fine_bucket(pkt->verdict.rtt_ns);
+	if (!waits)
 		return;
 	side->rtt_waiting[(side->rtt_samples - 1) % RTT_WAITING] =
-		(__u16)histogram_bucket(pkt->verdict.rtt_ns);
+		(__u16)histogram_bucket_of(pkt->verdict.rtt_bucket);
 	if (!(side->rtt_samples % RTT_WAITING))
 		monitor_rtt_take(flow, pkt, door);
 }

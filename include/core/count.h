@@ -9,6 +9,9 @@
 /* One more frame of this side, that stands for so many segments. */
 core_inline void count_frame(struct flow *flow, __u32 direction, __u32 segments);
 
+/* The same where the side is known: the one of that direction. */
+core_inline void count_frame_of(struct flow *flow, struct side *side, __u32 direction, __u32 segments);
+
 /* All of them, of the side with this index: up to 2^39 - 1, which stands for anything above it. */
 core_inline __u64 count_frames(const struct flow *flow, __u32 index);
 core_inline __u64 count_segments(const struct flow *flow, __u32 index);
@@ -38,14 +41,20 @@ core_apart int count_carry_both(struct flow *flow, __u32 direction)
 	return 0;
 }
 
+core_inline void count_frame_of(struct flow *flow, struct side *side, __u32 direction, __u32 segments)
+{
+	__u32 frames = side->frames + 1;
+
+	segments += side->segments;
+	side->frames = frames;
+	side->segments = segments;
+	if (unlikely((frames | segments) > COUNT_MAX))
+		count_carry_both(flow, direction);
+}
+
 core_inline void count_frame(struct flow *flow, __u32 direction, __u32 segments)
 {
-	struct side *side = &flow->side[direction & 1];
-
-	side->frames++;
-	side->segments += segments;
-	if (unlikely((side->frames | side->segments) > COUNT_MAX))
-		count_carry_both(flow, direction);
+	count_frame_of(flow, &flow->side[direction & 1], direction, segments);
 }
 
 core_inline __u64 count_frames(const struct flow *flow, __u32 index)

@@ -8,6 +8,7 @@
 #include "core/holes.h"
 #include "core/packet.h"
 #include "core/seq.h"
+#include "core/side.h"
 
 enum sent_order {
 	SENT_UNKNOWN,
@@ -49,19 +50,18 @@ core_inline int evidence_ip_ids_count_up(const struct side *side)
 	return side->ip_ids >= 4 && side->ip_ids_upward * 4 >= side->ip_ids * 3;
 }
 
-core_inline void evidence_note_ip_id(struct side *side, const struct packet *pkt)
+/* Of a segment that was not seen before. */
+core_inline void evidence_take_ip_id(struct side *side, const struct packet *pkt)
 {
-	__u16 step = (__u16)(pkt->ip_id - side->ip_id);
+	__u32 step = (__u16)(pkt->ip_id - side->ip_id);
 
-	/* Copies come late and with the old number: they say nothing of how the sender counts. */
-	if (!pkt->ip_id || pkt->verdict.familiar || pkt->verdict.class == SEGMENT_COPY ||
-	    pkt->verdict.class == SEGMENT_LATE || (!step && (side->bits & SIDE_IP_ID)))
+	if (!pkt->ip_id || (!step && (side->bits & SIDE_IP_ID)))
 		return;
 	if (side->bits & SIDE_IP_ID) {
 		/* Where they count up, an older one was overtaken, and says nothing else. */
 		if (step > 0x8000 && evidence_ip_ids_count_up(side))
 			return;
-		if (side->ip_ids == 0xffff) { /* the past weighs half */
+		if (unlikely(side->ip_ids == 0xffff)) { /* the past weighs half */
 			side->ip_ids /= 2;
 			side->ip_ids_upward /= 2;
 		}
@@ -70,6 +70,13 @@ core_inline void evidence_note_ip_id(struct side *side, const struct packet *pkt
 	}
 	side->ip_id = pkt->ip_id;
 	side->bits |= SIDE_IP_ID;
+}
+
+/* Copies come late and with the old number: they say nothing of how the sender counts. */
+core_inline void evidence_note_ip_id(struct side *side, const struct packet *pkt)
+{
+	if (!pkt->verdict.familiar && pkt->verdict.class != SEGMENT_COPY && pkt->verdict.class != SEGMENT_LATE)
+		evidence_take_ip_id(side, pkt);
 }
 
 /* ------------------------------------------------------------------ order */
@@ -160,8 +167,8 @@ core_inline int evidence_is_of_one_moment(const struct flow *flow, const struct 
 core_inline enum sent_order evidence_fill_order(const struct flow *flow, const struct packet *pkt,
 						const struct hole *hole, int repaired, __u32 end)
 {
-	const struct side *side = &flow->side[pkt->direction & 1];
-	const struct side *peer = &flow->side[!(pkt->direction & 1)];
+	const struct side *side = side_from(flow, pkt);
+	const struct side *peer = side_to(flow, pkt);
 	enum sent_order order = evidence_order(side, pkt, hole->has_ts, hole->tsval, hole->ip_id);
 	__u64 rtt_ns = evidence_rtt_min_ns(side, peer), age_ns, least_ns;
 

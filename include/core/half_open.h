@@ -10,6 +10,7 @@
 #include "core/packet.h"
 #include "core/rare.h"
 #include "core/seq.h"
+#include "core/side.h"
 #include "core/track.h"
 
 /*
@@ -369,7 +370,7 @@ core_apart int half_open_keep(struct half_open *entry, const struct flow *flow,
 		half_open_keep_rst(entry, pkt);
 		return 1;
 	}
-	side = &flow->side[pkt->direction & 1];
+	side = side_from(flow, pkt);
 	if (entry->kind == HALF_OPEN_LONE)
 		half_open_pair_up(entry);
 	if (pkt->flags & TCP_ACK)

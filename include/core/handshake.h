@@ -8,6 +8,7 @@
 #include "core/expire.h"
 #include "core/packet.h"
 #include "core/seq.h"
+#include "core/side.h"
 
 /*
  * Does this SYN or SYN-ACK open another connection on the same tuple? A SYN with another initial
@@ -77,8 +78,8 @@ core_apart int handshake_reopens(const struct flow *flow, const struct packet *p
 
 	if (!flow || !pkt)
 		return 0;
-	side = &flow->side[pkt->direction & 1];
-	peer = &flow->side[!(pkt->direction & 1)];
+	side = side_from(flow, pkt);
+	peer = side_to(flow, pkt);
 	if ((pkt->flags & (TCP_SYN | TCP_RST)) != TCP_SYN)
 		return 0;
 	if (pkt->flags & TCP_ACK)
@@ -228,7 +229,7 @@ core_inline void handshake_ack(struct flow *flow, const struct side *peer, const
 
 core_inline void handshake_note(struct flow *flow, const struct packet *pkt)
 {
-	const struct side *peer = &flow->side[!(pkt->direction & 1)];
+	const struct side *peer = side_to(flow, pkt);
 
 	if (pkt->flags & TCP_RST)
 		return;

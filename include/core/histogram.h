@@ -54,6 +54,22 @@ static const __u8 histogram_fine_below[64] = {
 	25, 26, 26, 27, 27, 27, 28, 28, 29, 29, 29, 30, 30, 30, 31, 31,
 };
 
+#define TWICE(x) x, x
+#define FOUR_TIMES(x) TWICE(x), TWICE(x)
+#define TIMES_16(x) FOUR_TIMES(x), FOUR_TIMES(x), FOUR_TIMES(x), FOUR_TIMES(x)
+#define TIMES_64(x) TIMES_16(x), TIMES_16(x), TIMES_16(x), TIMES_16(x)
+
+/* The highest bit of each octet. */
+static const __u8 histogram_bit_of_octet[256] = {
+	0, 0, TWICE(1), FOUR_TIMES(2), FOUR_TIMES(3), FOUR_TIMES(3), TIMES_16(4), TIMES_16(5), TIMES_16(5),
+	TIMES_64(6), TIMES_64(7), TIMES_64(7),
+};
+
+#undef TWICE
+#undef FOUR_TIMES
+#undef TIMES_16
+#undef TIMES_64
+
 /* Seconds with 57 bits behind the point: ns * 2^57 / 10^9, good to 5 parts in 10^10. */
 #define HISTOGRAM_POINT 57
 #define HISTOGRAM_PER_NS 144115188ull
@@ -72,9 +88,7 @@ core_inline __u32 histogram_highest_bit(__u64 x)
 
 	bit += histogram_above(x >> bit, 0xffff) << 4;
 	bit += histogram_above(x >> bit, 0xff) << 3;
-	bit += histogram_above(x >> bit, 0xf) << 2;
-	bit += histogram_above(x >> bit, 3) << 1;
-	return bit + histogram_above(x >> bit, 1);
+	return bit + histogram_bit_of_octet[x >> bit & 255];
 }
 
 /*
@@ -94,17 +108,20 @@ core_inline __s32 histogram_fine_place(__u64 ns)
 	return (__s32)((bit - HISTOGRAM_LOWEST) << FINE_SCALE | part);
 }
 
-/* Every second edge of the fine ones is one of these. */
-core_inline __u32 histogram_bucket(__u64 ns)
-{
-	__s32 place = histogram_fine_place(ns);
-
-	return place < 0 ? 0 : (__u32)place >> (FINE_SCALE - HISTOGRAM_SCALE);
-}
-
 core_inline __u32 histogram_fine_bucket(__u64 ns)
 {
 	return (__u32)(histogram_fine_place(ns) + 1);
+}
+
+/* Every second edge of the fine ones is one of these; what lies below them all is in the first. */
+core_inline __u32 histogram_bucket_of(__u32 fine_bucket)
+{
+	return (fine_bucket - !!fine_bucket) >> (FINE_SCALE - HISTOGRAM_SCALE);
+}
+
+core_inline __u32 histogram_bucket(__u64 ns)
+{
+	return histogram_bucket_of(histogram_fine_bucket(ns));
 }
 
 core_inline void histogram_add(struct histogram *histogram, __u64 ns)

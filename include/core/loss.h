@@ -9,6 +9,7 @@
 #include "core/holes.h"
 #include "core/packet.h"
 #include "core/seq.h"
+#include "core/side.h"
 
 /* Does placing this segment read or write the hole list? Then the host must bring it. */
 core_inline int loss_needs_holes(const struct side *side, const struct packet *pkt);
@@ -228,8 +229,8 @@ core_apart int loss_classify_fill(const struct flow *flow, const struct packet *
 	/* What lies below the first number seen was never passed by: there is no evidence. */
 	if (!flow || !pkt || !holes || holes->filled.start == holes->filled.end || holes->filled.before_start)
 		return SEGMENT_UNRESOLVED;
-	side = &flow->side[pkt->direction & 1];
-	peer = &flow->side[!(pkt->direction & 1)];
+	side = side_from(flow, pkt);
+	peer = side_to(flow, pkt);
 	switch (evidence_fill_order(flow, pkt, &holes->filled,
 				    evidence_is_repaired(side, peer, holes, end), end)) {
 	case SENT_AFTER:

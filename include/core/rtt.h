@@ -44,12 +44,12 @@ core_inline int rtt_tsval_is_new(struct side *side, const struct packet *pkt)
 
 #define RTT_PROBES_ALL ((1u << RTT_PROBES) - 1)
 
-core_inline void rtt_start(struct side *side, const struct packet *pkt, __u32 by_ts)
+core_inline void rtt_start(struct side *side, const struct packet *pkt, __u32 by_ts, __u32 end)
 {
 	__u32 i = side->probes % RTT_PROBES;
 
 	side->probe_sent_ns[i] = pkt->now_ns;
-	side->probe_id[i] = by_ts ? pkt->tsval : pkt->seq + packet_seq_len(pkt);
+	side->probe_id[i] = by_ts ? pkt->tsval : end;
 	side->probes_by_ts = (__u8)((side->probes_by_ts & ~(1u << i)) | by_ts << i);
 	side->probes_void = (__u8)(side->probes_void & ~(1u << i));
 	/* The reader looks at a probe only once it is counted. */
@@ -62,17 +62,28 @@ core_inline int rtt_is_repeat(__u8 class)
 	return class == SEGMENT_RETRANSMITTED || class == SEGMENT_COPY || class == SEGMENT_LATE;
 }
 
+/* By its TSval? */
+core_inline int rtt_is_by_ts(struct side *side, const struct side *peer, const struct packet *pkt)
+{
+	return rtt_tsval_is_new(side, pkt) && (side->bits & peer->bits & SIDE_TIMESTAMPS);
+}
+
+/* Of a segment with new octets, which end there. */
+core_inline void rtt_stamp_new(struct side *side, const struct side *peer, const struct packet *pkt, int by_ts,
+			       __u32 end)
+{
+	if ((by_ts || !side->holes) && rtt_has_room(side, peer))
+		rtt_start(side, pkt, (__u32)by_ts, end);
+}
+
 core_inline void rtt_stamp(struct side *side, const struct side *peer, const struct packet *pkt)
 {
-	int tsval_is_new = rtt_tsval_is_new(side, pkt);
-	int by_ts = tsval_is_new && (side->bits & peer->bits & SIDE_TIMESTAMPS);
+	int by_ts = rtt_is_by_ts(side, peer, pkt);
 
 	if (rtt_is_repeat(pkt->verdict.class))
 		WRITE_ONCE(side->probes_void, RTT_PROBES_ALL);
-	if (pkt->verdict.class != SEGMENT_NEW || !rtt_has_room(side, peer))
-		return;
-	if (by_ts || !side->holes)
-		rtt_start(side, pkt, (__u32)by_ts);
+	if (pkt->verdict.class == SEGMENT_NEW)
+		rtt_stamp_new(side, peer, pkt, by_ts, pkt->seq + packet_seq_len(pkt));
 }
 
 core_inline void rtt_sample(struct side *side, struct packet *pkt, __u64 rtt_ns)
@@ -106,13 +117,13 @@ core_inline int rtt_reaches(__u32 id, int by_ts, const struct packet *pkt, int *
 }
 
 /* One ACK closes every probe it has reached; the newest that it answers exactly is its sample. */
-core_inline void rtt_answer(struct side *side, const struct side *peer, struct packet *pkt)
+core_inline void rtt_answer_ack(struct side *side, const struct side *peer, struct packet *pkt)
 {
 	__u32 started = READ_ONCE(peer->probes), first = side->probes_done, i;
 	__u64 sent_ns = 0;
 	int found = 0;
 
-	if (!(pkt->flags & TCP_ACK) || (pkt->flags & TCP_RST) || started == first)
+	if (started == first)
 		return;
 	for (i = 0; i < RTT_PROBES && (__u8)(first + i) != started; i++) {
 		__u32 at = (first + i) % RTT_PROBES;
@@ -132,6 +143,12 @@ core_inline void rtt_answer(struct side *side, const struct side *peer, struct p
 	/* A D-SACK is sent because of what came twice, and echoes what was newest before that. */
 	if (found && pkt->now_ns >= sent_ns && !window_is_dsack(pkt))
 		rtt_sample(side, pkt, pkt->now_ns - sent_ns);
+}
+
+core_inline void rtt_answer(struct side *side, const struct side *peer, struct packet *pkt)
+{
+	if ((pkt->flags & (TCP_ACK | TCP_RST)) == TCP_ACK)
+		rtt_answer_ack(side, peer, pkt);
 }
 
 #endif

@@ -10,6 +10,7 @@
 #include "core/loss.h"
 #include "core/packet.h"
 #include "core/rtt.h"
+#include "core/side.h"
 #include "core/window.h"
 
 /* A flow as it is before its first segment was tracked. */
@@ -83,16 +84,28 @@ core_inline int track_is_common(const struct flow *flow, const struct side *side
 	       !window_is_full(side, peer, pkt);
 }
 
-core_inline void track_common_octets(struct side *side, const struct packet *pkt)
+core_inline void track_common_octets(struct side *side, struct packet *pkt, __u32 end)
 {
-	__u32 end = pkt->seq + pkt->payload_bytes;
-
+	pkt->verdict.class = SEGMENT_NEW;
 	side->next = end;
-	side->bits &= ~SIDE_FILLED;
 	if (end - side->first_seq > SEQ_WINDOW_MAX)
 		side->bits &= ~SIDE_FLOOR;
 	side->octets_ns = pkt->now_ns;
 	evidence_remember(side, pkt);
+}
+
+/* It moves on, or is the last once more. */
+core_inline void track_common_ack(struct side *side, const struct side *peer, const struct packet *pkt)
+{
+	if (pkt->ack != side->ack) {
+		side->ack = pkt->ack;
+		side->dup_run = 0;
+	} else if (window_is_dup_ack(side, peer, pkt)) {
+		side->dup_acks++;
+		side->dup_run += side->dup_run < 255;
+	}
+	window_settle_sack(side);
+	side->raw_window = pkt->window;
 }
 
 enum track_common {
@@ -106,39 +119,37 @@ core_apart int track_common(struct flow *flow, struct packet *pkt)
 {
 	const struct side *peer;
 	struct side *side;
+	__u32 bits, end;
+	int by_ts;
 
 	if (!flow || !pkt)
 		return TRACK_OTHER;
-	side = &flow->side[pkt->direction & 1];
-	peer = &flow->side[!(pkt->direction & 1)];
+	side = side_from(flow, pkt);
+	peer = side_to(flow, pkt);
 	if (!track_is_common(flow, side, peer, pkt))
 		return TRACK_OTHER;
 	if (pkt->now_ns < flow->start_ns)
 		flow->start_ns = pkt->now_ns;
 	if (pkt->now_ns > side->last_ns)
 		side->last_ns = pkt->now_ns;
-	if (pkt->has_ts)
-		side->bits |= SIDE_TIMESTAMPS;
+	bits = pkt->has_ts ? side->bits | SIDE_TIMESTAMPS : side->bits;
+	side->bits = pkt->payload_bytes ? bits & ~SIDE_FILLED : bits;
 	pkt->verdict.segments = verifier_joins(&pkt->joint, loss_segments(side, peer, pkt));
-	count_frame(flow, pkt->direction, pkt->verdict.segments);
+	count_frame_of(flow, side, pkt->direction, pkt->verdict.segments);
 	side->wire_bytes += pkt->wire_bytes;
 	side->payload_bytes += pkt->payload_bytes;
 	side->suspect_run = 0;
-	if (pkt->payload_bytes) {
-		pkt->verdict.class = SEGMENT_NEW;
-		track_common_octets(side, pkt);
-	}
-	rtt_answer(side, peer, pkt);
-	rtt_stamp(side, peer, pkt);
-	if (window_is_dup_ack(side, peer, pkt)) {
-		side->dup_acks++;
-		side->dup_run += side->dup_run < 255;
-	}
-	window_advance(side, pkt->ack);
-	side->raw_window = pkt->window;
-	evidence_note_ip_id(side, pkt);
 	side->orderly += side->orderly < 2;
 	side->flags |= pkt->flags;
+	end = pkt->seq + pkt->payload_bytes;
+	if (pkt->payload_bytes)
+		track_common_octets(side, pkt, end);
+	rtt_answer_ack(side, peer, pkt);
+	by_ts = rtt_is_by_ts(side, peer, pkt);
+	if (pkt->payload_bytes)
+		rtt_stamp_new(side, peer, pkt, by_ts, end);
+	track_common_ack(side, peer, pkt);
+	evidence_take_ip_id(side, pkt);
 	return pkt->payload_bytes && (side->bits & SIDE_ECHOES) ? TRACK_ECHOED : TRACK_COMMON;
 }
 
@@ -146,7 +157,7 @@ core_apart int track_common(struct flow *flow, struct packet *pkt)
 core_inline void track_echo(struct flow *flow, const struct packet *pkt, struct holes *holes)
 {
 	holes->filled.end = holes->filled.start;
-	evidence_echo(holes, &flow->side[pkt->direction & 1], pkt);
+	evidence_echo(holes, side_from(flow, pkt), pkt);
 }
 
 /* What only SYNs say, and that the others carry timestamps. */
@@ -200,8 +211,8 @@ core_leaf int track_loss(struct flow *flow, struct packet *pkt, struct holes *ho
 
 	if (!flow || !pkt)
 		return 0;
-	side = &flow->side[pkt->direction & 1];
-	peer = &flow->side[!(pkt->direction & 1)];
+	side = side_from(flow, pkt);
+	peer = side_to(flow, pkt);
 	if (handshake_is_foreign(flow, side, peer, pkt))
 		loss_suspect(pkt);
 	else
@@ -215,8 +226,8 @@ core_cut_inline int track_place(struct flow *flow, struct packet *pkt, struct ho
 core_cut_inline int core_body(track_place)(struct flow *flow, struct packet *pkt,
 					   struct holes *holes)
 {
-	struct side *side = &flow->side[pkt->direction & 1];
-	const struct side *peer = &flow->side[!(pkt->direction & 1)];
+	struct side *side = side_from(flow, pkt);
+	const struct side *peer = side_to(flow, pkt);
 
 	if (pkt->now_ns < flow->start_ns)
 		flow->start_ns = pkt->now_ns;
@@ -260,8 +271,8 @@ core_cut_inline int track_learn(struct flow *flow, struct packet *pkt,
 core_cut_inline int core_body(track_learn)(struct flow *flow, struct packet *pkt,
 					   struct holes *peer_holes)
 {
-	struct side *side = &flow->side[pkt->direction & 1];
-	const struct side *peer = &flow->side[!(pkt->direction & 1)];
+	struct side *side = side_from(flow, pkt);
+	const struct side *peer = side_to(flow, pkt);
 
 	/* Not of a copied SYN, which nobody sent twice; once it is established only SYNs have something to say. */
 	if (pkt->verdict.class != SEGMENT_COPY && (!flow->is_established || (pkt->flags & TCP_SYN)))

@@ -110,6 +110,13 @@ core_inline void window_note_sack(struct side *side, const struct side *peer,
 	}
 }
 
+/* What is acknowledged is not reported beside it any more. */
+core_inline void window_settle_sack(struct side *side)
+{
+	if ((side->bits & SIDE_SACK) && !seq_after(side->sack_high, side->ack))
+		side->bits &= ~SIDE_SACK;
+}
+
 /* The acknowledgment moved: what was asked for before has been answered. */
 core_inline void window_advance(struct side *side, __u32 ack)
 {
@@ -117,22 +124,20 @@ core_inline void window_advance(struct side *side, __u32 ack)
 		side->dup_run = 0;
 	side->ack = ack;
 	side->bits |= SIDE_ACK;
-	if ((side->bits & SIDE_SACK) && !seq_after(side->sack_high, ack))
-		side->bits &= ~SIDE_SACK;
+	window_settle_sack(side);
 }
 
-/* Does the payload end exactly where the window of the other end does? */
+/* Does the payload end exactly where the window of the other end does? What is hardly ever so is asked first. */
 core_inline int window_is_full(const struct side *side, const struct side *peer,
 			       const struct packet *pkt)
 {
+	const __u32 known = SIDE_WINDOW | SIDE_ACK;
 	__u32 window = READ_ONCE(peer->raw_window);
 
-	if (!pkt->payload_bytes || !window || !(peer->bits & SIDE_WINDOW) ||
-	    !(peer->bits & SIDE_ACK))
-		return 0;
 	if (side->bits & peer->bits & SIDE_WSCALE)
 		window <<= peer->wscale;
-	return pkt->seq + pkt->payload_bytes == READ_ONCE(peer->ack) + window;
+	return pkt->seq + pkt->payload_bytes == READ_ONCE(peer->ack) + window && pkt->payload_bytes && window &&
+	       (peer->bits & known) == known;
 }
 
 core_inline void window_note(struct side *side, const struct side *peer, struct packet *pkt,
