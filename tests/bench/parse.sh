@@ -27,7 +27,12 @@ mkdir -p $out/before
 git archive "$revision" include | tar -x -C $out/before || exit 1
 before="-I$out/before/include -I$bench"
 after="-Iinclude -I$bench"
-grep -q parse_plain $out/before/include/core/parse.h || before="$before -DPARSE_BEFORE_HOPS"
+header=$out/before/include/core/parse.h
+if grep -q parse_plain $header; then
+	before="$before -DPARSE_BEGIN=parse_plain" # its name until all was read in one piece
+elif ! grep -q parse_begin $header; then
+	before="$before -DPARSE_BEFORE_HOPS"
+fi
 
 instructions() { # WHEN FRAME: of one parse
 	local few many

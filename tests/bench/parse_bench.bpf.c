@@ -19,6 +19,10 @@ static __always_inline struct packet *bench_packet(void)
 	return bpf_map_lookup_elem(&space, &zero);
 }
 
+#ifndef PARSE_BEGIN
+#define PARSE_BEGIN parse_begin
+#endif
+
 #ifndef PARSE_BEFORE_HOPS
 __attribute__((noinline)) int bench_hop(struct xdp_md *ctx, int hop)
 {
@@ -47,7 +51,7 @@ static __always_inline enum counter bench_parse(struct xdp_md *ctx, const struct
 	(void)ctx;
 	return parse_frame(frame, pkt);
 #else
-	int hop = parse_plain(frame, 0, pkt);
+	int hop = PARSE_BEGIN(frame, 0, pkt);
 
 	if (hop > 0)
 		hop = bench_hops(ctx, hop);
