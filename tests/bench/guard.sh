@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Figures of cost that no busy machine changes, beside those kept in tests/bench/guard.txt: instructions
-# the verifier walks, size of the programs, instructions of replay for each packet.
+# the verifier walks, size of the programs, instructions of theirs and of replay for each packet.
 #
 # usage: tests/bench/guard.sh            a line a figure: VERDICT TAB NAME TAB SENTENCE; ok, bad or skip
 #        tests/bench/guard.sh --update   takes today's figures into guard.txt
@@ -44,6 +44,19 @@ programs() {
 		# Without a JIT there are none.
 		[ "$jited" = 0 ] || echo "$program.jited_bytes $made_by_clang $jited"
 	done <"$work/walked"
+}
+
+# NAME.KIND_steps: what a packet of each kind makes the programs do.
+steps() {
+	local name=$1 kind count
+	shift
+	if ! tests/bench/steps.py "$@" >"$work/steps" 2>"$work/steps.err"; then
+		echo "$name.steps clang-$clang - tests/bench/steps.py: $(tail -n 1 "$work/steps.err")"
+		return
+	fi
+	while read -r kind count; do
+		echo "$name.${kind}_steps clang-$clang $count"
+	done <"$work/steps"
 }
 
 # By one thread: what two do depends on which one is faster.
@@ -103,6 +116,8 @@ update() {
 
 {
 	programs
+	steps ackmon_egress
+	steps ackmon_xdp -x
 	replay
 } >"$work/now"
 if [ "${1:-}" = --update ]; then
