@@ -31,7 +31,7 @@ core_inline __u32 verifier_joins(__u32 *memory, __u32 value)
 #endif
 }
 
-/* The compiler may know nothing of this number: else it makes a branch of what was written without one. */
+/* The compiler may know nothing of this number, or pointer: else it makes a branch of what was written without one. */
 #define compiler_forgets(x) __asm__("" : "+r"(x))
 
 /*
@@ -179,10 +179,13 @@ core_inline __be32 load_be32(const void *at)
 #endif
 }
 
+/* Of eight octets that are something else elsewhere: the compiler may not think that they can not be the same. */
+typedef __u64 octets_u64 __attribute__((may_alias));
+
 core_inline __be64 load_be64(const void *at)
 {
 #ifdef __bpf__
-	return *(const __be64 *)at;
+	return (__be64)*(const octets_u64 *)at;
 #else
 	__be64 value;
 
@@ -194,7 +197,7 @@ core_inline __be64 load_be64(const void *at)
 core_inline void store_u64(void *at, __u64 value)
 {
 #ifdef __bpf__
-	*(__u64 *)at = value;
+	*(octets_u64 *)at = value;
 #else
 	__builtin_memcpy(at, &value, sizeof(value));
 #endif

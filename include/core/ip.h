@@ -11,7 +11,10 @@
 #include "core/cursor.h"
 #include "core/packet.h"
 
-/* Each fills pkt->key.addr, the source first, and what else IP knows, and names the layer behind; answers as enum hop does. */
+/*
+ * Each fills pkt->key.addr, the source first, and what else IP knows, and names the layer behind; answers as enum
+ * hop does.
+ */
 core_inline int ip_v4(struct cursor *cursor, struct packet *pkt);
 core_inline int ip_v6(struct cursor *cursor, struct packet *pkt);
 core_inline int ip_by_version(const struct cursor *cursor);
@@ -323,10 +326,10 @@ core_inline int ip_ah(struct cursor *cursor, struct packet *pkt)
 /* ------------------------------------------------------------------ what nearly all packets are */
 
 /*
- * Those with a header that is as short as it can be, and all of TCP behind it. They answer how long it is, with
- * *ret_left octets of the packet behind it; 0: it is not so, and nothing was done.
+ * Those with a header that is as short as it can be, and TCP behind it. 1: it was read, and pkt->parsing stands
+ * behind it; 0: it is another, and nothing was done.
  */
-core_inline __u32 ip_v4_usual(const __u8 *ip, const __u8 *end, __u32 wire_left, struct packet *pkt, __u32 *ret_left)
+core_inline int ip_v4_usual(const __u8 *ip, const __u8 *end, struct packet *pkt)
 {
 	__u32 total_len;
 
@@ -334,16 +337,17 @@ core_inline __u32 ip_v4_usual(const __u8 *ip, const __u8 *end, __u32 wire_left, 
 		return 0;
 	total_len = load_u16(ip + offsetof(struct iphdr, tot_len));
 	if (ip[0] != 0x45 || ip[offsetof(struct iphdr, protocol)] != IP_PROTO_TCP || total_len < IP_V4_LEN ||
-	    total_len > wire_left ||
+	    total_len > pkt->parsing.wire_left ||
 	    load_u16(ip + offsetof(struct iphdr, frag_off)) & (IP_FRAGMENT_OFFSET | IP_FRAGMENT_MORE))
 		return 0;
 	pkt->first_fragment = 0;
 	ip_v4_note(pkt, ip);
-	*ret_left = total_len - IP_V4_LEN;
-	return IP_V4_LEN;
+	pkt->parsing.offset += IP_V4_LEN;
+	pkt->parsing.wire_left = total_len - IP_V4_LEN;
+	return 1;
 }
 
-core_inline __u32 ip_v6_usual(const __u8 *ip, const __u8 *end, __u32 wire_left, struct packet *pkt, __u32 *ret_left)
+core_inline int ip_v6_usual(const __u8 *ip, const __u8 *end, struct packet *pkt)
 {
 	__u32 payload_len;
 
@@ -351,11 +355,12 @@ core_inline __u32 ip_v6_usual(const __u8 *ip, const __u8 *end, __u32 wire_left, 
 		return 0;
 	payload_len = load_u16(ip + offsetof(struct ipv6hdr, payload_len));
 	if (ip[0] >> 4 != 6 || ip[offsetof(struct ipv6hdr, nexthdr)] != IP_PROTO_TCP || !payload_len ||
-	    payload_len + IP_V6_LEN > wire_left)
+	    payload_len + IP_V6_LEN > pkt->parsing.wire_left)
 		return 0;
 	ip_v6_note(pkt, ip);
-	*ret_left = payload_len;
-	return IP_V6_LEN;
+	pkt->parsing.offset += IP_V6_LEN;
+	pkt->parsing.wire_left = payload_len;
+	return 1;
 }
 
 #endif

@@ -54,7 +54,7 @@ struct verdict {
 	__u16 rtt_bucket; /* of rtt_ns, where anybody wants it: see monitor_rtt() */
 };
 
-/* Between two hops, see parse.h; valid only while a frame goes by hops. */
+/* Between two steps, or hops, of parsing: see parse.h; valid only while a frame is parsed. */
 struct parsing {
 	__u32 offset; /* of the cursor */
 	__u32 wire_left;
@@ -89,7 +89,6 @@ struct packet {
 	__u8 ecn; /* RFC 3168, 5: 3 is CE */
 	__u8 first_fragment;
 	__u8 has_ip_id; /* IPv4 */
-	__u32 joint;    /* see verifier_joins() */
 	/* A packet starts with zeros from here ... */
 	__u32 tsval; /* valid with has_ts (RFC 7323, 3.2) */
 	__u32 tsecr;
@@ -106,6 +105,7 @@ struct packet {
 	__u8 asks_owner; /* its sender is a side of which nobody knows yet whose socket it is */
 	__u8 of_proven;  /* its flow is proven; only with config.transit */
 	__u8 in_work;    /* its flow is that of the working space, and what is rare about it beside it there */
+	__u32 joint;     /* see verifier_joins() */
 	struct verdict verdict;    /* what tracking found out about it */
 	/* ... up to verdict.rtt_ns. What follows is valid where a field above says so. */
 	struct sack_block sack[4]; /* RFC 2018, 3 */

@@ -20,12 +20,12 @@
 
 /*
  * A frame is parsed in three steps. Nearly all are Ethernet, with one tag at most, and IP with nothing between its
- * header and TCP: these are read in one piece. Any other goes by hops, one header each. The last step reads TCP, or
- * what an ICMP error quotes of it. The hops are apart because the kernel's verifier walks every path: there
+ * header and TCP: these are read in one piece. Any other goes by hops from there, one header each. The last step
+ * reads TCP, or what an ICMP error quotes of it. The hops are apart because the kernel's verifier walks every path: there
  * they are a function of their own, see host_parse_hops().
  */
 
-/* HOP_TCP, or the hop to begin with. */
+/* HOP_TCP, the hop to go on with, or the reason the frame is not tracked, negative. */
 core_inline int parse_begin(const struct frame *frame, __u32 decap, struct packet *ret_pkt);
 
 /* One header: the next hop, or one of these answers. pkt->parsing is where it stands before and after. */
@@ -139,33 +139,29 @@ core_inline void parse_key(__be16 src_be16, __be16 dst_be16, __u32 ifindex, stru
 	}
 }
 
-/* In one piece: where TCP begins; 0: the frame is another one. */
+/* In one piece. HOP_TCP, or the hop to go on with from where pkt->parsing stands, or a reason, negative. */
 core_inline int parse_usual(const struct frame *frame, struct packet *pkt)
 {
-	const __u8 *eth = frame->data, *end = frame->end;
-	__u32 offset = ETH_HLEN, len = 0, wire_left = 0;
-	__u16 vlan = pkt->vlan;
+	const __u8 *eth = frame->data, *ip = eth + ETH_HLEN, *end = frame->end;
 	__be16 type_be16;
 
-	if (frame->link != LINK_ETHERNET || eth + ETH_HLEN + 4 > end)
-		return 0;
+	if (frame->link != LINK_ETHERNET || ip + 4 > end || frame->wire_bytes < ETH_HLEN + 4)
+		return HOP_LINKS + frame->link;
 	type_be16 = load_be16(eth + offsetof(struct ethhdr, h_proto));
+	pkt->parsing.offset = ETH_HLEN;
 	if (type_be16 == host_to_be16(ETH_P_8021Q)) {
-		if (!vlan)
-			vlan = load_u16(eth + ETH_HLEN) & 0x0fff;
-		type_be16 = load_be16(eth + ETH_HLEN + 2);
-		offset = ETH_HLEN + 4;
+		if (!pkt->vlan)
+			pkt->vlan = load_u16(ip) & 0x0fff;
+		type_be16 = load_be16(ip + 2);
+		ip += 4;
+		pkt->parsing.offset = ETH_HLEN + 4;
+		pkt->parsing.vlans++;
 	}
-	if (type_be16 == host_to_be16(ETH_P_IP))
-		len = ip_v4_usual(eth + offset, end, frame->wire_bytes - offset, pkt, &wire_left);
-	else if (type_be16 == host_to_be16(ETH_P_IPV6))
-		len = ip_v6_usual(eth + offset, end, frame->wire_bytes - offset, pkt, &wire_left);
-	if (!len)
-		return 0;
-	pkt->vlan = vlan;
-	pkt->parsing.offset = offset + len;
-	pkt->parsing.wire_left = wire_left;
-	return 1;
+	pkt->parsing.wire_left -= pkt->parsing.offset;
+	if ((type_be16 == host_to_be16(ETH_P_IP) && ip_v4_usual(ip, end, pkt)) ||
+	    (type_be16 == host_to_be16(ETH_P_IPV6) && ip_v6_usual(ip, end, pkt)))
+		return HOP_TCP;
+	return tag_next(be16_to_host(type_be16));
 }
 
 core_inline int parse_begin(const struct frame *frame, __u32 decap, struct packet *ret_pkt)
@@ -181,7 +177,7 @@ core_inline int parse_begin(const struct frame *frame, __u32 decap, struct packe
 		.decap = decap,
 		.vlans = !!frame->has_vlan_tci,
 	};
-	return parse_usual(frame, ret_pkt) ? HOP_TCP : HOP_LINKS + frame->link;
+	return parse_usual(frame, ret_pkt);
 }
 
 core_inline int parse_layer(struct cursor *cursor, struct packet *pkt, int hop)
