@@ -26,10 +26,15 @@ core_inline int window_is_dup_ack(const struct side *side, const struct side *pe
 	       seq_after(READ_ONCE(peer->next), pkt->ack);
 }
 
-/* RFC 2883, 4: the first block lies below the ACK or inside the second block. */
+/*
+ * RFC 2883, 4: the first block lies below the ACK or inside the second block. One that is empty or the
+ * wrong way round is none, nor is one out of reach: some firewalls move the numbers, but not those in
+ * the option.
+ */
 core_inline int window_is_dsack(const struct packet *pkt)
 {
-	if (!pkt->sack_count)
+	if (!pkt->sack_count || !seq_before(pkt->sack[0].start, pkt->sack[0].end) ||
+	    !seq_in_reach(pkt->sack[0].start, pkt->ack))
 		return 0;
 	if (!seq_after(pkt->sack[0].end, pkt->ack))
 		return 1;
@@ -101,7 +106,7 @@ core_inline void window_note_sack(struct side *side, const struct side *peer,
 	for (i = (__u32)dsack; i < 4 && i < pkt->sack_count; i++) {
 		__u32 end = pkt->sack[i].end;
 
-		if (!seq_after(end, pkt->ack) ||
+		if (!seq_before(pkt->sack[i].start, end) || !seq_after(end, pkt->ack) ||
 		    ((peer->bits & SIDE_SEQ) && seq_after(end, READ_ONCE(peer->next))))
 			continue;
 		if (!(side->bits & SIDE_SACK) || seq_after(end, side->sack_high))

@@ -176,6 +176,36 @@ static void a_dsack_across_zero_is_one(void **state)
 	assert_int_equal(server_rare->dsacks, 1);
 }
 
+static void an_empty_block_is_no_dsack(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1100), sack(1050, 1050), at_ms(3));
+	assert_int_equal(server_rare->sacks, 1);
+	assert_int_equal(server_rare->dsacks, 0);
+}
+
+static void a_block_the_wrong_way_round_is_none(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1100), sack(1090, 1010), at_ms(3));
+	assert_int_equal(server_rare->dsacks, 0);
+	send(SERVER, seq(5000), ack(1100), sack(1200, 1150), at_ms(4));
+	assert_false(server->bits & SIDE_SACK);
+}
+
+/* A firewall moved the numbers and left those in the option as they were. */
+static void a_block_out_of_reach_is_no_dsack(void **state)
+{
+	(void)state;
+	half_acknowledged();
+	send(SERVER, seq(5000), ack(1100), sack(1099 - SEQ_WINDOW_MAX, 1100 - SEQ_WINDOW_MAX), at_ms(3));
+	assert_int_equal(server_rare->dsacks, 0);
+	send(SERVER, seq(5000), ack(1100), sack(1100 - SEQ_WINDOW_MAX, 1101 - SEQ_WINDOW_MAX), at_ms(4));
+	assert_int_equal(server_rare->dsacks, 1);
+}
+
 /* ------------------------------------------------------------------ zero windows */
 
 static void a_closed_window_is_an_episode_until_it_opens(void **state)
@@ -382,6 +412,9 @@ int main(void)
 		core_test(a_first_block_inside_the_second_is_a_dsack),
 		core_test(blocks_beside_each_other_are_no_dsack),
 		core_test(a_dsack_across_zero_is_one),
+		core_test(an_empty_block_is_no_dsack),
+		core_test(a_block_the_wrong_way_round_is_none),
+		core_test(a_block_out_of_reach_is_no_dsack),
 		core_test(a_closed_window_is_an_episode_until_it_opens),
 		core_test(a_closed_window_repeated_is_the_same_episode),
 		core_test(episodes_add_up),
