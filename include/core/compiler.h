@@ -31,7 +31,10 @@ core_inline __u32 verifier_joins(__u32 *memory, __u32 value)
 #endif
 }
 
-/* The compiler may know nothing of this number, or pointer: else it makes a branch of what was written without one. */
+/*
+ * The compiler may know nothing of this number: else it makes a branch of what was written without one. Nor where
+ * this pointer comes from: see side.h.
+ */
 #define compiler_forgets(x) __asm__("" : "+r"(x))
 
 /*
@@ -132,7 +135,7 @@ core_inline __be32 host_to_be32(__u32 x)
 	return (__be32)be32_to_host((__be32)x);
 }
 
-/* What two words, or four halves of them, are in memory one behind the other. */
+/* What two words, or two halves of one, are in memory one behind the other. */
 core_inline __u64 words_in_order(__u32 first, __u32 second)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
